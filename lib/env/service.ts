@@ -1,0 +1,54 @@
+/** What a service's `main.ts` does: read configuration, start, wait for a signal, stop within a bound. */
+import { readFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import type { Env } from './env.ts';
+import { makeRealEnv } from './real.ts';
+
+/** A started service. `stop` ends everything it started and resolves when that is done. */
+export interface Service {
+  stop(): Promise<void>;
+}
+
+/** How long a service may take to stop after a signal before the process ends all the same. */
+const stopLimitMs = 10_000;
+
+/**
+ * Runs a service as a process: `--config FILE` names a JSON file with its configuration. Ends with 0 after SIGTERM or
+ * SIGINT, with 1 when starting fails, or at once at the second signal.
+ */
+export async function runService<C>(service: string, start: (config: C, env: Env) => Promise<Service>): Promise<void> {
+  const { values } = parseArgs({ options: { config: { type: 'string' }, 'log-level': { type: 'string' } } });
+  const env = makeRealEnv({ service, level: values['log-level'] === 'debug' ? 'debug' : 'info' });
+  if (values.config === undefined) return fail(env, new Error('--config FILE is required'));
+  const stopped = waitForSignal();
+  try {
+    const config = JSON.parse(readFileSync(values.config, 'utf8')) as C;
+    const running = await start(config, env);
+    const signal = await stopped;
+    env.log.info('Stopping', { signal });
+    const cancel = setTimeout(() => fail(env, new Error(`not stopped after ${stopLimitMs} ms`)), stopLimitMs);
+    await running.stop();
+    clearTimeout(cancel);
+    process.exit(0);
+  } catch (error) {
+    fail(env, error);
+  }
+}
+
+function waitForSignal(): Promise<string> {
+  return new Promise((resolve) => {
+    let asked = false;
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+      process.on(signal, () => {
+        if (asked) process.exit(1);
+        asked = true;
+        resolve(signal);
+      });
+    }
+  });
+}
+
+function fail(env: Env, error: unknown): never {
+  env.log.error('Cannot run', { error });
+  process.exit(1);
+}

@@ -1,0 +1,128 @@
+/**
+ * One kind, one definition. Everything true of a resource kind that the schema data cannot say is said in its
+ * `lib/kinds/<kind>.ts` by defineKind(); routes, discovery, OpenAPI, storage keys, tables and clients derive from it.
+ */
+import type { FieldError } from '#lib/meta/errors.ts';
+import type { Draft, Resource } from '#lib/meta/object.ts';
+
+/** A cell of a printed table. */
+export type Cell = string | number | boolean | null;
+
+/** What a printer may need beyond the object. */
+export interface PrintContext {
+  /** Milliseconds since the epoch, for ages. */
+  now: number;
+}
+
+export interface Column<T> {
+  name: string;
+  type?: 'string' | 'integer' | 'number' | 'boolean' | 'date';
+  format?: 'name' | '' | undefined;
+  description?: string;
+  /** 0 for always, 1 for `-o wide` only. */
+  priority?: number;
+  value(object: T, context: PrintContext): Cell;
+}
+
+/** What the server knows when it prepares or checks an object. */
+export interface WriteContext {
+  now: number;
+  uuid(): string;
+}
+
+export type Verb = 'create' | 'get' | 'list' | 'watch' | 'update' | 'patch' | 'delete' | 'deletecollection';
+
+export const allVerbs: readonly Verb[] = [
+  'create',
+  'delete',
+  'deletecollection',
+  'get',
+  'list',
+  'patch',
+  'update',
+  'watch',
+];
+
+/** How `scale` reads and writes a kind's replicas. */
+export interface ScaleAccess<T> {
+  replicas(object: T): number;
+  setReplicas(object: T, replicas: number): void;
+  status(object: T): number;
+  /** The selector as text. */
+  selector(object: T): string;
+}
+
+export interface KindSource<T extends Resource> {
+  /** '' for the core group. */
+  group: string;
+  version: string;
+  kind: string;
+  plural: string;
+  singular?: string;
+  short?: readonly string[];
+  categories?: readonly string[];
+  namespaced: boolean;
+  /** OpenAPI definition name in the schema data. */
+  schema: string;
+  /** The verbs served; all eight when absent. Review kinds serve `create` alone and are not stored. */
+  verbs?: readonly Verb[];
+  /** Whether `status` is a subresource of its own, written apart from the rest. */
+  status?: boolean;
+  scale?: ScaleAccess<T>;
+  /** Further subresources, such as `log` or `binding`, by name: the verbs they answer to and the kind they speak. */
+  subresources?: Readonly<Record<string, { verbs: readonly string[]; kind: string; group?: string; version?: string }>>;
+  /** What names may look like; subdomain when absent. */
+  nameFaults?(name: string): string[];
+  /** Folder under `/registry/`; `<group>/<plural>` or `<plural>` for core when absent. Two versions of a kind share one. */
+  storage?: string;
+  /** Whether objects of this kind count generations, raised when the spec (anything but metadata and status) changes. */
+  generation?: boolean;
+  /** Seconds of grace for a deletion that names none; 0 removes at once. Absent for kinds without graceful deletion. */
+  defaultGraceSeconds?(object: T): number;
+  /** Fills in upstream's defaults; runs on a decoded object before validation, and on objects sent to patch. */
+  defaults?(object: T): void;
+  /** Before create: clears or sets what a client may not choose (status, for one). Status kinds lose `status` without it. */
+  prepareCreate?(object: T, context: WriteContext): void;
+  /** Before update: carries over what an update may not change. */
+  prepareUpdate?(object: T, before: T, context: WriteContext): void;
+  /** Faults beyond the schema's structure; `before` is there on updates. */
+  check?(object: T, before: T | undefined): FieldError[];
+  /** Faults of a status write. */
+  checkStatus?(object: T, before: T): FieldError[];
+  /** Table columns, without the name and age when absent. */
+  columns?: readonly Column<T>[];
+  /** Selectable fields beyond metadata.name and metadata.namespace. */
+  fields?: Readonly<Record<string, (object: T) => string>>;
+}
+
+/** A complete definition. */
+export interface Kind<T extends Resource = Resource> extends KindSource<T> {
+  /** `v1` or `apps/v1`. */
+  readonly apiVersion: string;
+  readonly singular: string;
+  readonly short: readonly string[];
+  readonly categories: readonly string[];
+  readonly verbs: readonly Verb[];
+  readonly storage: string;
+  /** Carries T; never there at run time. */
+  readonly object?: T;
+}
+
+/** Completes a definition. */
+export function defineKind<T extends Resource>(source: KindSource<T>): Kind<T> {
+  return {
+    ...source,
+    apiVersion: source.group ? `${source.group}/${source.version}` : source.version,
+    singular: source.singular ?? source.kind.toLowerCase(),
+    short: source.short ?? [],
+    categories: source.categories ?? [],
+    verbs: source.verbs ?? allVerbs,
+    storage: source.storage ?? (source.group ? `${source.group}/${source.plural}` : source.plural),
+  };
+}
+
+/** The type of a kind's objects. */
+export type ObjectOf<K> = K extends Kind<infer T> ? T : never;
+
+/** The type of what a client sends to create one. */
+export type DraftOf<K> = K extends Kind<infer T> ? Draft<T> : never;

@@ -1,0 +1,47 @@
+/** The API facts as data: what every upstream type's fields are. `schema/README.md` tells the format. */
+import { readFileSync } from 'node:fs';
+
+export interface SchemaField {
+  type?: 'string' | 'boolean' | 'integer' | 'number' | 'array' | 'object' | 'quantity' | 'int-or-string';
+  format?: 'int32' | 'int64' | 'double' | 'byte' | 'date-time';
+  $ref?: string;
+  items?: SchemaField;
+  additionalProperties?: SchemaField;
+  enum?: string[];
+  /** A literal, as JSON text. */
+  default?: string;
+  /** Protobuf field number. */
+  pn?: number;
+  /** Strategic merge patch strategy and merge key. */
+  ps?: string;
+  pk?: string;
+  /** List type, its map keys, and map or struct type, for server-side apply. */
+  lt?: 'atomic' | 'set' | 'map';
+  lk?: string[];
+  mt?: 'atomic' | 'granular';
+  /** Free-form JSON. */
+  raw?: boolean;
+}
+
+export interface SchemaType {
+  props?: Record<string, SchemaField>;
+  required?: string[];
+  atomic?: boolean;
+}
+
+const types = JSON.parse(readFileSync(new URL('./schema/api-1.32.json', import.meta.url), 'utf8')) as Record<
+  string,
+  SchemaType
+>;
+
+/** The type of this OpenAPI definition name, such as `io.k8s.api.core.v1.Pod`; throws for an unknown one. */
+export function schemaType(name: string): SchemaType {
+  const type = types[name];
+  if (!type) throw new Error(`No schema type "${name}"`);
+  return type;
+}
+
+/** Every definition name. */
+export function schemaNames(): string[] {
+  return Object.keys(types);
+}

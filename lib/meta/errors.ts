@@ -1,0 +1,229 @@
+/**
+ * Failures that cross a boundary. The reasons, their HTTP codes and their gRPC codes are one table; the shape on the
+ * wire is meta/v1 Status, as in upstream's `apimachinery/pkg/api/errors`.
+ */
+
+/** Reason -> HTTP status and gRPC status code. */
+export const reasons = {
+  BadRequest: { http: 400, grpc: 3 },
+  Unauthorized: { http: 401, grpc: 16 },
+  Forbidden: { http: 403, grpc: 7 },
+  NotFound: { http: 404, grpc: 5 },
+  MethodNotAllowed: { http: 405, grpc: 12 },
+  NotAcceptable: { http: 406, grpc: 3 },
+  AlreadyExists: { http: 409, grpc: 6 },
+  Conflict: { http: 409, grpc: 10 },
+  Expired: { http: 410, grpc: 11 },
+  Gone: { http: 410, grpc: 11 },
+  RequestEntityTooLarge: { http: 413, grpc: 8 },
+  UnsupportedMediaType: { http: 415, grpc: 3 },
+  Invalid: { http: 422, grpc: 3 },
+  TooManyRequests: { http: 429, grpc: 8 },
+  InternalError: { http: 500, grpc: 13 },
+  ServiceUnavailable: { http: 503, grpc: 14 },
+  Timeout: { http: 504, grpc: 4 },
+} as const satisfies Record<string, { http: number; grpc: number }>;
+
+export type Reason = keyof typeof reasons;
+
+/** One cause within a Status: which field, what sort of fault, and the sentence without the field. */
+export interface Cause {
+  reason: string;
+  message: string;
+  field: string;
+}
+
+export interface StatusDetails {
+  name?: string;
+  group?: string;
+  kind?: string;
+  uid?: string;
+  causes?: Cause[];
+  retryAfterSeconds?: number;
+}
+
+/** meta/v1 Status as a failure answer. */
+export interface Status {
+  kind: 'Status';
+  apiVersion: 'v1';
+  metadata: Record<string, never>;
+  status: 'Failure';
+  message: string;
+  reason: Reason;
+  details?: StatusDetails;
+  code: number;
+}
+
+export class ApiError extends Error {
+  override readonly name = 'ApiError';
+  readonly reason: Reason;
+  readonly details: StatusDetails | undefined;
+
+  constructor(reason: Reason, message: string, details?: StatusDetails, options?: ErrorOptions) {
+    super(message, options);
+    this.reason = reason;
+    this.details = details;
+  }
+
+  /** HTTP status code. */
+  get code(): number {
+    return reasons[this.reason].http;
+  }
+
+  toStatus(): Status {
+    return {
+      kind: 'Status',
+      apiVersion: 'v1',
+      metadata: {},
+      status: 'Failure',
+      message: this.message,
+      reason: this.reason,
+      ...(this.details && { details: this.details }),
+      code: this.code,
+    };
+  }
+}
+
+/** Rebuilds the error from its Status; an unknown reason becomes the one that fits the code, else InternalError. */
+export function fromStatus(status: {
+  message?: string;
+  reason?: string;
+  code?: number;
+  details?: StatusDetails;
+}): ApiError {
+  const known = status.reason !== undefined && status.reason in reasons ? (status.reason as Reason) : undefined;
+  const byCode = (Object.keys(reasons) as Reason[]).find((reason) => reasons[reason].http === status.code);
+  return new ApiError(known ?? byCode ?? 'InternalError', status.message ?? 'unknown error', status.details);
+}
+
+/** Whether `error` is an ApiError with one of these reasons. */
+export function isReason(error: unknown, ...wanted: Reason[]): error is ApiError {
+  return error instanceof ApiError && wanted.includes(error.reason);
+}
+
+/** The resource's name in error texts: `pods`, or `deployments.apps` with a group. */
+export function qualified(resource: { group: string; plural: string }): string {
+  return resource.group ? `${resource.plural}.${resource.group}` : resource.plural;
+}
+
+interface Named {
+  group: string;
+  plural: string;
+}
+
+export function notFound(resource: Named, name: string): ApiError {
+  return new ApiError('NotFound', `${qualified(resource)} "${name}" not found`, detailsOf(resource, name));
+}
+
+export function alreadyExists(resource: Named, name: string): ApiError {
+  return new ApiError('AlreadyExists', `${qualified(resource)} "${name}" already exists`, detailsOf(resource, name));
+}
+
+/** A failed optimistic write; `because` follows upstream's prefix. */
+export function conflict(
+  resource: Named,
+  name: string,
+  because = 'the object has been modified; please apply your changes to the latest version and try again',
+): ApiError {
+  return new ApiError(
+    'Conflict',
+    `Operation cannot be fulfilled on ${qualified(resource)} "${name}": ${because}`,
+    detailsOf(resource, name),
+  );
+}
+
+export function forbidden(resource: Named, name: string, because: string): ApiError {
+  return new ApiError(
+    'Forbidden',
+    `${qualified(resource)} "${name}" is forbidden: ${because}`,
+    detailsOf(resource, name),
+  );
+}
+
+export function badRequest(message: string): ApiError {
+  return new ApiError('BadRequest', message);
+}
+
+/** The text of an expired list or watch position. */
+export function expired(message = 'The resourceVersion for the provided watch is too old.'): ApiError {
+  return new ApiError('Expired', message);
+}
+
+function detailsOf(resource: Named, name: string): StatusDetails {
+  return { name, ...(resource.group && { group: resource.group }), kind: resource.plural };
+}
+
+/** A fault in one field, as `apimachinery/pkg/util/validation/field` sorts them. `message` is the whole sentence without the path. */
+export interface FieldError {
+  field: string;
+  reason:
+    | 'FieldValueRequired'
+    | 'FieldValueInvalid'
+    | 'FieldValueNotSupported'
+    | 'FieldValueForbidden'
+    | 'FieldValueDuplicate'
+    | 'FieldValueTooLong'
+    | 'FieldValueTooMany'
+    | 'FieldValueTypeInvalid'
+    | 'FieldValueNotFound';
+  message: string;
+}
+
+export const required = (field: string, detail = ''): FieldError => ({
+  field,
+  reason: 'FieldValueRequired',
+  message: detail ? `Required value: ${detail}` : 'Required value',
+});
+
+export const invalid = (field: string, value: unknown, detail: string): FieldError => ({
+  field,
+  reason: 'FieldValueInvalid',
+  message: `Invalid value: ${show(value)}: ${detail}`,
+});
+
+export const notSupported = (field: string, value: unknown, supported: readonly string[]): FieldError => ({
+  field,
+  reason: 'FieldValueNotSupported',
+  message: `Unsupported value: ${show(value)}: supported values: ${supported
+    .toSorted()
+    .map((item) => JSON.stringify(item))
+    .join(', ')}`,
+});
+
+export const fieldForbidden = (field: string, detail: string): FieldError => ({
+  field,
+  reason: 'FieldValueForbidden',
+  message: detail ? `Forbidden: ${detail}` : 'Forbidden',
+});
+
+export const duplicate = (field: string, value: unknown): FieldError => ({
+  field,
+  reason: 'FieldValueDuplicate',
+  message: `Duplicate value: ${show(value)}`,
+});
+
+export const tooLong = (field: string, maxBytes: number): FieldError => ({
+  field,
+  reason: 'FieldValueTooLong',
+  message: `Too long: may not be more than ${maxBytes} bytes`,
+});
+
+/** A 422 with one cause per field error, worded as upstream's NewInvalid. */
+export function invalidObject(resource: { group: string; kind: string }, name: string, errors: FieldError[]): ApiError {
+  const sentences = [...new Set(errors.map((error) => `${error.field}: ${error.message}`))];
+  const all = sentences.length === 1 ? sentences[0]! : `[${sentences.join(', ')}]`;
+  const kind = resource.group ? `${resource.kind}.${resource.group}` : resource.kind;
+  return new ApiError('Invalid', `${kind} "${name}" is invalid: ${all}`, {
+    ...(name && { name }),
+    ...(resource.group && { group: resource.group }),
+    kind: resource.kind,
+    causes: errors.map(({ field, reason, message }) => ({ reason, message, field })),
+  });
+}
+
+function show(value: unknown): string {
+  if (value === undefined) return 'null';
+  return typeof value === 'string' || (typeof value === 'object' && value !== null)
+    ? JSON.stringify(value)
+    : String(value);
+}

@@ -1,0 +1,211 @@
+/**
+ * A wall around pods. `runtime/oci` builds it of namespaces and cgroups, `runtime/microvm` of a virtual machine; `runtimeClassName` picks. Both
+ * keep their truth on disk and in the kernel, so that an agent that starts again finds everything by list(). All verbs are
+ * idempotent: doing twice is doing once.
+ */
+import type { Duplex } from 'node:stream';
+import type { UnpackedImage } from '../images/types.ts';
+
+/** What all containers of a pod share. */
+export interface SandboxSpec {
+  uid: string;
+  namespace: string;
+  name: string;
+  hostname: string;
+  /** Absent from the UTS namespace when ''. */
+  domainname: string;
+  hostNetwork: boolean;
+  hostPid: boolean;
+  hostIpc: boolean;
+  shareProcessNamespace: boolean;
+  /** False for `hostUsers: false`: root in the pod is nobody on the node. */
+  hostUsers: boolean;
+  sysctls: Record<string, string>;
+  /** Contents of /etc/resolv.conf; the runtime makes the file once per pod. */
+  resolvConf: string;
+  /** Contents of /etc/hosts, with the line of the pod's own address added by the runtime once it is known; undefined to leave the image's (host network). */
+  hosts: string | undefined;
+  qos: 'Guaranteed' | 'Burstable' | 'BestEffort';
+  /** Limits of the pod's cgroup as a whole. */
+  resources: CgroupResources;
+  ports: { hostPort: number; containerPort: number; protocol: 'TCP' | 'UDP' | 'SCTP'; hostIP: string }[];
+}
+
+export interface CgroupResources {
+  cpuShares?: number;
+  /** Microseconds in each `cpuPeriod`. */
+  cpuQuota?: number;
+  cpuPeriod?: number;
+  memoryLimitBytes?: number;
+  pidsLimit?: number;
+}
+
+export interface Mount {
+  /** A path on the node. */
+  source: string;
+  /** A path in the container. */
+  target: string;
+  readOnly: boolean;
+  propagation: 'private' | 'rslave' | 'rshared';
+}
+
+export interface ContainerSpec {
+  pod: { uid: string; namespace: string; name: string };
+  name: string;
+  /** Counts the container's runs in this pod from 0: part of its identity, and of its log file's name. */
+  attempt: number;
+  image: UnpackedImage;
+  /** Complete: expansion and image defaults are done. */
+  args: string[];
+  /** `NAME=value`, complete. */
+  env: string[];
+  workingDir: string;
+  /** `uid`, `uid:gid`, `name` or `name:group`, looked up in the image's /etc/passwd. */
+  user: string;
+  /** Overrides the group that `user` gives. */
+  runAsGroup?: number;
+  supplementalGroups: number[];
+  /** Refuse to start as uid 0. */
+  runAsNonRoot: boolean;
+  tty: boolean;
+  stdin: boolean;
+  stdinOnce: boolean;
+  mounts: Mount[];
+  resources: CgroupResources;
+  oomScoreAdj: number;
+  /** Size of the writable layer; absent for no limit. */
+  ephemeralStorageBytes?: number;
+  security: {
+    privileged: boolean;
+    allowPrivilegeEscalation: boolean;
+    readOnlyRootFilesystem: boolean;
+    capabilitiesAdd: string[];
+    capabilitiesDrop: string[];
+    /** 'RuntimeDefault', 'Unconfined', or the path of a profile. */
+    seccomp: string;
+    procMount: 'Default' | 'Unmasked';
+  };
+  /** Where the container finds the file for its last words, and how many bytes of it count (4096). */
+  terminationMessagePath: string;
+  /** Full path of the CRI log file: /var/log/pods/<ns>_<pod>_<uid>/<container>/<attempt>.log. */
+  logPath: string;
+}
+
+export type ContainerState = 'created' | 'running' | 'exited';
+
+export interface ObservedContainer {
+  /** 64 hex digits. */
+  id: string;
+  name: string;
+  attempt: number;
+  state: ContainerState;
+  /** The image as the pod named it, and the digest of its config. */
+  image: string;
+  imageId: string;
+  pid?: number;
+  /** Milliseconds since the epoch. */
+  createdAt: number;
+  startedAt?: number;
+  finishedAt?: number;
+  /** Of exited containers: 128 + signal for a killed one. */
+  exitCode?: number;
+  oomKilled?: boolean;
+  /** What the termination message file held, as it is. */
+  message?: string;
+  logPath: string;
+}
+
+export interface ObservedPod {
+  uid: string;
+  namespace: string;
+  name: string;
+  /** Whether the sandbox stands complete, or parts of it are missing (after a crash or a reboot). */
+  ready: boolean;
+  createdAt: number;
+  /** The pod's addresses; the node's for host network pods. */
+  ips: string[];
+  containers: ObservedContainer[];
+}
+
+/** A container could not be made or started: upstream's reasons and sentences for the container's waiting state. */
+export class StartError extends Error {
+  override readonly name = 'StartError';
+  readonly reason: 'CreateContainerConfigError' | 'CreateContainerError' | 'RunContainerError' | 'StartError';
+
+  constructor(reason: StartError['reason'], message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.reason = reason;
+  }
+}
+
+export interface Runtime {
+  /** Everything of this runtime on the node, whole or half made. */
+  list(): Promise<ObservedPod[]>;
+  /** Makes the pod's cgroup, namespaces and network. Resolves to what stands. */
+  preparePod(spec: SandboxSpec, signal: AbortSignal): Promise<ObservedPod>;
+  /** Creates and starts one container. Rejects with StartError. */
+  startContainer(spec: ContainerSpec, signal: AbortSignal): Promise<ObservedContainer>;
+  /** SIGTERM (or the image's stop signal), then SIGKILL after `graceMs`; resolves when it has exited. 0 kills at once. */
+  stopContainer(id: string, graceMs: number, signal: AbortSignal): Promise<void>;
+  /** Removes an exited container's remains, except its log. */
+  removeContainer(id: string): Promise<void>;
+  /** Removes the sandbox, killing what still runs: address freed, mounts and cgroup gone. */
+  removePod(uid: string): Promise<void>;
+  /** Calls `listener` with the pod's uid whenever one of its containers has exited or its sandbox broke. Returns the way to stop. */
+  onChange(listener: (podUid: string) => void): () => void;
+}
+
+/** A started command or attachment: byte streams both ways. */
+export interface StreamSession {
+  write(data: Buffer): void;
+  closeStdin(): void;
+  resize(width: number, height: number): void;
+  /** Resolves with the exit code once all output has been delivered. */
+  exited: Promise<number>;
+  kill(): void;
+}
+
+export interface StreamSink {
+  stdout(data: Buffer): void;
+  stderr(data: Buffer): void;
+}
+
+/** Capability: run a command in a running container with the container's own user, capabilities and limits. */
+export interface Executor {
+  exec(
+    id: string,
+    command: string[],
+    options: { tty: boolean; stdin: boolean; env?: string[] },
+    sink: StreamSink,
+  ): Promise<StreamSession>;
+  /** Runs to its end within `timeoutMs` and collects at most 64 KiB of output; for probes and hooks. Code 124 and `timedOut` past the limit. */
+  execSync(
+    id: string,
+    command: string[],
+    timeoutMs: number,
+  ): Promise<{ exitCode: number; output: string; timedOut: boolean }>;
+}
+
+/** Capability: join a running container's own streams. */
+export interface Attacher {
+  attach(id: string, options: { tty: boolean; stdin: boolean }, sink: StreamSink): Promise<StreamSession>;
+}
+
+/** Capability: reach a port inside the pod, loopback included. */
+export interface PortOpener {
+  openPort(podUid: string, port: number): Promise<Duplex>;
+}
+
+export interface ContainerUsage {
+  id: string;
+  name: string;
+  cpuNanoseconds: number;
+  memoryBytes: number;
+  workingSetBytes: number;
+  pids: number;
+}
+
+/** Capability: what containers use. */
+export interface StatsReader {
+  stats(podUid: string): Promise<ContainerUsage[]>;
+}
