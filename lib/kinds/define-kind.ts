@@ -28,6 +28,13 @@ export interface Column<T> {
 export interface WriteContext {
   now: number;
   uuid(): string;
+  /** Who writes, where the server knows. */
+  caller?: {
+    readonly name: string;
+    readonly uid?: string | undefined;
+    readonly groups: readonly string[];
+    readonly extra?: Readonly<Record<string, readonly string[]>> | undefined;
+  };
 }
 
 export type Verb = 'create' | 'get' | 'list' | 'watch' | 'update' | 'patch' | 'delete' | 'deletecollection';
@@ -51,6 +58,20 @@ export interface ScaleAccess<T> {
   /** The selector as text. */
   selector(object: T): string;
 }
+
+/**
+ * How a version of a kind is kept in the form of another, stored version. Both functions answer a new object and leave their
+ * argument as it is; metadata passes through unchanged.
+ */
+export interface Conversion<T> {
+  /** The kind in whose form objects are stored and watched. */
+  readonly stored: Kind;
+  fromStored(stored: Resource): T;
+  toStored(object: T): Resource;
+}
+
+/** Reads one selectable field. A method's type, so that a Kind of something narrower is still a Kind. */
+export type FieldReader<T> = { read(object: T): string }['read'];
 
 export interface KindSource<T extends Resource> {
   /** '' for the core group. */
@@ -77,22 +98,32 @@ export interface KindSource<T extends Resource> {
   storage?: string;
   /** Whether objects of this kind count generations, raised when the spec (anything but metadata and status) changes. */
   generation?: boolean;
-  /** Seconds of grace for a deletion that names none; 0 removes at once. Absent for kinds without graceful deletion. */
-  defaultGraceSeconds?(object: T): number;
+  /**
+   * Seconds of grace for a deletion that asks for `asked`, or names none; 0 removes at once. Absent for kinds without graceful
+   * deletion.
+   */
+  graceSeconds?(object: T, asked: number | undefined): number;
+  /** Present on versions that are stored in another version's form. */
+  conversion?: Conversion<T>;
   /** Fills in upstream's defaults; runs on a decoded object before validation, and on objects sent to patch. */
   defaults?(object: T): void;
-  /** Before create: clears or sets what a client may not choose (status, for one). Status kinds lose `status` without it. */
+  /**
+   * Before create, after defaults, with name, namespace, uid and creationTimestamp in place: clears or sets what a client may
+   * not choose (status, for one). Status kinds lose `status` without it.
+   */
   prepareCreate?(object: T, context: WriteContext): void;
-  /** Before update: carries over what an update may not change. */
+  /** Before update of the object itself (no subresource): carries over what an update may not change. `status` is carried over already. */
   prepareUpdate?(object: T, before: T, context: WriteContext): void;
   /** Faults beyond the schema's structure; `before` is there on updates. */
   check?(object: T, before: T | undefined): FieldError[];
   /** Faults of a status write. */
   checkStatus?(object: T, before: T): FieldError[];
-  /** Table columns, without the name and age when absent. */
+  /** Faults of a write to another subresource that stores the same object, by its name; `check` does not run then. */
+  checkSubresource?(subresource: string, object: T, before: T): FieldError[];
+  /** All table columns in order; name and creation time when absent. */
   columns?: readonly Column<T>[];
   /** Selectable fields beyond metadata.name and metadata.namespace. */
-  fields?: Readonly<Record<string, (object: T) => string>>;
+  fields?: Readonly<Record<string, FieldReader<T>>>;
 }
 
 /** A complete definition. */

@@ -70,6 +70,12 @@ export function selects(source: LabelSelector | undefined, labels: Labels): bool
   return selector !== undefined && matches(selector, labels);
 }
 
+/** A LabelSelector as text, `<none>` for one that selects everything, as `kubectl` shows it. */
+export function formatLabelSelector(source: LabelSelector | undefined): string {
+  const selector = fromLabelSelector(source);
+  return selector === undefined || selector.length === 0 ? '<none>' : formatSelector(selector);
+}
+
 /** The selector of a plain map, as Services and ReplicationControllers have: an empty map selects nothing here. */
 export function fromMap(map: Record<string, string> | undefined): Selector | undefined {
   if (!map || Object.keys(map).length === 0) return undefined;

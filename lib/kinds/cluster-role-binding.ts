@@ -1,0 +1,11 @@
+import { defineKind } from './define-kind.ts';
+import type { ClusterRoleBinding } from './gen/rbac-v1.ts';
+
+export const clusterRoleBinding = defineKind<ClusterRoleBinding>({
+  group: 'rbac.authorization.k8s.io',
+  version: 'v1',
+  kind: 'ClusterRoleBinding',
+  plural: 'clusterrolebindings',
+  namespaced: false,
+  schema: 'io.k8s.api.rbac.v1.ClusterRoleBinding',
+});

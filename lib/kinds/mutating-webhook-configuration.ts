@@ -1,0 +1,13 @@
+import { defineKind } from './define-kind.ts';
+import type { MutatingWebhookConfiguration } from './gen/admissionregistration-v1.ts';
+
+export const mutatingWebhookConfiguration = defineKind<MutatingWebhookConfiguration>({
+  group: 'admissionregistration.k8s.io',
+  version: 'v1',
+  kind: 'MutatingWebhookConfiguration',
+  plural: 'mutatingwebhookconfigurations',
+  categories: ['api-extensions'],
+  namespaced: false,
+  schema: 'io.k8s.api.admissionregistration.v1.MutatingWebhookConfiguration',
+  generation: true,
+});

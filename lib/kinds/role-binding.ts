@@ -1,0 +1,11 @@
+import { defineKind } from './define-kind.ts';
+import type { RoleBinding } from './gen/rbac-v1.ts';
+
+export const roleBinding = defineKind<RoleBinding>({
+  group: 'rbac.authorization.k8s.io',
+  version: 'v1',
+  kind: 'RoleBinding',
+  plural: 'rolebindings',
+  namespaced: true,
+  schema: 'io.k8s.api.rbac.v1.RoleBinding',
+});

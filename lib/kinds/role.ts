@@ -1,0 +1,11 @@
+import { defineKind } from './define-kind.ts';
+import type { Role } from './gen/rbac-v1.ts';
+
+export const role = defineKind<Role>({
+  group: 'rbac.authorization.k8s.io',
+  version: 'v1',
+  kind: 'Role',
+  plural: 'roles',
+  namespaced: true,
+  schema: 'io.k8s.api.rbac.v1.Role',
+});

@@ -1,0 +1,12 @@
+import { defineKind } from './define-kind.ts';
+import type { TokenReview } from './gen/authentication-v1.ts';
+
+export const tokenReview = defineKind<TokenReview>({
+  group: 'authentication.k8s.io',
+  version: 'v1',
+  kind: 'TokenReview',
+  plural: 'tokenreviews',
+  namespaced: false,
+  schema: 'io.k8s.api.authentication.v1.TokenReview',
+  verbs: ['create'],
+});
