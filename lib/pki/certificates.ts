@@ -93,11 +93,6 @@ export async function makeSigningKey(): Promise<{ privatePem: string; publicPem:
   };
 }
 
-/** When a PEM certificate ends, in milliseconds since the epoch. */
-export function expiryOf(certPem: string): number {
-  return new x509.X509Certificate(certPem).notAfter.getTime();
-}
-
 function makeKeys(): Promise<CryptoKeyPair> {
   return webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
 }

@@ -1,0 +1,90 @@
+/** The configuration of each process, derived from the layout. Pure. */
+import type { ControlPlaneConfig } from '../processes/control-plane.ts';
+import type { NodeConfig } from '../processes/node.ts';
+import type { ClusterLayout, NodeLayout } from './layout.ts';
+
+export function controlPlaneConfig(cluster: ClusterLayout): ControlPlaneConfig {
+  const { pkiDir, socket } = cluster;
+  const as = (user: string) => ({ address: `unix:${socket}`, user, groups: ['system:masters'] });
+  return {
+    apiserver: {
+      listen: [
+        { host: '127.0.0.1', port: cluster.apiPort },
+        { host: cluster.gateway, port: cluster.apiPort },
+      ],
+      grpc: { socket, listen: { host: cluster.gateway, port: cluster.grpcPort } },
+      etcd: { endpoints: [`http://127.0.0.1:${cluster.etcdPort}`] },
+      pki: {
+        caFile: `${pkiDir}/ca.crt`,
+        certFile: `${pkiDir}/apiserver.crt`,
+        keyFile: `${pkiDir}/apiserver.key`,
+        serviceAccountKeyFile: `${pkiDir}/service-account.key`,
+      },
+      tokenFile: `${pkiDir}/tokens.csv`,
+      serviceCidr: cluster.serviceCidr,
+      clusterDomain: cluster.domain,
+      advertise: { host: cluster.gateway, port: cluster.apiPort },
+    },
+    scheduler: { server: as('system:kube-scheduler') },
+    controllerManager: {
+      server: as('system:kube-controller-manager'),
+      clusterCidr: cluster.podCidr,
+      caFile: `${pkiDir}/ca.crt`,
+    },
+  };
+}
+
+export function nodeConfig(cluster: ClusterLayout, node: NodeLayout): NodeConfig {
+  const tls = {
+    caFile: `${cluster.pkiDir}/ca.crt`,
+    certFile: `${cluster.pkiDir}/${node.name}.crt`,
+    keyFile: `${cluster.pkiDir}/${node.name}.key`,
+  };
+  const server = { address: `${cluster.gateway}:${cluster.grpcPort}`, ...tls };
+  return {
+    agent: {
+      nodeName: node.name,
+      address: node.address,
+      server,
+      listen: { host: node.address, port: cluster.agentPort },
+      tls,
+      stateDir: node.stateDir,
+      runDir: node.runDir,
+      logDir: node.logDir,
+      imageDir: cluster.imageDir,
+      cgroupRoot: node.cgroupRoot,
+      clusterDns: cluster.dnsAddress,
+      clusterDomain: cluster.domain,
+      clusterCidr: cluster.podCidr,
+    },
+    proxy: {
+      nodeName: node.name,
+      server,
+      clusterCidr: cluster.podCidr,
+      serviceCidr: cluster.serviceCidr,
+      nodeAddresses: [node.address],
+      dns: { address: cluster.dnsAddress, domain: cluster.domain },
+    },
+  };
+}
+
+/** The command of etcd: loopback only, its history compacted by itself. */
+export function etcdCommand(cluster: ClusterLayout): string[] {
+  const client = `http://127.0.0.1:${cluster.etcdPort}`;
+  const peer = `http://127.0.0.1:${cluster.etcdPeerPort}`;
+  return [
+    'etcd',
+    '--name=wherry',
+    `--data-dir=${cluster.etcdDir}`,
+    `--listen-client-urls=${client}`,
+    `--advertise-client-urls=${client}`,
+    `--listen-peer-urls=${peer}`,
+    `--initial-advertise-peer-urls=${peer}`,
+    `--initial-cluster=wherry=${peer}`,
+    '--auto-compaction-mode=periodic',
+    '--auto-compaction-retention=10m',
+    '--quota-backend-bytes=4294967296',
+    '--log-level=warn',
+    '--logger=zap',
+  ];
+}

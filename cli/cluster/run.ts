@@ -1,0 +1,92 @@
+/** Running other programs: to their end with their output, or kept on under the supervisor. */
+import { execFile, spawn } from 'node:child_process';
+import { openSync, closeSync, readFileSync, existsSync, mkdirSync, renameSync, statSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const supervisor = fileURLToPath(new URL('../../deploy/supervise.sh', import.meta.url));
+/** A log longer than this is set aside when its process starts anew. */
+const maxLogBytes = 10 * 1024 * 1024;
+
+/** Runs a program to its end; resolves with its standard output. Rejects with what it wrote to standard error. */
+export function run(
+  command: string,
+  args: readonly string[],
+  options: { input?: string; timeoutMs?: number } = {},
+): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const child = execFile(
+      command,
+      args,
+      { maxBuffer: 16 * 1024 * 1024, timeout: options.timeoutMs ?? 60_000 },
+      (error, stdout, stderr) => {
+        if (error)
+          reject(
+            new Error(`Cannot run ${command} ${args.join(' ')}: ${stderr.trim() || error.message}`, { cause: error }),
+          );
+        else resolve(stdout);
+      },
+    );
+    child.stdin?.end(options.input ?? '');
+  });
+}
+
+/** Starts a command under the supervisor unless one holds `stem` already. Its output is appended to `logFile`. */
+export function supervise(stem: string, logFile: string, command: readonly string[]): void {
+  mkdirSync(path.dirname(stem), { recursive: true });
+  mkdirSync(path.dirname(logFile), { recursive: true });
+  if (existsSync(logFile) && statSync(logFile).size > maxLogBytes) renameSync(logFile, `${logFile}.1`);
+  const log = openSync(logFile, 'a');
+  const child = spawn('/bin/sh', [supervisor, stem, ...command], {
+    detached: true,
+    stdio: ['ignore', log, log],
+    cwd: '/',
+  });
+  child.unref();
+  closeSync(log);
+}
+
+/** Whether a supervisor holds `stem`. */
+export async function isSupervised(stem: string): Promise<boolean> {
+  if (!existsSync(`${stem}.lock`)) return false;
+  return run('flock', ['-n', `${stem}.lock`, 'true']).then(
+    () => false,
+    () => true,
+  );
+}
+
+/** Ends the supervisor of `stem` and its command; resolves when both are gone, after 20 s by force. */
+export async function endSupervised(stem: string): Promise<void> {
+  if (!(await isSupervised(stem))) return endLeftChild(stem);
+  const pid = Number(readFileSync(`${stem}.pid`, 'utf8'));
+  process.kill(pid, 'SIGTERM');
+  try {
+    await run('flock', ['-w', '20', `${stem}.lock`, 'true']);
+  } catch {
+    // It ignored the request for 20 seconds: the same for both, without asking.
+    process.kill(pid, 'SIGKILL');
+    await endLeftChild(stem);
+  }
+}
+
+/** Ends a command whose supervisor was killed. */
+async function endLeftChild(stem: string): Promise<void> {
+  if (!existsSync(`${stem}.child`)) return;
+  const [pid, started] = readFileSync(`${stem}.child`, 'utf8').trim().split(' ');
+  if (pid === undefined || started === undefined || startTimeOf(pid) !== started) return;
+  process.kill(Number(pid), 'SIGTERM');
+  await run('timeout', ['10', 'tail', `--pid=${pid}`, '-f', '/dev/null']).catch(() =>
+    process.kill(Number(pid), 'SIGKILL'),
+  );
+}
+
+/** Field 22 of /proc/PID/stat, in clock ticks after boot; undefined when there is no such process. */
+function startTimeOf(pid: string): string | undefined {
+  try {
+    return readFileSync(`/proc/${pid}/stat`, 'utf8')
+      .replace(/^.*\) /s, '')
+      .split(' ')[19];
+  } catch {
+    return undefined;
+  }
+}

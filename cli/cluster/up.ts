@@ -1,0 +1,128 @@
+/** `wherry up`: from nothing, from rest, or from any half-way state to a running cluster. */
+import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import type { Env } from '#lib/env/env.ts';
+import { connect } from '#lib/client/connect.ts';
+import { makeView } from '#lib/client/view.ts';
+import { isTrue } from '#lib/meta/conditions.ts';
+import { node as nodeKind } from '#lib/kinds/node.ts';
+import { controlPlaneConfig, etcdCommand, nodeConfig } from './configs.ts';
+import { connectNodes, routeToPods } from './host-network.ts';
+import { layKeys } from './keys.ts';
+import { writeKubeconfig } from './kubeconfig.ts';
+import type { ClusterLayout, NodeLayout } from './layout.ts';
+import { pinMountNamespace } from './mount-namespace.ts';
+import { supervise } from './run.ts';
+import { waitForDns } from './wait-for-dns.ts';
+
+const readyWithinMs = 60_000;
+const program = (name: string) => fileURLToPath(new URL(`../processes/${name}.ts`, import.meta.url));
+
+/** Reports a finished stage and how long it took. */
+export type Report = (stage: string, ms: number) => void;
+
+/** Starts whatever of the cluster is not running; resolves when all nodes are ready and cluster DNS answers. */
+export async function up(cluster: ClusterLayout, env: Env, report: Report): Promise<void> {
+  const timed = async <T>(stage: string, work: Promise<T>): Promise<T> => {
+    const begin = env.monotonic();
+    const result = await work;
+    report(stage, env.monotonic() - begin);
+    return result;
+  };
+  for (const folder of [
+    cluster.etcdDir,
+    cluster.runDir,
+    ...cluster.nodes.flatMap((node) => [node.stateDir, node.runDir]),
+  ]) {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+  }
+  supervise(stemOf(cluster, 'etcd'), `${cluster.logDir}/etcd.log`, etcdCommand(cluster));
+  await Promise.all([
+    timed('keys', layKeys(cluster, env.now())),
+    timed('network', Promise.all([connectNodes(cluster), pinAll(cluster)])),
+  ]);
+  writeKubeconfig(cluster);
+  startControlPlane(cluster);
+  for (const node of cluster.nodes) startNode(cluster, node);
+  const deadline = AbortSignal.timeout(readyWithinMs);
+  const podCidrs = await timed('nodes ready', nodesReady(cluster, env, deadline));
+  await routeToPods(cluster, podCidrs);
+  await timed(
+    'first DNS answer',
+    waitForDns(cluster.dnsAddress, `kubernetes.default.svc.${cluster.domain}`, env, deadline),
+  );
+}
+
+/** What a process of the cluster is supervised under. */
+export function stemOf(cluster: ClusterLayout, name: string): string {
+  return `${cluster.runDir}/${name}`;
+}
+
+/** The command that runs a program inside a node's namespaces. */
+export function insideNode(node: NodeLayout, command: readonly string[]): string[] {
+  return ['nsenter', `--mount=${node.mountNamespace}`, `--net=/run/netns/${node.netns}`, ...command];
+}
+
+async function pinAll(cluster: ClusterLayout): Promise<void> {
+  // One after the other: each makes the same folder a private mount.
+  for (const node of cluster.nodes) await pinMountNamespace(node.mountNamespace);
+}
+
+function startControlPlane(cluster: ClusterLayout): void {
+  const file = writeConfig(cluster.stateDir, 'control-plane', controlPlaneConfig(cluster));
+  const command = [process.execPath, program('control-plane'), '--config', file];
+  supervise(stemOf(cluster, 'control-plane'), `${cluster.logDir}/control-plane.log`, command);
+}
+
+function startNode(cluster: ClusterLayout, node: NodeLayout): void {
+  const file = writeConfig(node.stateDir, 'node', nodeConfig(cluster, node));
+  const command = insideNode(node, [process.execPath, program('node'), '--config', file]);
+  supervise(stemOf(cluster, node.name), `${cluster.logDir}/${node.name}.log`, command);
+}
+
+function writeConfig(folder: string, name: string, config: object): string {
+  const file = `${folder}/${name}.json`;
+  writeFileSync(`${file}.tmp`, `${JSON.stringify(config, null, 2)}\n`, { mode: 0o600 });
+  renameSync(`${file}.tmp`, file);
+  return file;
+}
+
+/** Resolves once each node is Ready and has its pod range: node name -> range. */
+async function nodesReady(cluster: ClusterLayout, env: Env, signal: AbortSignal): Promise<Map<string, string>> {
+  const client = connect(
+    { address: `unix:${cluster.socket}`, user: 'kubernetes-admin', groups: ['system:masters'] },
+    env,
+  );
+  const done = new AbortController();
+  try {
+    const view = makeView(client, [{ kind: nodeKind }], { env, signal: AbortSignal.any([signal, done.signal]) });
+    const readyRanges = () => {
+      const nodes = cluster.nodes.map(({ name }) => view.get(nodeKind, { namespace: '', name }));
+      const good = nodes.filter(
+        (node) => node !== undefined && isTrue(node.status?.conditions, 'Ready') && node.spec.podCIDR !== undefined,
+      );
+      return good.length === nodes.length
+        ? new Map(good.map((node) => [node!.metadata.name, node!.spec.podCIDR!]))
+        : undefined;
+    };
+    await view.ready(signal);
+    return await new Promise((resolve, reject) => {
+      const look = () => {
+        const ranges = readyRanges();
+        if (ranges) resolve(ranges);
+      };
+      view.onChange(look);
+      signal.addEventListener('abort', () =>
+        reject(
+          new Error(
+            `Cannot start cluster "${cluster.name}": its nodes are not ready after ${readyWithinMs / 1000} s; see ${cluster.logDir}`,
+          ),
+        ),
+      );
+      look();
+    });
+  } finally {
+    done.abort();
+    client.close();
+  }
+}

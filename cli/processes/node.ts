@@ -1,0 +1,28 @@
+/** The two hands of a node, agent and proxy, in one process inside the node's namespaces. */
+import { runService } from '#lib/env/service.ts';
+import type { Service } from '#lib/env/service.ts';
+import type { Env } from '#lib/env/env.ts';
+import { start as startAgent } from '../../node-agent/start.ts';
+import type { NodeAgentConfig } from '../../node-agent/start.ts';
+import { start as startProxy } from '../../proxy/start.ts';
+import type { ProxyConfig } from '../../proxy/start.ts';
+
+export interface NodeConfig {
+  agent: NodeAgentConfig;
+  proxy: ProxyConfig;
+}
+
+export async function start(config: NodeConfig, env: Env): Promise<Service> {
+  const named = (service: string): Env => ({ ...env, log: env.log.with({ service }) });
+  const services = await Promise.all([
+    startAgent(config.agent, named('node-agent')),
+    startProxy(config.proxy, named('proxy')),
+  ]);
+  return {
+    async stop() {
+      await Promise.all(services.map((service) => service.stop()));
+    },
+  };
+}
+
+if (import.meta.main) await runService('node', start);
