@@ -27,6 +27,8 @@ export function run(
         else resolve(stdout);
       },
     );
+    // A program that ends without reading its input is judged by its exit code.
+    child.stdin?.on('error', () => {});
     child.stdin?.end(options.input ?? '');
   });
 }

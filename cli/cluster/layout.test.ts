@@ -1,0 +1,29 @@
+import assert from 'node:assert/strict';
+import { clusterNameFault, layoutOf, slotCount } from './layout.ts';
+
+const folders = { stateRoot: '/var/lib/wherry', runRoot: '/run/wherry' };
+
+suite('layout', () => {
+  test('layoutOf() gives every slot addresses, ports and device names of its own', () => {
+    const all = Array.from({ length: slotCount }, (_, slot) => layoutOf({ name: `c${slot}`, slot, nodes: 2 }, folders));
+    for (const pick of ['subnet', 'podCidr', 'serviceCidr', 'bridge', 'table', 'apiPort', 'etcdPort'] as const) {
+      assert.equal(new Set(all.map((layout) => layout[pick])).size, slotCount, pick);
+    }
+    const ports = all.flatMap((layout) => [layout.apiPort, layout.grpcPort, layout.etcdPort, layout.etcdPeerPort]);
+    assert.equal(new Set(ports).size, ports.length);
+    const ranges = all.flatMap((layout) => [layout.podCidr, layout.serviceCidr]);
+    assert.equal(new Set(ranges).size, ranges.length);
+  });
+
+  test('layoutOf() keeps device names within the kernel’s 15 characters', () => {
+    const { bridge, nodes } = layoutOf({ name: 'abcdefghijklmnopqrst', slot: slotCount - 1, nodes: 100 }, folders);
+    for (const name of [bridge, ...nodes.map((node) => node.cable)]) assert.ok(name.length <= 15, name);
+  });
+
+  test('clusterNameFault() accepts what may be part of a file name and refuses the rest', () => {
+    for (const name of ['default', 'a', 'ci-7', 'abcdefghijklmnopqrst'])
+      assert.equal(clusterNameFault(name), undefined, name);
+    for (const name of ['', 'A', '7', 'a/b', '..', 'a-', 'abcdefghijklmnopqrstu'])
+      assert.ok(clusterNameFault(name), name);
+  });
+});
