@@ -1,0 +1,20 @@
+/** One two-node cluster for all suites of this folder, started when the first asks and removed after the last. */
+import { assertNothingRemains, startTestCluster } from '../harness/cluster.ts';
+import type { TestCluster } from '../harness/cluster.ts';
+
+let started: Promise<TestCluster> | undefined;
+
+/** The shared cluster; the first caller waits for it to start. */
+export function sharedCluster(): Promise<TestCluster> {
+  started ??= startTestCluster('shared', 2);
+  return started;
+}
+
+// At the root of the run: after all suites.
+suiteTeardown(async function () {
+  this.timeout(180_000);
+  const cluster = await started?.catch(() => undefined);
+  if (!cluster) return;
+  await cluster.remove();
+  await assertNothingRemains(cluster.layout);
+});
