@@ -1,5 +1,13 @@
+import { fieldForbidden, type FieldError } from '#lib/meta/errors.ts';
+import { formatTime } from '#lib/meta/time.ts';
 import { defineKind } from './define-kind.ts';
-import type { Pod } from './gen/core-v1.ts';
+import type { Pod, PodAffinityTerm } from './gen/core-v1.ts';
+import { checkEphemeralUpdate } from './pod-spec/check-ephemeral.ts';
+import { checkPodResize, checkPodStatusUpdate, checkPodUpdate } from './pod-spec/check-update.ts';
+import { checkPodSpec } from './pod-spec/check.ts';
+import { podColumns } from './pod-spec/columns.ts';
+import { setPodDefaults, setPodSpecDefaults } from './pod-spec/defaults.ts';
+import { qosClassOf } from './pod-spec/resources.ts';
 
 export const pod = defineKind<Pod>({
   group: '',
@@ -22,4 +30,84 @@ export const pod = defineKind<Pod>({
     proxy: { verbs: ['create', 'delete', 'get', 'patch', 'update'], kind: 'PodProxyOptions' },
     resize: { verbs: ['get', 'patch', 'update'], kind: 'Pod' },
   },
+  graceSeconds: (object, asked) => {
+    // Nothing runs that would need time to end, before a node has the pod and after the pod has ended.
+    const phase = object.status?.phase;
+    if (!object.spec.nodeName || phase === 'Succeeded' || phase === 'Failed') return 0;
+    const seconds = asked ?? object.spec.terminationGracePeriodSeconds ?? 30;
+    return seconds < 0 ? 1 : seconds;
+  },
+  defaults: (object) => {
+    setPodSpecDefaults(object.spec);
+    setPodDefaults(object.spec);
+    const { status } = object;
+    if (status?.podIP && !status.podIPs) status.podIPs = [{ ip: status.podIP }];
+    else if (status?.podIPs?.[0] && !status.podIP) status.podIP = status.podIPs[0].ip;
+  },
+  prepareCreate: (object, { now }) => {
+    object.status = { phase: 'Pending', qosClass: qosClassOf(object.spec) };
+    if (object.spec.schedulingGates?.length) {
+      object.status.conditions = [
+        {
+          type: 'PodScheduled',
+          status: 'False',
+          lastTransitionTime: formatTime(now),
+          reason: 'SchedulingGated',
+          message: 'Scheduling is blocked due to non-empty scheduling gates',
+        },
+      ];
+    }
+    matchOwnLabels(object);
+  },
+  check: (object, before) =>
+    before ? [...checkSpec(object, before), ...checkPodUpdate(object, before)] : checkSpec(object),
+  checkStatus: checkPodStatusUpdate,
+  checkSubresource: (subresource, object, before) => {
+    if (subresource === 'ephemeralcontainers') return checkEphemeralUpdate(object, before);
+    return subresource === 'resize' ? checkPodResize(object, before) : [];
+  },
+  columns: podColumns,
+  fields: {
+    'spec.nodeName': (object) => object.spec.nodeName ?? '',
+    'spec.restartPolicy': (object) => object.spec.restartPolicy ?? '',
+    'spec.schedulerName': (object) => object.spec.schedulerName ?? '',
+    'spec.serviceAccountName': (object) => object.spec.serviceAccountName ?? '',
+    'spec.hostNetwork': (object) => String(object.spec.hostNetwork ?? false),
+    'status.phase': (object) => object.status?.phase ?? '',
+    'status.podIP': (object) => object.status?.podIP ?? '',
+    'status.podIPs': (object) => (object.status?.podIPs ?? []).map(({ ip }) => ip).join(','),
+    'status.nominatedNodeName': (object) => object.status?.nominatedNodeName ?? '',
+  },
 });
+
+function checkSpec(object: Pod, before?: Pod): FieldError[] {
+  const faults = checkPodSpec('spec', object.spec);
+  if (!before && object.spec.ephemeralContainers?.length) {
+    faults.push(fieldForbidden('spec.ephemeralContainers', 'cannot be set on create'));
+  }
+  if (!before && object.spec.nodeName && object.spec.schedulingGates?.length) {
+    faults.push(fieldForbidden('spec.nodeName', 'cannot be set until all schedulingGates have been cleared'));
+  }
+  return faults;
+}
+
+/** Turns `matchLabelKeys` of affinity terms into requirements on the values this pod's labels have now. */
+function matchOwnLabels({ metadata, spec }: Pod): void {
+  const { podAffinity, podAntiAffinity } = spec.affinity ?? {};
+  const terms: PodAffinityTerm[] = [podAffinity, podAntiAffinity].flatMap((rules) => [
+    ...(rules?.requiredDuringSchedulingIgnoredDuringExecution ?? []),
+    ...(rules?.preferredDuringSchedulingIgnoredDuringExecution ?? []).map(({ podAffinityTerm }) => podAffinityTerm),
+  ]);
+  for (const { labelSelector, matchLabelKeys = [], mismatchLabelKeys = [] } of terms) {
+    if (!labelSelector) continue;
+    for (const [operator, keys] of [
+      ['In', matchLabelKeys],
+      ['NotIn', mismatchLabelKeys],
+    ] as const) {
+      for (const key of keys) {
+        const value = metadata.labels?.[key];
+        if (value !== undefined) (labelSelector.matchExpressions ??= []).push({ key, operator, values: [value] });
+      }
+    }
+  }
+}

@@ -46,7 +46,7 @@ export interface StatusDetails {
 export interface Status {
   kind: 'Status';
   apiVersion: 'v1';
-  metadata: Record<string, never>;
+  metadata: { continue?: string };
   status: 'Failure';
   message: string;
   reason: Reason;
@@ -54,15 +54,22 @@ export interface Status {
   code: number;
 }
 
+/** `continue` lets a client whose list has expired go on all the same, inconsistently. */
+export interface ApiErrorOptions extends ErrorOptions {
+  continue?: string;
+}
+
 export class ApiError extends Error {
   override readonly name = 'ApiError';
   readonly reason: Reason;
   readonly details: StatusDetails | undefined;
+  readonly continue: string | undefined;
 
-  constructor(reason: Reason, message: string, details?: StatusDetails, options?: ErrorOptions) {
+  constructor(reason: Reason, message: string, details?: StatusDetails, options?: ApiErrorOptions) {
     super(message, options);
     this.reason = reason;
     this.details = details;
+    this.continue = options?.continue;
   }
 
   /** HTTP status code. */
@@ -74,7 +81,7 @@ export class ApiError extends Error {
     return {
       kind: 'Status',
       apiVersion: 'v1',
-      metadata: {},
+      metadata: this.continue === undefined ? {} : { continue: this.continue },
       status: 'Failure',
       message: this.message,
       reason: this.reason,

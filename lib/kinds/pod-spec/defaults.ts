@@ -1,0 +1,136 @@
+/** What a pod spec means where it says nothing: upstream's defaults (`pkg/apis/core/v1/defaults.go`), for pods and templates alike. */
+import type {
+  Container,
+  EphemeralContainer,
+  HTTPGetAction,
+  PodSpec,
+  PodTemplateSpec,
+  Probe,
+  ResourceRequirements,
+  Volume,
+} from '../gen/core-v1.ts';
+import { setVolumeClaimDefaults } from './volume-claim-defaults.ts';
+
+/** Permission bits of projected files. */
+const defaultFileMode = 0o644;
+
+/** Defaults of a template's pod spec; an absent one becomes an empty one, which validation then refuses. */
+export function setTemplateDefaults(template: PodTemplateSpec): void {
+  template.metadata ??= {};
+  template.spec ??= { containers: [] };
+  setPodSpecDefaults(template.spec);
+}
+
+/** Defaults that pods and pod templates share. */
+export function setPodSpecDefaults(spec: PodSpec): void {
+  spec.dnsPolicy ??= 'ClusterFirst';
+  spec.restartPolicy ??= 'Always';
+  spec.terminationGracePeriodSeconds ??= 30;
+  spec.schedulerName ||= 'default-scheduler';
+  spec.securityContext ??= {};
+  mirrorServiceAccount(spec);
+  for (const volume of spec.volumes ?? []) setVolumeDefaults(volume);
+  for (const container of allContainers(spec)) setContainerDefaults(container);
+}
+
+/** Further defaults of pods alone: a template stays as it was written. */
+export function setPodDefaults(spec: PodSpec): void {
+  spec.enableServiceLinks ??= true;
+  for (const container of [...spec.containers, ...(spec.initContainers ?? [])]) {
+    setRequestDefaults(container.resources);
+    if (!spec.hostNetwork) continue;
+    for (const port of container.ports ?? []) port.hostPort ||= port.containerPort;
+  }
+}
+
+/** Containers of all three sorts, in the order init, main, ephemeral. */
+export function allContainers(spec: PodSpec): (Container | EphemeralContainer)[] {
+  return [...(spec.initContainers ?? []), ...spec.containers, ...(spec.ephemeralContainers ?? [])];
+}
+
+/** Both names of the service account field, the older of which is deprecated, always agree. */
+function mirrorServiceAccount(spec: PodSpec): void {
+  const name = spec.serviceAccountName || spec.serviceAccount;
+  if (!name) return;
+  spec.serviceAccountName = name;
+  spec.serviceAccount = name;
+}
+
+function setContainerDefaults(container: Container | EphemeralContainer): void {
+  container.imagePullPolicy ||= pullPolicyOf(container.image ?? '');
+  container.terminationMessagePath ||= '/dev/termination-log';
+  container.terminationMessagePolicy ||= 'File';
+  container.resources ??= {};
+  for (const port of container.ports ?? []) port.protocol ||= 'TCP';
+  for (const variable of container.env ?? []) {
+    if (variable.valueFrom?.fieldRef) variable.valueFrom.fieldRef.apiVersion ||= 'v1';
+    if (variable.valueFrom?.resourceFieldRef) variable.valueFrom.resourceFieldRef.divisor ??= '0';
+  }
+  for (const probe of [container.livenessProbe, container.readinessProbe, container.startupProbe]) {
+    if (probe) setProbeDefaults(probe);
+  }
+  for (const handler of [container.lifecycle?.postStart, container.lifecycle?.preStop]) {
+    if (handler?.httpGet) setHttpGetDefaults(handler.httpGet);
+  }
+}
+
+/** `Always` for an image without a tag or digest, or tagged `latest`; else `IfNotPresent`. */
+export function pullPolicyOf(image: string): 'Always' | 'IfNotPresent' {
+  if (image.includes('@')) return 'IfNotPresent';
+  const tag = /:([^:/]+)$/.exec(image)?.[1];
+  return tag === undefined || tag === 'latest' ? 'Always' : 'IfNotPresent';
+}
+
+function setProbeDefaults(probe: Probe): void {
+  probe.timeoutSeconds ||= 1;
+  probe.periodSeconds ||= 10;
+  probe.successThreshold ||= 1;
+  probe.failureThreshold ||= 3;
+  if (probe.httpGet) setHttpGetDefaults(probe.httpGet);
+  if (probe.grpc) probe.grpc.service ??= '';
+}
+
+function setHttpGetDefaults(action: HTTPGetAction): void {
+  action.path ||= '/';
+  action.scheme ||= 'HTTP';
+}
+
+function setRequestDefaults(resources: ResourceRequirements | undefined): void {
+  if (!resources?.limits) return;
+  resources.requests = { ...resources.limits, ...resources.requests };
+}
+
+function setVolumeDefaults(volume: Volume): void {
+  if (Object.keys(volume).every((key) => key === 'name')) volume.emptyDir = {};
+  if (volume.hostPath) volume.hostPath.type ??= '';
+  if (volume.secret) volume.secret.defaultMode ??= defaultFileMode;
+  if (volume.configMap) volume.configMap.defaultMode ??= defaultFileMode;
+  if (volume.downwardAPI) {
+    volume.downwardAPI.defaultMode ??= defaultFileMode;
+    setDownwardDefaults(volume.downwardAPI);
+  }
+  if (volume.projected) {
+    volume.projected.defaultMode ??= defaultFileMode;
+    for (const { downwardAPI, serviceAccountToken } of volume.projected.sources ?? []) {
+      if (downwardAPI) setDownwardDefaults(downwardAPI);
+      if (serviceAccountToken) serviceAccountToken.expirationSeconds ??= 3600;
+    }
+  }
+  if (volume.image) volume.image.pullPolicy ||= pullPolicyOf(volume.image.reference ?? '');
+  if (volume.ephemeral?.volumeClaimTemplate) setVolumeClaimDefaults(volume.ephemeral.volumeClaimTemplate.spec);
+  if (volume.iscsi) volume.iscsi.iscsiInterface ||= 'default';
+}
+
+function setDownwardDefaults(source: {
+  items?:
+    | {
+        fieldRef?: { apiVersion?: string | undefined } | undefined;
+        resourceFieldRef?: { divisor?: number | string | undefined } | undefined;
+      }[]
+    | undefined;
+}): void {
+  for (const { fieldRef, resourceFieldRef } of source.items ?? []) {
+    if (fieldRef) fieldRef.apiVersion ||= 'v1';
+    if (resourceFieldRef) resourceFieldRef.divisor ??= '0';
+  }
+}
