@@ -1,0 +1,138 @@
+/** The status of one container, as upstream's kubelet reports it (`kubelet_pods.go`, convertToAPIContainerStatuses). */
+import type { ContainerState, ContainerStatus, Pod } from '#lib/kinds/gen/core-v1.ts';
+import { formatTime } from '#lib/meta/time.ts';
+import type { ObservedContainer } from '../runtime/types.ts';
+import { doingOf, hasStarted, reportedStatus, runsAgain, runsOf } from './containers.ts';
+import type { AnyContainer, Role, Seen } from './types.ts';
+
+/** The scheme of container ids in statuses. */
+const scheme = 'crun://';
+
+/** `over` says that the pod has stopped for good: what never ran, or was lost, then counts as ended. */
+export function containerStatus(
+  seen: Seen,
+  pod: Pod,
+  { spec, role }: { spec: AnyContainer; role: Role },
+  over: boolean,
+): ContainerStatus {
+  const notes = seen.notes.containers[spec.name];
+  const before = reportedStatus(pod, spec.name);
+  const [latest, previous] = runsOf(seen.observed, spec.name);
+  const waitsForInit = (pod.spec.initContainers?.length ?? 0) > 0;
+  const waiting = { reason: waitsForInit ? 'PodInitializing' : 'ContainerCreating' };
+  const common = { name: spec.name, image: spec.image ?? '', ...mountsOf(spec) };
+
+  if (!latest) {
+    const ran = before?.containerID !== undefined;
+    const state: ContainerState = ran ? stateWithoutRun(before, over) : { waiting: notes?.problem ?? waiting };
+    const settled = over && !ran && hasRunBefore(pod) ? { terminated: unknownEnd() } : state;
+    return {
+      ...common,
+      state: settled,
+      lastState: before?.lastState ?? {},
+      ready: role === 'init' && state.terminated?.exitCode === 0,
+      restartCount: before?.restartCount ?? 0,
+      imageID: before?.imageID ?? '',
+      ...(before?.containerID !== undefined && { containerID: before.containerID }),
+      started: false,
+    };
+  }
+
+  const { state, lastState } = statesOf(seen, pod, spec, role, latest, previous, waiting);
+  const started = hasStarted(seen, spec, latest);
+  return {
+    ...common,
+    image: latest.image,
+    state,
+    lastState,
+    ready: readyOf(seen, spec, role, latest, started),
+    restartCount: latest.attempt,
+    imageID: latest.imageId,
+    containerID: scheme + latest.id,
+    started,
+  };
+}
+
+function statesOf(
+  seen: Seen,
+  pod: Pod,
+  spec: AnyContainer,
+  role: Role,
+  latest: ObservedContainer,
+  previous: ObservedContainer | undefined,
+  waiting: { reason: string },
+): { state: ContainerState; lastState: ContainerState } {
+  const notes = seen.notes.containers[spec.name];
+  const before = reportedStatus(pod, spec.name);
+  const lastState = previous ? { terminated: endOf(previous) } : earlierEnd(before, latest);
+  if (latest.state === 'created' || notes?.hooking === latest.id) return { state: { waiting }, lastState };
+  if (latest.state === 'running') {
+    return { state: { running: { startedAt: formatTime(latest.startedAt ?? latest.createdAt) } }, lastState };
+  }
+  const terminated = endOf(latest);
+  const doing = doingOf(seen, pod, spec.name);
+  const again = doing.is === 'ended' && runsAgain(pod, role, doing);
+  return again && notes?.problem
+    ? { state: { waiting: notes.problem }, lastState: { terminated } }
+    : { state: { terminated }, lastState };
+}
+
+/** What the API last knew of the run before this one, when the runtime has discarded it. */
+function earlierEnd(before: ContainerStatus | undefined, latest: ObservedContainer): ContainerState {
+  if (!before) return {};
+  if (before.containerID === scheme + latest.id) return before.lastState ?? {};
+  if (before.restartCount >= latest.attempt) return {};
+  const end = before.state?.terminated ?? before.lastState?.terminated;
+  return end ? { terminated: end } : {};
+}
+
+function endOf(run: ObservedContainer): NonNullable<ContainerState['terminated']> {
+  const exitCode = run.exitCode ?? 137;
+  const startedAt = run.startedAt ?? run.createdAt;
+  return {
+    exitCode,
+    reason: run.oomKilled ? 'OOMKilled' : exitCode === 0 ? 'Completed' : 'Error',
+    ...(run.message !== undefined && run.message !== '' && { message: run.message }),
+    startedAt: formatTime(startedAt),
+    finishedAt: formatTime(run.finishedAt ?? startedAt),
+    containerID: scheme + run.id,
+  };
+}
+
+function stateWithoutRun(before: ContainerStatus, over: boolean): ContainerState {
+  const { state, containerID } = before;
+  if (state?.terminated) return { terminated: state.terminated };
+  if (state?.running) return { terminated: { ...unknownEnd(), ...(containerID !== undefined && { containerID }) } };
+  const end = before.lastState?.terminated;
+  return over && end ? { terminated: end } : (state ?? {});
+}
+
+function unknownEnd(): NonNullable<ContainerState['terminated']> {
+  return {
+    exitCode: 137,
+    reason: 'ContainerStatusUnknown',
+    message: 'The container could not be located when the pod was terminated',
+  };
+}
+
+function hasRunBefore(pod: Pod): boolean {
+  return pod.status?.containerStatuses?.some((item) => item.containerID !== undefined) ?? false;
+}
+
+function readyOf(seen: Seen, spec: AnyContainer, role: Role, run: ObservedContainer, started: boolean): boolean {
+  if (role === 'init') return run.state === 'exited' && run.exitCode === 0;
+  if (role === 'ephemeral' || !started) return false;
+  const health = seen.notes.containers[spec.name]?.health;
+  return spec.readinessProbe === undefined || (health?.id === run.id && health.ready);
+}
+
+function mountsOf(spec: AnyContainer): Pick<ContainerStatus, 'volumeMounts'> {
+  if (!spec.volumeMounts || spec.volumeMounts.length === 0) return {};
+  return {
+    volumeMounts: spec.volumeMounts.map(({ name, mountPath, readOnly }) => ({
+      name,
+      mountPath,
+      ...(readOnly && { readOnly, recursiveReadOnly: 'Disabled' }),
+    })),
+  };
+}

@@ -1,0 +1,59 @@
+/** Renders what a pod's containers share from its object. */
+import type { Pod } from '#lib/kinds/gen/core-v1.ts';
+import type { SandboxSpec } from '../runtime/types.ts';
+import { hostsFile, resolvConf } from './dns.ts';
+import type { DnsSettings } from './dns.ts';
+import { qosOf } from './qos.ts';
+import { podResources } from './resources.ts';
+
+/** What the node contributes to every sandbox. */
+export interface ClusterFacts {
+  nodeName: string;
+  clusterDns: string;
+  clusterDomain: string;
+  hostDns: DnsSettings;
+}
+
+/** Linux allows 64 characters in a host name; upstream cuts at 63. */
+const longestHostname = 63;
+
+/** The sandbox of a pod. */
+export function sandboxSpec(pod: Pod, facts: ClusterFacts): SandboxSpec {
+  const { spec, metadata } = pod;
+  const namespace = metadata.namespace ?? '';
+  const hostNetwork = spec.hostNetwork ?? false;
+  const short = (spec.hostname ?? metadata.name).slice(0, longestHostname).replace(/[-.]+$/, '');
+  const domainname = spec.subdomain ? `${spec.subdomain}.${namespace}.svc.${facts.clusterDomain}` : '';
+  const hostname = spec.setHostnameAsFQDN && domainname ? `${short}.${domainname}` : short;
+  return {
+    uid: metadata.uid,
+    namespace,
+    name: metadata.name,
+    hostname: hostNetwork ? facts.nodeName : hostname,
+    domainname: hostNetwork ? '' : domainname,
+    hostNetwork,
+    hostPid: spec.hostPID ?? false,
+    hostIpc: spec.hostIPC ?? false,
+    shareProcessNamespace: spec.shareProcessNamespace ?? false,
+    hostUsers: spec.hostUsers ?? true,
+    sysctls: Object.fromEntries((spec.securityContext?.sysctls ?? []).map(({ name, value }) => [name, value])),
+    resolvConf: resolvConf(pod, { dns: facts.clusterDns, domain: facts.clusterDomain }, facts.hostDns),
+    hosts: hostNetwork ? undefined : hostsFile(pod),
+    qos: qosOf(pod),
+    resources: podResources(pod),
+    ports: hostNetwork ? [] : hostPorts(pod),
+  };
+}
+
+function hostPorts(pod: Pod): SandboxSpec['ports'] {
+  const sidecars = (pod.spec.initContainers ?? []).filter((container) => container.restartPolicy === 'Always');
+  return [...pod.spec.containers, ...sidecars]
+    .flatMap((container) => container.ports ?? [])
+    .filter((port) => (port.hostPort ?? 0) > 0)
+    .map(({ hostPort, containerPort, protocol = 'TCP', hostIP = '' }) => ({
+      hostPort: hostPort!,
+      containerPort,
+      protocol,
+      hostIP,
+    }));
+}

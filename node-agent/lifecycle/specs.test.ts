@@ -1,0 +1,115 @@
+import assert from 'node:assert/strict';
+import { containerSpec } from './container-spec.ts';
+import { hostsFile, parseResolvConf, resolvConf } from './dns.ts';
+import { makeContainer, makePod } from './pods.fixture.ts';
+import { oomScoreAdjOf, qosOf } from './qos.ts';
+import { containerResources, podResources } from './resources.ts';
+import { sandboxSpec } from './sandbox-spec.ts';
+import type { AnyContainer } from './types.ts';
+
+const host = parseResolvConf('search lan.example\nnameserver 192.0.2.1\noptions timeout:2 rotate\n');
+const facts = { nodeName: 'n1', clusterDns: '10.96.0.10', clusterDomain: 'cluster.local', hostDns: host };
+const image = {
+  name: 'app:1',
+  id: 'sha256:app',
+  layers: [],
+  config: {
+    entrypoint: ['/entry'],
+    cmd: ['serve'],
+    env: ['PATH=/bin', 'A=image'],
+    workingDir: '/srv',
+    user: 'nobody',
+    stopSignal: '',
+    labels: {},
+    volumes: [],
+  },
+};
+
+function render(spec: AnyContainer, pod = makePod()) {
+  return containerSpec({
+    pod,
+    spec,
+    attempt: 0,
+    image,
+    env: new Map([['A', 'pod']]),
+    mounts: [],
+    logPath: '/l',
+    nodeMemoryBytes: 2 ** 32,
+    seccompDir: '/s',
+  });
+}
+
+suite('node-agent/lifecycle specs', () => {
+  test('resolvConf() follows the DNS policy and adds the pod config', () => {
+    const text = (spec: object) =>
+      resolvConf(makePod(spec), { dns: facts.clusterDns, domain: facts.clusterDomain }, host);
+    assert.equal(
+      text({}),
+      'search default.svc.cluster.local svc.cluster.local cluster.local lan.example\nnameserver 10.96.0.10\noptions ndots:5\n',
+    );
+    const own = 'search lan.example\nnameserver 192.0.2.1\noptions timeout:2 rotate\n';
+    assert.equal(text({ dnsPolicy: 'Default' }), own);
+    assert.equal(text({ hostNetwork: true }), own);
+    const dnsConfig = { nameservers: ['192.0.2.9'], searches: ['a.example'], options: [{ name: 'ndots', value: '2' }] };
+    assert.equal(text({ dnsPolicy: 'None', dnsConfig }), 'search a.example\nnameserver 192.0.2.9\noptions ndots:2\n');
+    assert.match(text({ dnsConfig }), /options ndots:2\n$/);
+  });
+
+  test('hostsFile() ends with the aliases', () => {
+    const text = hostsFile(makePod({ hostAliases: [{ ip: '192.0.2.5', hostnames: ['foo', 'bar'] }] }));
+    assert.match(text, /^# Kubernetes-managed hosts file.\n127.0.0.1\tlocalhost\n/);
+    assert.match(text, /\n\n# Entries added by HostAliases.\n192.0.2.5\tfoo\tbar\n$/);
+  });
+
+  test('sandboxSpec() names the pod by hostname and subdomain', () => {
+    const spec = sandboxSpec(makePod({ hostname: 'h', subdomain: 'sub', setHostnameAsFQDN: true }), facts);
+    assert.equal(spec.hostname, 'h.sub.default.svc.cluster.local');
+    assert.equal(spec.domainname, 'sub.default.svc.cluster.local');
+    assert.equal(sandboxSpec(makePod({ hostNetwork: true }), facts).hostname, 'n1');
+  });
+
+  test('containerSpec() merges command, environment and user with those of the image', () => {
+    const args = (more: object) => render(makeContainer('app', more)).args;
+    assert.deepEqual(args({}), ['/entry', 'serve']);
+    assert.deepEqual(args({ args: ['$(A)'] }), ['/entry', 'pod']);
+    assert.deepEqual(args({ command: ['run'] }), ['run']);
+    assert.deepEqual(args({ command: ['run'], args: ['x'] }), ['run', 'x']);
+    const spec = render(makeContainer('app'), makePod({ securityContext: { fsGroup: 7, supplementalGroups: [5] } }));
+    assert.deepEqual(spec.env, ['PATH=/bin', 'A=pod']);
+    assert.deepEqual([spec.user, spec.workingDir, spec.supplementalGroups], ['nobody', '/srv', [5, 7]]);
+  });
+
+  test('containerSpec() refuses root where it must not be', () => {
+    const spec = makeContainer('app', { securityContext: { runAsNonRoot: true } });
+    assert.throws(() => render(spec), /image has non-numeric user \(nobody\)/);
+    assert.throws(
+      () => render(makeContainer('app', { securityContext: { runAsNonRoot: true, runAsUser: 0 } })),
+      /breaks non-root policy/,
+    );
+    assert.equal(render(makeContainer('app', { securityContext: { runAsNonRoot: true, runAsUser: 10 } })).user, '10');
+  });
+
+  test('containerResources() and podResources() compute what the kubelet computes', () => {
+    assert.deepEqual(containerResources(undefined), { cpuShares: 2 });
+    assert.deepEqual(containerResources({ limits: { cpu: '500m', memory: '64Mi' } }), {
+      cpuShares: 512,
+      cpuQuota: 50_000,
+      cpuPeriod: 100_000,
+      memoryLimitBytes: 64 * 1024 * 1024,
+    });
+    assert.equal(containerResources({ limits: { cpu: '1m' } }).cpuQuota, 1000);
+    const limited = makeContainer('app', { resources: { limits: { cpu: '1', memory: '1Gi' } } });
+    const pod = makePod({ containers: [limited, makeContainer('free', { resources: { requests: { cpu: '500m' } } })] });
+    assert.deepEqual(podResources(pod), { cpuShares: 1536 });
+  });
+
+  test('qosOf() and oomScoreAdjOf() follow requests and limits', () => {
+    const of = (resources: object) => makePod({ containers: [makeContainer('app', { resources })] });
+    assert.equal(qosOf(of({})), 'BestEffort');
+    assert.equal(qosOf(of({ requests: { cpu: '1' } })), 'Burstable');
+    assert.equal(qosOf(of({ limits: { cpu: '1', memory: '1Gi' } })), 'Guaranteed');
+    const burstable = of({ requests: { memory: '1Gi' } });
+    assert.equal(oomScoreAdjOf(burstable, burstable.spec.containers[0]!, 4 * 2 ** 30), 750);
+    assert.equal(oomScoreAdjOf(of({}), of({}).spec.containers[0]!, 4 * 2 ** 30), 1000);
+  });
+});

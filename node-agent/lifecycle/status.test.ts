@@ -1,0 +1,117 @@
+import assert from 'node:assert/strict';
+import { conditionOf } from '#lib/meta/conditions.ts';
+import { makeContainer, makeEnd, makePod, makeRun, makeSeen, startMs } from './pods.fixture.ts';
+import { statusOf } from './status.ts';
+import type { Seen } from './types.ts';
+
+const statusAt = (seen: Seen, now = startMs) => statusOf(seen, seen.pod!, ['10.0.0.1'], now);
+
+suite('node-agent/lifecycle/status', () => {
+  test('statusOf() shows a new pod as pending, its containers as being created', () => {
+    const status = statusAt(makeSeen(makePod()));
+    assert.equal(status.phase, 'Pending');
+    assert.deepEqual(status.containerStatuses?.[0]?.state, { waiting: { reason: 'ContainerCreating' } });
+    assert.equal(status.hostIP, '10.0.0.1');
+    assert.equal(status.qosClass, 'BestEffort');
+    assert.deepEqual(
+      status.conditions?.map(({ type, status: value, reason, message }) => [type, value, reason, message]),
+      [
+        ['PodReadyToStartContainers', 'False', undefined, undefined],
+        ['Initialized', 'True', undefined, undefined],
+        ['Ready', 'False', 'ContainersNotReady', 'containers with unready status: [app]'],
+        ['ContainersReady', 'False', 'ContainersNotReady', 'containers with unready status: [app]'],
+        ['PodScheduled', 'True', undefined, undefined],
+      ],
+    );
+  });
+
+  test('statusOf() shows a running pod with its address, ready when nothing says otherwise', () => {
+    const status = statusAt(makeSeen(makePod(), [makeRun('app')]));
+    assert.equal(status.phase, 'Running');
+    assert.equal(status.podIP, '10.1.0.5');
+    const [app] = status.containerStatuses!;
+    assert.deepEqual([app!.ready, app!.started, app!.restartCount], [true, true, 0]);
+    assert.equal(app!.containerID, `crun://${makeRun('app').id}`);
+    assert.equal(conditionOf(status.conditions, 'Ready')?.status, 'True');
+  });
+
+  test('statusOf() waits for probes: not started before the startup probe, not ready before the readiness probe', () => {
+    const probe = { tcpSocket: { port: 80 } };
+    const pod = makePod({ containers: [makeContainer('app', { startupProbe: probe, readinessProbe: probe })] });
+    const run = makeRun('app');
+    const look = (started: boolean, ready: boolean) => {
+      const health = { id: run.id, started, ready };
+      const app = statusAt(makeSeen(pod, [run], { containers: { app: { health } } })).containerStatuses![0]!;
+      return [app.started, app.ready];
+    };
+    assert.deepEqual(look(false, false), [false, false]);
+    assert.deepEqual(look(true, false), [true, false]);
+    assert.deepEqual(look(true, true), [true, true]);
+  });
+
+  test('statusOf() shows init containers in turn', () => {
+    const pod = makePod({ initContainers: [makeContainer('one'), makeContainer('two')] });
+    const status = statusAt(makeSeen(pod, [makeEnd('one'), makeRun('two')]));
+    assert.equal(status.phase, 'Pending');
+    assert.deepEqual(
+      status.initContainerStatuses?.map(({ ready }) => ready),
+      [true, false],
+    );
+    assert.deepEqual(status.containerStatuses?.[0]?.state, { waiting: { reason: 'PodInitializing' } });
+    const initialised = conditionOf(status.conditions, 'Initialized')!;
+    assert.deepEqual(
+      [initialised.reason, initialised.message],
+      ['ContainersNotInitialized', 'containers with incomplete status: [two]'],
+    );
+  });
+
+  test('statusOf() shows a crash loop as waiting, with the crash as the last state', () => {
+    const problem = { reason: 'CrashLoopBackOff', message: 'back-off 10s' };
+    const status = statusAt(makeSeen(makePod(), [makeEnd('app', 3)], { containers: { app: { problem } } }));
+    const [app] = status.containerStatuses!;
+    assert.deepEqual(app!.state, { waiting: problem });
+    assert.equal(app!.lastState?.terminated?.exitCode, 3);
+    assert.equal(app!.lastState?.terminated?.reason, 'Error');
+    assert.equal(status.phase, 'Running');
+  });
+
+  test('statusOf() ends as upstream: Succeeded with PodCompleted, Failed with PodFailed', () => {
+    const done = statusAt(makeSeen(makePod({ restartPolicy: 'Never' }), [makeEnd('app')]));
+    assert.equal(done.phase, 'Succeeded');
+    assert.equal(conditionOf(done.conditions, 'Ready')?.reason, 'PodCompleted');
+    assert.equal(conditionOf(done.conditions, 'Initialized')?.reason, 'PodCompleted');
+    const failed = statusAt(makeSeen(makePod({ restartPolicy: 'Never' }), [makeEnd('app', 1)]));
+    assert.equal(failed.phase, 'Failed');
+    assert.equal(conditionOf(failed.conditions, 'ContainersReady')?.reason, 'PodFailed');
+  });
+
+  test('statusOf() says why a pod past its deadline failed', () => {
+    const pod = makePod({ activeDeadlineSeconds: 1 }, { startTime: '2026-01-01T00:00:00Z' });
+    const status = statusAt(makeSeen(pod, [makeEnd('app', 137)]), startMs + 2000);
+    assert.deepEqual([status.phase, status.reason], ['Failed', 'DeadlineExceeded']);
+  });
+
+  test('statusOf() counts a run that the runtime lost as ended with code 137', () => {
+    const first = makeSeen(makePod(), [makeRun('app')]);
+    const pod = { ...first.pod!, status: statusAt(first) };
+    const [app] = statusAt(makeSeen(pod)).containerStatuses!;
+    assert.deepEqual(
+      [app!.state?.terminated?.exitCode, app!.state?.terminated?.reason],
+      [137, 'ContainerStatusUnknown'],
+    );
+  });
+
+  test('statusOf() keeps readiness down until the gates open', () => {
+    const pod = makePod({ readinessGates: [{ conditionType: 'example.com/lit' }] });
+    const ready = conditionOf(statusAt(makeSeen(pod, [makeRun('app')])).conditions, 'Ready');
+    assert.equal(ready?.reason, 'ReadinessGatesNotReady');
+    assert.equal(ready?.message, 'corresponding condition of pod readiness gate "example.com/lit" does not exist.');
+  });
+
+  test('statusOf() moves a transition time only with its status', () => {
+    const first = makeSeen(makePod(), [makeRun('app')]);
+    const pod = { ...first.pod!, status: statusAt(first) };
+    const later = statusAt(makeSeen(pod, [makeRun('app')]), startMs + 60_000);
+    assert.deepEqual(later, pod.status);
+  });
+});

@@ -1,0 +1,75 @@
+/** What the API should say about a pod, from what is seen of it: upstream's generateAPIPodStatus as a pure function. */
+import type { ContainerStatus, Pod, PodStatus } from '#lib/kinds/gen/core-v1.ts';
+import { formatTime } from '#lib/meta/time.ts';
+import { conditionsOf } from './conditions.ts';
+import { containersOf } from './containers.ts';
+import { containerStatus } from './container-status.ts';
+import { isTerminal, mustEnd, verdictOf } from './ending.ts';
+import { qosOf } from './qos.ts';
+import type { Role, Seen } from './types.ts';
+
+/** The pod's status. `hostIps` are the node's addresses. Conditions of others (readiness gates) are not in it. */
+export function statusOf(seen: Seen, pod: Pod, hostIps: readonly string[], now: number): PodStatus {
+  const before = pod.status ?? {};
+  const { observed } = seen;
+  if (isTerminal(pod) && (observed?.containers ?? []).length === 0) return { ...before };
+  const running = observed?.containers.some((run) => run.state === 'running') ?? false;
+  const over = mustEnd(seen, pod, now) && !running;
+  const all = containersOf(pod).map((item) => ({ role: item.role, status: containerStatus(seen, pod, item, over) }));
+  const of = (...roles: Role[]) => all.filter((item) => roles.includes(item.role)).map((item) => item.status);
+  const verdict = verdictOf(seen, pod, now);
+  const ips = observed?.ips.length ? observed.ips : (before.podIPs ?? []).map(({ ip }) => ip);
+  const inits = of('init', 'sidecar');
+  const ephemeral = of('ephemeral');
+  const status: PodStatus = {
+    phase: verdict ? 'Failed' : phaseOf(pod, all, over),
+    ...(verdict ?? { reason: before.reason, message: before.message }),
+    ...(hostIps.length > 0 && { hostIP: hostIps[0], hostIPs: hostIps.map((ip) => ({ ip })) }),
+    ...(ips.length > 0 && { podIP: ips[0], podIPs: ips.map((ip) => ({ ip })) }),
+    startTime: before.startTime ?? formatTime(now),
+    ...(inits.length > 0 && { initContainerStatuses: inits }),
+    containerStatuses: of('main'),
+    ...(ephemeral.length > 0 && { ephemeralContainerStatuses: ephemeral }),
+    qosClass: before.qosClass ?? qosOf(pod),
+  };
+  status.conditions = conditionsOf(pod, status, observed?.ready ?? false, formatTime(now));
+  return status;
+}
+
+interface WithRole {
+  role: Role;
+  status: ContainerStatus;
+}
+
+/** The phase, by upstream's counting. `over` says nothing runs and nothing will. */
+function phaseOf(pod: Pod, all: WithRole[], over: boolean): NonNullable<PodStatus['phase']> {
+  const before = pod.status?.phase;
+  if (before === 'Succeeded' || before === 'Failed') return before;
+  const inits = all.filter(({ role }) => role === 'init' || role === 'sidecar');
+  const mains = all.filter(({ role }) => role === 'main').map(({ status }) => status);
+  const never = pod.spec.restartPolicy === 'Never';
+  if (never && inits.some(({ role, status }) => role === 'init' && failed(status))) return 'Failed';
+  const waiting = mains.filter(({ state, lastState }) => state?.waiting && !lastState?.terminated).length;
+  const running = mains.filter(({ state }) => state?.running).length;
+  const stopped = mains.filter(
+    ({ state, lastState }) => state?.terminated ?? (state?.waiting && lastState?.terminated),
+  );
+  const succeeded = stopped.filter(({ state }) => state?.terminated?.exitCode === 0).length;
+  if (over) return waiting === 0 && stopped.length > 0 && succeeded === stopped.length ? 'Succeeded' : 'Failed';
+  const hasInitialised = running > 0 || stopped.length > 0;
+  if (!hasInitialised && inits.some(isPending)) return 'Pending';
+  if (waiting > 0) return 'Pending';
+  if (running > 0) return 'Running';
+  if (stopped.length === 0) return 'Pending';
+  if ((pod.spec.restartPolicy ?? 'Always') === 'Always') return 'Running';
+  if (succeeded === stopped.length) return 'Succeeded';
+  return never ? 'Failed' : 'Running';
+}
+
+function failed({ state }: ContainerStatus): boolean {
+  return state?.terminated !== undefined && state.terminated.exitCode !== 0;
+}
+
+function isPending({ role, status }: WithRole): boolean {
+  return role === 'sidecar' ? !status.started : !status.ready;
+}

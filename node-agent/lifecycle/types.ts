@@ -1,0 +1,111 @@
+/** What the lifecycle knows of one pod, and the steps it may take. Plain data: everything here can be printed and compared. */
+import type { Container, EphemeralContainer, Pod } from '#lib/kinds/gen/core-v1.ts';
+import type { UnpackedImage } from '../images/types.ts';
+import type { ObservedContainer, ObservedPod } from '../runtime/types.ts';
+import type { Rest } from './backoff.ts';
+
+/** Where a container stands in its pod: regular init, native sidecar (init with restartPolicy Always), main, or added by a debugger. */
+export type Role = 'init' | 'sidecar' | 'main' | 'ephemeral';
+
+export type AnyContainer = Container | EphemeralContainer;
+
+/** What probes and hooks found about one run of a container. */
+export interface Health {
+  /** The run (container id) this is about; findings about an earlier one do not count. */
+  id: string;
+  /** Whether the startup probe, if there is one, has succeeded. */
+  started: boolean;
+  /** Whether the readiness probe, if there is one, says yes. */
+  ready: boolean;
+  /** The sentence for the Killing event when a liveness or startup probe or a postStart hook has given up on it. */
+  doomed?: { message: string; graceSeconds?: number | undefined };
+}
+
+/** What the agent remembers of a container beside the runtime's record. Lost with the process, and nothing breaks without it. */
+export interface ContainerNotes {
+  /** The image at hand for this attempt. */
+  pulled?: { attempt: number; image: UnpackedImage } | undefined;
+  /** Why it does not run: its waiting reason and message. */
+  problem?: { reason: string; message: string } | undefined;
+  /** Not to be started before this time, in milliseconds since the epoch. */
+  retryAt?: number | undefined;
+  /** Rests between runs and between pulls. */
+  crashes?: Rest | undefined;
+  pulls?: Rest | undefined;
+  health?: Health | undefined;
+  /** The id of a run whose postStart hook has not returned yet: not shown as running. */
+  hooking?: string | undefined;
+}
+
+/** A failed pod-wide step, tried again at `retryAt`. */
+export interface Trouble {
+  step: 'mount' | 'prepare' | 'release' | 'delete';
+  message: string;
+  count: number;
+  retryAt: number;
+}
+
+export interface Notes {
+  /** Where each volume is on the node; undefined until all are there. */
+  volumes: Readonly<Record<string, string>> | undefined;
+  containers: Readonly<Record<string, ContainerNotes>>;
+  trouble: Trouble | undefined;
+  /** Refused before anything was made for it: why. */
+  rejected: { reason: string; message: string } | undefined;
+  /** Whether the API has the status of the pod with everything stopped. */
+  reported: boolean;
+  /** Whether the pod's volumes and sandbox have been taken down. */
+  released: boolean;
+}
+
+/** Everything the next step depends on, beside the time. */
+export interface Seen {
+  /** The API object, or its last known state; undefined when this agent never saw it. */
+  pod: Pod | undefined;
+  /** Whether the API still has it. */
+  exists: boolean;
+  observed: ObservedPod | undefined;
+  notes: Notes;
+}
+
+/** A container to stop and what to say about it. */
+export interface Stopping {
+  id: string;
+  name: string;
+  graceMs: number;
+  /** For the Killing event; undefined to say nothing. */
+  message: string | undefined;
+}
+
+/** One thing to do for a pod. */
+export type Step =
+  /** Nothing, until something changes or the time comes. */
+  | { do: 'wait'; untilMs: number | undefined }
+  | { do: 'mount' }
+  | { do: 'prepare' }
+  /** Record why a container is not started now. */
+  | { do: 'hold'; container: string; reason: 'CrashLoopBackOff' | 'ImagePullBackOff'; message: string; retryAt: number }
+  | { do: 'pull'; container: string; attempt: number }
+  | { do: 'start'; container: string; role: Role; attempt: number }
+  /** Stop these: the groups one after the other, each group at once. */
+  | { do: 'stop'; groups: Stopping[][] }
+  /** Remove the remains of a run that nobody needs any more. */
+  | { do: 'discard'; container: ObservedContainer }
+  /** Write the status with everything stopped, and wait for the API to have it. */
+  | { do: 'report' }
+  /** Remove the sandbox and the volumes. */
+  | { do: 'release' }
+  /** Delete the API object, whose deletion waits for this node. */
+  | { do: 'delete' }
+  /** Remove logs and folders; this pod needs no worker any more. */
+  | { do: 'forget' };
+
+/** The notes of a pod that nothing is known about. */
+export const noNotes: Notes = {
+  volumes: undefined,
+  containers: {},
+  trouble: undefined,
+  rejected: undefined,
+  reported: false,
+  released: false,
+};
