@@ -41,7 +41,7 @@ export interface World {
   /** The oldest revision a subscription may go on after. */
   readonly oldest: bigint;
   get(key: string): Entry | undefined;
-  /** Entries under a prefix that ends with '/', in key order. */
+  /** Entries under a prefix that ends with '/', in key order. Read it to its end in one turn: the world goes on. */
   list(prefix: string): Iterable<Entry>;
   count(prefix: string): number;
   /** Resolves when `revision` is here; rejects with UnavailableError after `timeoutMs` (default 3 s). */
@@ -50,7 +50,7 @@ export interface World {
   sync(): Promise<bigint>;
   /**
    * Delivers all events after revision `after` (throws ExpiredPosition when they are no longer kept), synchronously and in order: `onEvents` gets
-   * each batch narrowed to `prefixes` (each ends with '/'), even when empty, with the revision it reaches. `onLost` is called once when the world had to
+   * each batch narrowed to `prefixes` (each ends with '/'), even when empty, with the revision it reaches; what was missed comes before this returns. `onLost` is called once when the world had to
    * be listed anew, after which nothing is delivered.
    */
   subscribe(
@@ -58,6 +58,11 @@ export interface World {
     after: bigint,
     handlers: { onEvents(events: readonly WorldEvent[], revision: bigint): void; onLost(error: Error): void },
   ): Subscription;
+  /**
+   * Gives the world the entry of a write just made, so that the watch need not parse it again. Returns the entry to answer with: the world's own, if the
+   * watch was faster.
+   */
+  adopt(entry: Entry): Entry;
 }
 
 export type { UnavailableError };

@@ -1,0 +1,73 @@
+/** The recent past of the world, within bounds: what a watch that was interrupted may go on from. */
+import type { WorldEvent } from './world-types.ts';
+
+export interface HistoryBounds {
+  events: number;
+  /** JSON held, counting every event's states before and after. */
+  sizeBytes: number;
+  ageMs: number;
+}
+
+/** An upstream API server keeps events for 75 s at least, etcd's history there is compacted after 5 minutes. */
+export const historyBounds: HistoryBounds = { events: 20_000, sizeBytes: 64 * 1024 * 1024, ageMs: 300_000 };
+
+export interface History {
+  /** All events after this revision are here. */
+  readonly oldest: bigint;
+  add(event: WorldEvent, nowMs: number): void;
+  /** Events after `revision`, which must not be before `oldest`. */
+  after(revision: bigint): WorldEvent[];
+}
+
+interface Item {
+  event: WorldEvent;
+  atMs: number;
+  sizeBytes: number;
+}
+
+/** An empty history that begins after revision `start`. */
+export function makeHistory(start: bigint, bounds: HistoryBounds = historyBounds): History {
+  let items: Item[] = [];
+  /** Items before this one are dropped; they are cut off now and then. */
+  let head = 0;
+  let sizeBytes = 0;
+  let oldest = start;
+
+  const dropFirst = () => {
+    const { event, sizeBytes: freed } = items[head]!;
+    oldest = event.revision;
+    sizeBytes -= freed;
+    head++;
+  };
+  const trim = (nowMs: number) => {
+    const isOver = () =>
+      items.length - head > bounds.events || sizeBytes > bounds.sizeBytes || nowMs - items[head]!.atMs > bounds.ageMs;
+    while (head < items.length && isOver()) dropFirst();
+    if (head > 1000 && head > items.length / 2) {
+      items = items.slice(head);
+      head = 0;
+    }
+  };
+
+  return {
+    get oldest() {
+      return oldest;
+    },
+    add(event, nowMs) {
+      const size = event.entry.bytes.length + (event.before?.bytes.length ?? 0);
+      items.push({ event, atMs: nowMs, sizeBytes: size });
+      sizeBytes += size;
+      trim(nowMs);
+    },
+    after(revision) {
+      let low = head;
+      let high = items.length;
+      while (low < high) {
+        const middle = (low + high) >>> 1;
+        if (items[middle]!.event.revision <= revision) low = middle + 1;
+        else high = middle;
+      }
+      return items.slice(low).map((item) => item.event);
+    },
+  };
+}

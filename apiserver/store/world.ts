@@ -1,0 +1,225 @@
+/** The world: a copy of the whole store in memory, fed by one watch. See world-types.ts for what it promises. */
+import type { Env } from '#lib/env/env.ts';
+import { backoffMs } from '#lib/meta/backoff.ts';
+import { entryOf, entryOfDeletion } from './entry.ts';
+import { CompactedError, UnavailableError } from './types.ts';
+import type { Store, StoreBatch, StoreEvent, Stored } from './types.ts';
+import { makeFanOut } from './world-fan-out.ts';
+import { makeHistory } from './world-history.ts';
+import { makeWorldIndex } from './world-index.ts';
+import type { WorldIndex } from './world-index.ts';
+import { ExpiredPosition } from './world-types.ts';
+import type { Entry, World, WorldEvent } from './world-types.ts';
+
+export interface RunningWorld extends World {
+  /** Ends the watch; subscribers get onLost. */
+  close(): Promise<void>;
+}
+
+const everything = '/registry/';
+
+/** Keys listed at a time. */
+const pageSize = 1000;
+
+/** Own writes that are remembered until the watch brings them. */
+const adoptedLimit = 1000;
+
+const pauses = { firstMs: 50, maxMs: 2000 };
+
+/** Lists the store, retrying until it answers or `signal` aborts, and then follows it until closed. */
+export async function makeWorld(store: Store, env: Env, signal?: AbortSignal): Promise<RunningWorld> {
+  const closing = new AbortController();
+  const stop = signal ? AbortSignal.any([signal, closing.signal]) : closing.signal;
+  const fanOut = makeFanOut(env.log);
+  const waiters = new Set<{ revision: bigint; resolve: () => void }>();
+  const adopted = new Map<bigint, Entry>();
+  const first = await listPersistently(store, env, stop);
+  let { index, revision } = first;
+  let history = makeHistory(revision);
+
+  const reach = (next: bigint) => {
+    revision = next;
+    for (const written of adopted.keys()) if (written <= next) adopted.delete(written);
+    for (const waiter of waiters) if (waiter.revision <= next) waiter.resolve();
+  };
+  const takeIn = (event: StoreEvent): WorldEvent | undefined => {
+    const { key, revision } = event;
+    const before = index.get(key);
+    if (event.type === 'DELETE') {
+      if (!before) return undefined;
+      index.delete(key);
+      return { type: 'DELETE', entry: entryOfDeletion(before, revision), before, revision };
+    }
+    const own = adopted.get(revision);
+    const entry = own?.key === key ? own : read(event, env);
+    if (!entry) return undefined;
+    index.set(entry);
+    return { type: 'PUT', entry, before, revision };
+  };
+  const apply = (batch: StoreBatch) => {
+    const events: WorldEvent[] = [];
+    for (const change of batch.events) {
+      const event = takeIn(change);
+      if (!event) continue;
+      events.push(event);
+      history.add(event, env.now());
+    }
+    reach(batch.revision);
+    fanOut.deliver(events, revision);
+  };
+  const startOver = async () => {
+    const fresh = await listPersistently(store, env, stop, index);
+    index = fresh.index;
+    history = makeHistory(fresh.revision);
+    reach(fresh.revision);
+    fanOut.lose(new ExpiredPosition(`Cannot go on watching: the history before revision ${revision} is gone`));
+  };
+  const follow = async () => {
+    while (!stop.aborted) {
+      try {
+        for await (const batch of store.watch(everything, revision, stop)) apply(batch);
+      } catch (error) {
+        if (stop.aborted) return;
+        env.log.warn('The world is listed anew', { revision, error });
+        if (!(error instanceof CompactedError)) await env.sleep(pauses.maxMs, stop);
+        await startOver();
+      }
+    }
+  };
+  // Nothing but the end of the process's patience stops the following; a fault here is a fault of the program.
+  const following = follow().catch((error: unknown) => {
+    if (stop.aborted) return;
+    env.log.error('The world stands still', { error });
+    throw error;
+  });
+
+  const waitFor: World['waitFor'] = (wanted, timeoutMs = 3000) => {
+    if (wanted <= revision) return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      const settle = () => {
+        waiters.delete(waiter);
+        cancel();
+      };
+      const waiter = {
+        revision: wanted,
+        resolve: () => {
+          settle();
+          resolve();
+        },
+      };
+      const cancel = env.after(timeoutMs, () => {
+        settle();
+        reject(new UnavailableError(`Cannot read as of revision ${wanted}: the watch has only brought ${revision}`));
+      });
+      waiters.add(waiter);
+    });
+  };
+  const latest = makeSharedCall(() => store.revision());
+
+  return {
+    get revision() {
+      return revision;
+    },
+    get oldest() {
+      return history.oldest;
+    },
+    get: (key) => index.get(key),
+    list: (prefix) => index.list(prefix),
+    count: (prefix) => index.count(prefix),
+    waitFor,
+    async sync() {
+      const reached = await latest();
+      await waitFor(reached);
+      return reached;
+    },
+    subscribe(prefixes, after, handlers) {
+      if (after < history.oldest || after > revision) {
+        throw new ExpiredPosition(`Cannot watch after revision ${after}: kept are ${history.oldest} to ${revision}`);
+      }
+      const missed = after === revision ? [] : history.after(after);
+      return fanOut.add(prefixes, handlers, missed, revision);
+    },
+    adopt(entry) {
+      const known = index.get(entry.key);
+      if (known?.revision === entry.revision) return known;
+      if (entry.revision > revision && adopted.size < adoptedLimit) adopted.set(entry.revision, entry);
+      return entry;
+    },
+    async close() {
+      closing.abort(new Error('the world is closed'));
+      await following;
+      fanOut.lose(new UnavailableError('Cannot go on watching: the server stops'));
+    },
+  };
+}
+
+interface Listed {
+  index: WorldIndex;
+  revision: bigint;
+}
+
+async function listPersistently(store: Store, env: Env, stop: AbortSignal, known?: WorldIndex): Promise<Listed> {
+  for (let failures = 1; ; failures++) {
+    try {
+      return await listAll(store, env, known);
+    } catch (error) {
+      stop.throwIfAborted();
+      env.log.warn('Cannot list the store, trying again', { error });
+    }
+    await env.sleep(backoffMs(failures, pauses, env.random()), stop);
+  }
+}
+
+/** Entries that are `known` at the same revision are kept, with what was parsed of them. */
+async function listAll(store: Store, env: Env, known: WorldIndex | undefined): Promise<Listed> {
+  const index = makeWorldIndex();
+  for (let page = await store.list(everything, { limit: pageSize }); ;) {
+    for (const stored of page.items) {
+      const before = known?.get(stored.key);
+      const entry = before?.revision === stored.revision ? before : read(stored, env);
+      if (entry) index.set(entry);
+    }
+    if (!page.more) return { index, revision: page.revision };
+    page = await store.list(everything, {
+      limit: pageSize,
+      after: page.items.at(-1)!.key,
+      revision: page.revision,
+    });
+  }
+}
+
+/** A value that is no object of ours is left out, aloud: one stray key must not stop the cluster. */
+function read({ key, value, revision }: Stored, env: Env): Entry | undefined {
+  try {
+    return entryOf(key, value, revision);
+  } catch (error) {
+    env.log.error('Cannot read a stored value, leaving it out', { key, revision, error });
+    return undefined;
+  }
+}
+
+/**
+ * Shares one call among all who ask while another is under way: that one may have been answered before they asked, but the next has not been
+ * sent yet.
+ */
+function makeSharedCall<T>(call: () => Promise<T>): () => Promise<T> {
+  let current: Promise<T> | undefined;
+  let next: Promise<T> | undefined;
+  const run = (): Promise<T> => {
+    const mine = call().finally(() => {
+      if (current === mine) current = undefined;
+    });
+    current = mine;
+    return mine;
+  };
+  return () => {
+    if (!current) return run();
+    next ??= current
+      .catch(() => undefined)
+      .then(() => {
+        next = undefined;
+        return run();
+      });
+    return next;
+  };
+}
