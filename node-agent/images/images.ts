@@ -1,0 +1,152 @@
+/** The image store of a node; several processes may have the same folder open. */
+import type { Env } from '#lib/env/env.ts';
+import { exportArchive, importArchive } from './archive.ts';
+import { lowerFolders } from './layers.ts';
+import { platformOf } from './manifest.ts';
+import type { Platform } from './manifest.ts';
+import { mountedLayers } from './mounted.ts';
+import { makePuller } from './pull.ts';
+import { allImages, allReferences, dropReferences, findImage, findReference } from './records.ts';
+import { lastUsedAt, noteUse, withStoreLock } from './records.ts';
+import { formatReference, parseReference, storedName } from './reference.ts';
+import { foldersIn, layerPath } from './store.ts';
+import type { Folders, ImageRecord } from './store.ts';
+import { openStore } from './sweep.ts';
+import type { ImageInfo, Images, UnpackedImage } from './types.ts';
+
+export interface ImagesOptions {
+  /** The store's folder; made if need be. */
+  dir: string;
+  /** Registry host -> addresses tried before it: `host:port` or a URL. `*` stands for all others. */
+  mirrors?: Record<string, string[]>;
+  /** Registries that speak plain HTTP; loopback addresses do without being named. */
+  insecureRegistries?: string[];
+  /** Ids of images that may not be removed, though nothing has their layers mounted. */
+  inUse?: () => Promise<ReadonlySet<string>>;
+}
+
+export interface OpenStore {
+  folders: Folders;
+  /** The one that this machine runs. */
+  platform: Platform;
+  env: Env;
+}
+
+/** What the CLI can do beyond the agent. */
+export interface ImageStore extends Images {
+  /** Writes images as a tar that `docker load` and importTar() read. */
+  exportTar(names: readonly string[], file: string): Promise<void>;
+  /** The opened folders, for what is built on the store. */
+  open(): Promise<OpenStore>;
+}
+
+/** Opens the store at the first use; that also sweeps what crashes left. */
+export function makeImages({ dir, mirrors = {}, insecureRegistries = [], inUse }: ImagesOptions, env: Env): ImageStore {
+  const folders = foldersIn(dir);
+  const platform = platformOf(process.arch);
+  const puller = makePuller({ folders, platform, mirrors, insecureRegistries, env });
+  let opening: Promise<void> | undefined;
+  const opened = async () => {
+    opening ??= openStore(folders, env);
+    await opening.catch((error: unknown) => {
+      opening = undefined;
+      throw error;
+    });
+  };
+
+  const unpacked = async (name: string, image: ImageRecord): Promise<UnpackedImage> => ({
+    name,
+    id: image.id,
+    config: image.config,
+    layers: await lowerFolders(folders, image),
+  });
+
+  /** The id that a name, digest or id stands for. */
+  const idOf = async (name: string): Promise<string | undefined> => {
+    const asId = /^(?:sha256:)?([a-f0-9]{64})$/.exec(name);
+    if (asId) return (await findImage(folders, `sha256:${asId[1]}`))?.id;
+    return (await findReference(folders, storedName(parseReference(name))))?.id;
+  };
+
+  const usersOf = async (image: ImageRecord): Promise<boolean> => {
+    if ((await inUse?.())?.has(image.id)) return true;
+    const mounted = await mountedLayers(folders.layers);
+    return image.layers.some(({ diffId }) => mounted.has(layerPath(folders, diffId)));
+  };
+
+  return {
+    async find(name) {
+      await opened();
+      const id = await idOf(name);
+      const image = id === undefined ? undefined : await findImage(folders, id);
+      if (!image) return undefined;
+      await noteUse(folders, image.id, env.now());
+      return unpacked(name, image);
+    },
+    async pull(name, { auth, signal }) {
+      const reference = parseReference(name);
+      await opened();
+      const start = env.monotonic();
+      const id = await puller.pull(reference, auth, signal);
+      const image = await findImage(folders, id);
+      if (!image) throw new Error(`Cannot use image ${formatReference(reference)}: it was removed at once`);
+      return { image: await unpacked(name, image), bytes: image.sizeBytes, durationMs: env.monotonic() - start };
+    },
+    async list() {
+      await opened();
+      const [images, references] = await Promise.all([allImages(folders), allReferences(folders)]);
+      return Promise.all(
+        images.map(async (image): Promise<ImageInfo> => {
+          const names = references.filter(({ id }) => id === image.id).map(({ name }) => name);
+          return {
+            id: image.id,
+            tags: names.filter((name) => !name.includes('@')).sort(),
+            digests: names.filter((name) => name.includes('@')).sort(),
+            sizeBytes: image.sizeBytes,
+            lastUsedAt: await lastUsedAt(folders, image.id),
+          };
+        }),
+      );
+    },
+    async remove(name) {
+      await opened();
+      const isId = /^(?:sha256:)?[a-f0-9]{64}$/.test(name);
+      await withStoreLock(folders, undefined, async () => {
+        const id = await idOf(name);
+        const image = id === undefined ? undefined : await findImage(folders, id);
+        if (!image) return;
+        const references = (await allReferences(folders)).filter((reference) => reference.id === image.id);
+        const gone = isId ? references : goneWith(references, storedName(parseReference(name)));
+        if (gone.length === references.length && (await usersOf(image)))
+          throw new Error(`Cannot remove image "${name}": it is in use by a container`);
+        await dropReferences(folders, gone, image.id, env.uuid);
+      });
+    },
+    async importTar(file) {
+      await opened();
+      return importArchive(folders, file, platform, env);
+    },
+    async exportTar(names, file) {
+      await opened();
+      const references = await Promise.all(
+        names.map(async (name) => {
+          const reference = await findReference(folders, storedName(parseReference(name)));
+          if (!reference) throw new Error(`Cannot export image "${name}": it is not in the store`);
+          return reference;
+        }),
+      );
+      await exportArchive(folders, references, file);
+    },
+    async open() {
+      await opened();
+      return { folders, platform, env };
+    },
+  };
+}
+
+/** A tag takes its digest names with it when no other tag is left to explain them. */
+function goneWith<R extends { name: string }>(references: readonly R[], name: string): R[] {
+  const others = references.filter((reference) => reference.name !== name);
+  if (others.some((reference) => !reference.name.includes('@'))) return references.filter((one) => one.name === name);
+  return [...references];
+}
