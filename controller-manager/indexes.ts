@@ -1,0 +1,32 @@
+/** How the controllers find objects in the shared view. */
+import type { Indexes, View } from '#lib/client/types.ts';
+import type { Kind } from '#lib/kinds/define-kind.ts';
+import type { ReplicaSet } from '#lib/kinds/gen/apps-v1.ts';
+import type { Pod } from '#lib/kinds/gen/core-v1.ts';
+import { pod } from '#lib/kinds/pod.ts';
+import { replicaSet } from '#lib/kinds/replica-set.ts';
+import type { Resource } from '#lib/meta/object.ts';
+import { controllerOf } from '#lib/meta/owners.ts';
+
+export const indexes: Indexes = {
+  podsByController: { kind: pod, values: (object: Pod) => [controllerValue(object)] },
+  podsByNode: { kind: pod, values: ({ spec }: Pod) => [spec.nodeName ?? ''] },
+  setsByController: { kind: replicaSet, values: (object: ReplicaSet) => [controllerValue(object)] },
+};
+
+/** The uid of an object's controller, or a value shared by all of its namespace that have none. */
+function controllerValue(object: Resource): string {
+  return controllerOf(object)?.uid ?? orphansOf(object.metadata.namespace);
+}
+
+function orphansOf(namespace = ''): string {
+  return `orphans/${namespace}`;
+}
+
+/** Objects that `owner` controls, and those of its namespace without a controller. */
+export function ownedOrOrphaned<T extends Resource>(view: View, kind: Kind<T>, index: string, owner: Resource): T[] {
+  return [
+    ...view.indexed(kind, index, owner.metadata.uid),
+    ...view.indexed(kind, index, orphansOf(owner.metadata.namespace)),
+  ];
+}
