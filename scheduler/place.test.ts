@@ -233,7 +233,6 @@ suite('place() chooses', () => {
   test('place() keeps promised room for its pod, but not from pods of higher priority', () => {
     const cluster = clusterOf(sampleNode('n'));
     const promised = samplePod({ requests: { cpu: '3' }, spec: { priority: 10 } });
-    promised.status = { ...promised.status, nominatedNodeName: 'n' };
     cluster.nominate(podInfo(promised), 'n');
     assert.equal(chosen(cluster, { requests: { cpu: '2' } }), undefined);
     assert.equal(chosen(cluster, { requests: { cpu: '2' }, spec: { priority: 11 } }), 'n');

@@ -2,6 +2,7 @@
 import type { Cluster } from './cluster/cluster.ts';
 import type { NodeInfo } from './cluster/node-info.ts';
 import type { PodInfo } from './cluster/pod-info.ts';
+import { never } from './filters/filter.ts';
 import type { Judge, Refusal } from './filters/filter.ts';
 import { wideFilters } from './filters/index.ts';
 import { namedNodes } from './filters/node-affinity.ts';
@@ -32,7 +33,7 @@ export type Placement =
   /** `visited` nodes were looked at; the next turn begins behind them. */
   { node: NodeInfo; visited: number } | { node: undefined; visited: number; noFit: NoFit };
 
-const notNamed: Refusal = { reasons: ["node(s) didn't satisfy plugin(s) [NodeAffinity]"], final: true };
+const notNamed = never("node(s) didn't satisfy plugin(s) [NodeAffinity]");
 
 /** Chooses a node for the pod, or says why there is none. Looks no further than it must in a large cluster. */
 export function place(pod: PodInfo, cluster: Cluster, turn: Turn): Placement {
@@ -49,7 +50,7 @@ export function place(pod: PodInfo, cluster: Cluster, turn: Turn): Placement {
       noFit: { nodes: nodes.length, everywhere, byNode: new Map(), others: undefined },
     };
   }
-  const promised = cluster.nodeNamed(pod.pod.status?.nominatedNodeName ?? '');
+  const promised = cluster.promisedNode(pod.uid);
   if (promised && !refusal(promised)) return { node: promised, visited: 0 };
 
   const eligible = named ? [...named].flatMap((name) => cluster.nodeNamed(name) ?? []) : nodes;
@@ -69,10 +70,10 @@ export function place(pod: PodInfo, cluster: Cluster, turn: Turn): Placement {
   return { node: undefined, visited, noFit: { nodes: nodes.length, everywhere: undefined, byNode, others } };
 }
 
-/** Whether the pod could go to this node as things are. */
-export function fits(pod: PodInfo, cluster: Cluster, node: NodeInfo): boolean {
+/** Why the pod cannot go to this node as things are, if it cannot. */
+export function refusalOn(node: NodeInfo, pod: PodInfo, cluster: Cluster): Refusal | undefined {
   const refusal = refusalOf(pod, cluster, judgementsFor(pod, cluster));
-  return typeof refusal === 'function' && !refusal(node);
+  return typeof refusal === 'function' ? refusal(node) : refusal;
 }
 
 /** All filters together, with what is remembered of the pod's shape where it holds for this pod. */

@@ -81,8 +81,17 @@ export class Cluster {
     this.#dropIfEmpty(info);
   }
 
-  /** Counts a pod on the node of that name, and nowhere else. */
-  setPod(pod: PodInfo, nodeName: string): void {
+  /**
+   * Counts a pod on the node of that name, and nowhere else. Returns whether that changes anything for other pods; most
+   * updates are of status alone and do not.
+   */
+  setPod(pod: PodInfo, nodeName: string): boolean {
+    const before = this.#placed.get(pod.uid);
+    if (before?.at.name === nodeName && countsAlike(before.pod, pod)) {
+      before.pod = pod;
+      before.at.pods.set(pod.uid, pod);
+      return false;
+    }
     this.removePod(pod.uid);
     const at = this.#named(nodeName);
     at.add(pod);
@@ -90,6 +99,7 @@ export class Cluster {
     this.#tallies.note(pod, at.slot, 1);
     this.carried.note(pod, at.slot, 1);
     this.#touch(at);
+    return true;
   }
 
   removePod(uid: string): void {
@@ -108,28 +118,40 @@ export class Cluster {
     return this.#placed.get(uid)?.at.name;
   }
 
-  /** Promises `pod` room on a node (undefined: no longer). */
-  nominate(pod: PodInfo, nodeName: string | undefined): void {
-    const before = this.#nominated.get(pod.uid);
-    if (before) {
-      before.nominated.delete(pod.uid);
-      this.#nominated.delete(pod.uid);
-      this.#touch(before);
-      this.#dropIfEmpty(before);
-    }
-    if (nodeName === undefined) return;
+  /** Promises a pod room on a node, and nowhere else. */
+  nominate(pod: PodInfo, nodeName: string): void {
     const at = this.#named(nodeName);
+    if (at.nominated.get(pod.uid)?.shape === pod.shape) return;
+    this.withdraw(pod.uid);
     at.nominated.set(pod.uid, pod);
     this.#nominated.set(pod.uid, at);
     this.#touch(at);
   }
 
-  setNamespace(namespace: Namespace): void {
+  /** Takes back what nominate() promised. */
+  withdraw(uid: string): void {
+    const before = this.#nominated.get(uid);
+    if (!before) return;
+    before.nominated.delete(uid);
+    this.#nominated.delete(uid);
+    this.#touch(before);
+    this.#dropIfEmpty(before);
+  }
+
+  /** The node that promised the pod room. */
+  promisedNode(uid: string): NodeInfo | undefined {
+    const info = this.#nominated.get(uid);
+    return info?.node ? info : undefined;
+  }
+
+  /** Whether what a namespace is selected by has changed. */
+  setNamespace(namespace: Namespace): boolean {
     const { name, labels = {} } = namespace.metadata;
-    if (equal(this.#namespaces.get(name), labels)) return;
+    if (equal(this.#namespaces.get(name), labels)) return false;
     this.#namespaces.set(name, labels);
     // Descriptions may select namespaces by label; this is rare enough to count everything anew.
     this.#tallies.clear();
+    return true;
   }
 
   removeNamespace(name: string): void {
@@ -222,6 +244,10 @@ export class Cluster {
       else this.#nodesWithImage.delete(image);
     }
   }
+}
+
+function countsAlike(a: PodInfo, b: PodInfo): boolean {
+  return a.shape === b.shape && a.terminating === b.terminating && equal(a.labels, b.labels);
 }
 
 function sameForPlacement(a: Node, b: Node): boolean {

@@ -74,7 +74,6 @@ function shapeOf(spec: PodSpec): PodShape {
 
 function shapeKey(spec: PodSpec): string {
   return JSON.stringify([
-    spec.nodeName,
     spec.nodeSelector,
     spec.affinity?.nodeAffinity,
     spec.tolerations,

@@ -2,7 +2,6 @@
 import type { LabelSelector, Requirement, Selector } from '#lib/meta/selectors.ts';
 import { fromLabelSelector, fromMap, matches } from '#lib/meta/selectors.ts';
 import { controllerOf } from '#lib/meta/owners.ts';
-import type { Resource } from '#lib/meta/object.ts';
 import type { PodInfo } from './pod-info.ts';
 
 export class SelectorOwners {
@@ -26,8 +25,8 @@ export class SelectorOwners {
     if (services?.size === 0) this.#services.delete(namespace);
   }
 
-  setOwner(owner: Resource, selector: LabelSelector | undefined): void {
-    this.#sets.set(owner.metadata.uid, fromLabelSelector(selector) ?? []);
+  setOwner(uid: string, selector: LabelSelector | undefined): void {
+    this.#sets.set(uid, fromLabelSelector(selector) ?? []);
   }
 
   removeOwner(uid: string): void {

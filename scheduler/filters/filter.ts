@@ -8,6 +8,8 @@ export interface Refusal {
   readonly reasons: readonly string[];
   /** Whether evicting pods from the node cannot change this. */
   readonly final: boolean;
+  /** Whether a change on another node can end this. */
+  readonly far: boolean;
 }
 
 export type Judge = (node: NodeInfo) => Refusal | undefined;
@@ -20,10 +22,15 @@ export type Filter = (pod: PodInfo, cluster: Cluster) => Judge | Refusal | undef
 
 /** A refusal that evictions cannot change. */
 export function never(...reasons: string[]): Refusal {
-  return { reasons, final: true };
+  return { reasons, final: true, far: false };
 }
 
 /** A refusal that may end when other pods go. */
 export function notNow(...reasons: string[]): Refusal {
-  return { reasons, final: false };
+  return { reasons, final: false, far: false };
+}
+
+/** The same refusal, of a filter that looks beyond the node. */
+export function far(refusal: Refusal): Refusal {
+  return { ...refusal, far: true };
 }

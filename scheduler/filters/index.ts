@@ -2,7 +2,6 @@
 import type { Filter } from './filter.ts';
 import { hostPorts } from './host-ports.ts';
 import { nodeAffinity } from './node-affinity.ts';
-import { nodeName } from './node-name.ts';
 import { podAffinity } from './pod-affinity.ts';
 import { resources } from './resources.ts';
 import { taints } from './taints.ts';
@@ -11,7 +10,7 @@ import { unschedulable } from './unschedulable.ts';
 import { volumes } from './volumes.ts';
 
 /** These depend on the pod's shape and one node alone, so pods of one shape share their verdicts. */
-export const localFilters: readonly Filter[] = [unschedulable, nodeName, taints, nodeAffinity, hostPorts, resources];
+export const localFilters: readonly Filter[] = [unschedulable, taints, nodeAffinity, hostPorts, resources];
 
 /** These look beyond the node, and run on nodes that passed the local ones. */
 export const wideFilters: readonly Filter[] = [volumes, topologySpread, podAffinity];

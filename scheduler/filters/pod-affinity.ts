@@ -2,11 +2,11 @@ import type { Cluster } from '../cluster/cluster.ts';
 import type { PodInfo } from '../cluster/pod-info.ts';
 import type { Term } from '../cluster/terms.ts';
 import type { Filter } from './filter.ts';
-import { never, notNow } from './filter.ts';
+import { far, never, notNow } from './filter.ts';
 
-const notNear = never("node(s) didn't match pod affinity rules");
-const tooNear = notNow("node(s) didn't match pod anti-affinity rules");
-const repelled = notNow("node(s) didn't satisfy existing pods anti-affinity rules");
+const notNear = far(never("node(s) didn't match pod affinity rules"));
+const tooNear = far(notNow("node(s) didn't match pod anti-affinity rules"));
+const repelled = far(notNow("node(s) didn't satisfy existing pods anti-affinity rules"));
 
 /** Required affinity and anti-affinity, the pod's own and that of pods already placed (upstream: InterPodAffinity). */
 export const podAffinity: Filter = (pod, cluster) => {

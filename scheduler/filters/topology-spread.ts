@@ -3,10 +3,10 @@ import type { PodInfo } from '../cluster/pod-info.ts';
 import { spreadConstraints } from '../cluster/spread.ts';
 import type { SpreadConstraint } from '../cluster/spread.ts';
 import type { Filter } from './filter.ts';
-import { never, notNow } from './filter.ts';
+import { far, never, notNow } from './filter.ts';
 
-const refused = notNow("node(s) didn't match pod topology spread constraints");
-const unlabelled = never("node(s) didn't match pod topology spread constraints (missing required label)");
+const refused = far(notNow("node(s) didn't match pod topology spread constraints"));
+const unlabelled = far(never("node(s) didn't match pod topology spread constraints (missing required label)"));
 
 /** Topology spread constraints with DoNotSchedule (upstream: PodTopologySpread). */
 export const topologySpread: Filter = (pod, cluster) => {

@@ -2,11 +2,11 @@ import type { PersistentVolumeClaim, PodSpec } from '#lib/kinds/gen/core-v1.ts';
 import type { NodeInfo } from '../cluster/node-info.ts';
 import type { Volumes } from '../cluster/volumes.ts';
 import type { Filter } from './filter.ts';
-import { never } from './filter.ts';
+import { far, never } from './filter.ts';
 import { anyTerm } from './node-affinity.ts';
 
-const elsewhere = never('node(s) had volume node affinity conflict');
-const lost = never('node(s) unavailable due to one or more pvc(s) bound to non-existent pv(s)');
+const elsewhere = far(never('node(s) had volume node affinity conflict'));
+const lost = far(never('node(s) unavailable due to one or more pvc(s) bound to non-existent pv(s)'));
 
 /**
  * Claims must exist and be bound, unless their class waits for the first consumer; bound volumes must be reachable from
@@ -19,16 +19,16 @@ export const volumes: Filter = (pod, cluster) => {
   for (const { name, ephemeral } of claims) {
     const claim = cluster.volumes.claims.get(`${pod.namespace}/${name}`);
     if (!claim && ephemeral)
-      return never(`waiting for ephemeral volume controller to create the persistentvolumeclaim "${name}"`);
-    if (!claim) return never(`persistentvolumeclaim "${name}" not found`);
-    if (claim.metadata.deletionTimestamp) return never(`persistentvolumeclaim "${name}" is being deleted`);
+      return far(never(`waiting for ephemeral volume controller to create the persistentvolumeclaim "${name}"`));
+    if (!claim) return far(never(`persistentvolumeclaim "${name}" not found`));
+    if (claim.metadata.deletionTimestamp) return far(never(`persistentvolumeclaim "${name}" is being deleted`));
     if (claim.status?.phase === 'Lost')
       return never(
         `persistentvolumeclaim "${name}" bound to non-existent persistentvolume "${claim.spec.volumeName ?? ''}"`,
       );
     if (!isBound(claim)) {
       if (waitsForConsumer(claim, cluster.volumes)) continue;
-      return never('pod has unbound immediate PersistentVolumeClaims');
+      return far(never('pod has unbound immediate PersistentVolumeClaims'));
     }
     const volume = cluster.volumes.volumes.get(claim.spec.volumeName!);
     if (!volume) return () => lost;
