@@ -1,0 +1,77 @@
+/** A watch that ends only because we said so: it goes on after the last revision, or lists again when that is gone. */
+import type { Env } from '#lib/env/env.ts';
+import { backoffMs } from '#lib/meta/backoff.ts';
+import { ApiError, isReason } from '#lib/meta/errors.ts';
+import type { Client, WatchBatch, WatchTarget } from './types.ts';
+
+export interface Follower {
+  /** What comes next is a state from its beginning, up to the batch that is `synced`. */
+  restart(): void;
+  apply(batch: WatchBatch): void;
+}
+
+export interface FollowOptions {
+  env: Env;
+  signal: AbortSignal;
+  batchMs?: number;
+}
+
+const pauses = { firstMs: 50, maxMs: 5000 };
+
+/** The server sends a batch each 10 s at least; a stream silent for much longer is dead, whatever the connection says. */
+const silenceMs = 35_000;
+
+/** Feeds `follower` until aborted; resolves then. Faults of the follower itself reject. */
+export async function follow(
+  client: Pick<Client, 'watch'>,
+  targets: readonly WatchTarget[],
+  follower: Follower,
+  { env, signal, batchMs = 0 }: FollowOptions,
+): Promise<void> {
+  let after: bigint | undefined;
+  let failures = 0;
+  while (!signal.aborted) {
+    const guard = guardSilence(env);
+    try {
+      if (after === undefined) follower.restart();
+      let synced = after !== undefined;
+      const options = {
+        batchMs,
+        signal: AbortSignal.any([signal, guard.signal]),
+        ...(after !== undefined && { after }),
+      };
+      for await (const batch of client.watch(targets, options)) {
+        guard.heard();
+        failures = 0;
+        follower.apply(batch);
+        synced ||= batch.synced;
+        // A state that broke off before its end is no place to go on from.
+        if (synced) after = batch.revision;
+      }
+    } catch (error) {
+      if (signal.aborted) return;
+      if (!(error instanceof ApiError)) throw error;
+      if (isReason(error, 'Expired', 'Gone')) after = undefined;
+      env.log.warn('Watch ended, trying again', { kinds: targets.map(({ kind }) => kind.plural).join(), after, error });
+    } finally {
+      guard.stop();
+    }
+    failures++;
+    await env.sleep(backoffMs(failures, pauses, env.random()), signal).catch(() => {});
+  }
+}
+
+function guardSilence(env: Env) {
+  const controller = new AbortController();
+  const giveUp = () =>
+    controller.abort(new ApiError('ServiceUnavailable', `Cannot go on watching: nothing came for ${silenceMs} ms`));
+  let cancel = env.after(silenceMs, giveUp);
+  return {
+    signal: controller.signal,
+    heard() {
+      cancel();
+      cancel = env.after(silenceMs, giveUp);
+    },
+    stop: () => cancel(),
+  };
+}
