@@ -1,6 +1,7 @@
 /** Building blocks of table columns, worded as `kubectl get` shows them. */
 import type { Resource } from '#lib/meta/object.ts';
 import { humanDuration } from '#lib/meta/duration.ts';
+import { formatLabelSelector, type LabelSelector } from '#lib/meta/selectors.ts';
 import { parseTime } from '#lib/meta/time.ts';
 import type { Cell, Column, PrintContext } from './define-kind.ts';
 import type { Container } from './gen/core-v1.ts';
@@ -68,6 +69,11 @@ export function containerColumns<T>(containers: (object: T) => readonly Containe
     wide(text('Containers', (object) => (containers(object) ?? []).map(({ name }) => name).join(','))),
     wide(text('Images', (object) => (containers(object) ?? []).map(({ image }) => image ?? '').join(','))),
   ];
+}
+
+/** The wide column of a workload's selector. */
+export function selectorColumn<T>(selector: (object: T) => LabelSelector | undefined): Column<T> {
+  return wide(text('Selector', (object) => formatLabelSelector(selector(object))));
 }
 
 /** Go's way of showing a boolean in a table. */

@@ -1,3 +1,7 @@
+import { controllerOf } from '#lib/meta/owners.ts';
+import { invalid, required } from '#lib/meta/errors.ts';
+import { unchanged } from './checks/metadata.ts';
+import { ageColumn, integer, nameColumn, none, text } from './columns.ts';
 import { defineKind } from './define-kind.ts';
 import type { ControllerRevision } from './gen/apps-v1.ts';
 
@@ -8,4 +12,23 @@ export const controllerRevision = defineKind<ControllerRevision>({
   plural: 'controllerrevisions',
   namespaced: true,
   schema: 'io.k8s.api.apps.v1.ControllerRevision',
+  check: ({ data, revision }, before) => [
+    ...(before
+      ? unchanged('data', data, before.data)
+      : data === undefined
+        ? [required('data', 'data is mandatory')]
+        : []),
+    ...(revision < 0 ? [invalid('revision', revision, 'must be greater than or equal to 0')] : []),
+  ],
+  columns: [
+    nameColumn,
+    text('Controller', (object) => {
+      const owner = controllerOf(object);
+      if (!owner) return none;
+      const group = owner.apiVersion.includes('/') ? `.${owner.apiVersion.split('/')[0]}` : '';
+      return `${owner.kind.toLowerCase()}${group}/${owner.name}`;
+    }),
+    integer('Revision', ({ revision }) => revision),
+    ageColumn,
+  ],
 });

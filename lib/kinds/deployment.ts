@@ -1,6 +1,11 @@
-import { defineKind } from './define-kind.ts';
+import { fieldForbidden, invalid, notSupported, required, type FieldError } from '#lib/meta/errors.ts';
 import { formatSelector, fromLabelSelector } from '#lib/meta/selectors.ts';
-import type { Deployment } from './gen/apps-v1.ts';
+import { atMostWhole, intOrPercent, nonNegative } from './checks/values.ts';
+import { checkWorkload, isZero } from './checks/workloads.ts';
+import { ageColumn, containerColumns, integer, nameColumn, selectorColumn, text } from './columns.ts';
+import { defineKind } from './define-kind.ts';
+import type { Deployment, DeploymentSpec } from './gen/apps-v1.ts';
+import { setTemplateDefaults } from './pod-spec/defaults.ts';
 
 export const deployment = defineKind<Deployment>({
   group: 'apps',
@@ -14,11 +19,70 @@ export const deployment = defineKind<Deployment>({
   status: true,
   generation: true,
   scale: {
-    replicas: (object) => object.spec.replicas ?? 0,
+    replicas: (object) => object.spec.replicas ?? 1,
     setReplicas: (object, replicas) => {
       object.spec.replicas = replicas;
     },
     status: (object) => object.status?.replicas ?? 0,
     selector: (object) => formatSelector(fromLabelSelector(object.spec.selector) ?? []),
   },
+  defaults: ({ spec }) => {
+    spec.replicas ??= 1;
+    spec.strategy ??= {};
+    spec.strategy.type ||= 'RollingUpdate';
+    if (spec.strategy.type === 'RollingUpdate') {
+      spec.strategy.rollingUpdate ??= {};
+      spec.strategy.rollingUpdate.maxUnavailable ??= '25%';
+      spec.strategy.rollingUpdate.maxSurge ??= '25%';
+    }
+    spec.revisionHistoryLimit ??= 10;
+    spec.progressDeadlineSeconds ??= 600;
+    setTemplateDefaults((spec.template ??= {}));
+  },
+  check: ({ spec }, before) => [
+    ...checkWorkload('deployment', 'ReplicaSet', spec, before?.spec),
+    ...checkStrategy(spec),
+    ...checkDeadline(spec),
+  ],
+  columns: [
+    nameColumn,
+    text('Ready', ({ spec, status }) => `${status?.readyReplicas ?? 0}/${spec.replicas ?? 1}`),
+    integer('Up-to-date', ({ status }) => status?.updatedReplicas ?? 0),
+    integer('Available', ({ status }) => status?.availableReplicas ?? 0),
+    ageColumn,
+    ...containerColumns<Deployment>(({ spec }) => spec.template.spec?.containers),
+    selectorColumn(({ spec }) => spec.selector),
+  ],
 });
+
+function checkStrategy({ strategy = {} }: DeploymentSpec): FieldError[] {
+  const path = 'spec.strategy';
+  const { type, rollingUpdate } = strategy;
+  if (type === 'Recreate') {
+    return rollingUpdate
+      ? [fieldForbidden(`${path}.rollingUpdate`, "may not be specified when strategy `type` is 'Recreate'")]
+      : [];
+  }
+  if (type !== 'RollingUpdate') return [notSupported(`${path}.type`, type, ['Recreate', 'RollingUpdate'])];
+  if (!rollingUpdate) return [required(`${path}.rollingUpdate`, 'this should be defaulted and never be nil')];
+  const { maxUnavailable, maxSurge } = rollingUpdate;
+  const at = `${path}.rollingUpdate.maxUnavailable`;
+  return [
+    ...intOrPercent(at, maxUnavailable),
+    ...intOrPercent(`${path}.rollingUpdate.maxSurge`, maxSurge),
+    ...(isZero(maxUnavailable) && isZero(maxSurge)
+      ? [invalid(at, maxUnavailable, 'may not be 0 when `maxSurge` is 0')]
+      : []),
+    ...atMostWhole(at, maxUnavailable),
+  ];
+}
+
+function checkDeadline({ progressDeadlineSeconds, minReadySeconds = 0 }: DeploymentSpec): FieldError[] {
+  const path = 'spec.progressDeadlineSeconds';
+  if (progressDeadlineSeconds === undefined) return [];
+  const faults = nonNegative(path, progressDeadlineSeconds);
+  if (progressDeadlineSeconds <= minReadySeconds) {
+    faults.push(invalid(path, progressDeadlineSeconds, 'must be greater than minReadySeconds'));
+  }
+  return faults;
+}

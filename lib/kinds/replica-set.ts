@@ -1,6 +1,9 @@
-import { defineKind } from './define-kind.ts';
 import { formatSelector, fromLabelSelector } from '#lib/meta/selectors.ts';
+import { checkWorkload } from './checks/workloads.ts';
+import { ageColumn, containerColumns, integer, nameColumn, selectorColumn } from './columns.ts';
+import { defineKind } from './define-kind.ts';
 import type { ReplicaSet } from './gen/apps-v1.ts';
+import { setTemplateDefaults } from './pod-spec/defaults.ts';
 
 export const replicaSet = defineKind<ReplicaSet>({
   group: 'apps',
@@ -14,11 +17,26 @@ export const replicaSet = defineKind<ReplicaSet>({
   status: true,
   generation: true,
   scale: {
-    replicas: (object) => object.spec.replicas ?? 0,
+    replicas: (object) => object.spec.replicas ?? 1,
     setReplicas: (object, replicas) => {
       object.spec.replicas = replicas;
     },
     status: (object) => object.status?.replicas ?? 0,
     selector: (object) => formatSelector(fromLabelSelector(object.spec.selector) ?? []),
   },
+  defaults: ({ spec }) => {
+    spec.replicas ??= 1;
+    setTemplateDefaults((spec.template ??= {}));
+  },
+  check: ({ spec }, before) => checkWorkload('replicaset', 'ReplicaSet', spec, before?.spec),
+  columns: [
+    nameColumn,
+    integer('Desired', ({ spec }) => spec.replicas ?? 1),
+    integer('Current', ({ status }) => status?.replicas ?? 0),
+    integer('Ready', ({ status }) => status?.readyReplicas ?? 0),
+    ageColumn,
+    ...containerColumns<ReplicaSet>(({ spec }) => spec.template?.spec?.containers),
+    selectorColumn(({ spec }) => spec.selector),
+  ],
+  fields: { 'status.replicas': ({ status }) => String(status?.replicas ?? 0) },
 });

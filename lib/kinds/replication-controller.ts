@@ -1,6 +1,11 @@
+import { invalid, required, type FieldError } from '#lib/meta/errors.ts';
+import { formatSelector, fromMap, matches } from '#lib/meta/selectors.ts';
+import { nonNegative } from './checks/values.ts';
+import { ageColumn, containerColumns, formatLabels, integer, nameColumn, text, wide } from './columns.ts';
 import { defineKind } from './define-kind.ts';
-import { formatSelector, fromMap } from '#lib/meta/selectors.ts';
-import type { ReplicationController } from './gen/core-v1.ts';
+import type { ReplicationController, ReplicationControllerSpec } from './gen/core-v1.ts';
+import { checkAlwaysTemplate } from './pod-spec/check.ts';
+import { setTemplateDefaults } from './pod-spec/defaults.ts';
 
 export const replicationController = defineKind<ReplicationController>({
   group: '',
@@ -14,11 +19,46 @@ export const replicationController = defineKind<ReplicationController>({
   status: true,
   generation: true,
   scale: {
-    replicas: (object) => object.spec.replicas ?? 0,
+    replicas: (object) => object.spec.replicas ?? 1,
     setReplicas: (object, replicas) => {
       object.spec.replicas = replicas;
     },
     status: (object) => object.status?.replicas ?? 0,
     selector: (object) => formatSelector(fromMap(object.spec.selector) ?? []),
   },
+  defaults: ({ metadata, spec }) => {
+    // This oldest of workloads takes its selector and its labels from its template.
+    const labels = spec.template?.metadata?.labels;
+    if (labels && Object.keys(spec.selector ?? {}).length === 0) spec.selector = { ...labels };
+    if (labels && Object.keys(metadata.labels ?? {}).length === 0) metadata.labels = { ...labels };
+    spec.replicas ??= 1;
+    if (spec.template) setTemplateDefaults(spec.template);
+  },
+  check: ({ spec }) => [
+    ...nonNegative('spec.minReadySeconds', spec.minReadySeconds),
+    ...checkSelector(spec),
+    ...nonNegative('spec.replicas', spec.replicas),
+    ...(spec.template
+      ? checkAlwaysTemplate('spec.template', spec.template, 'ReplicationController')
+      : [required('spec.template')]),
+  ],
+  columns: [
+    nameColumn,
+    integer('Desired', ({ spec }) => spec.replicas ?? 1),
+    integer('Current', ({ status }) => status?.replicas ?? 0),
+    integer('Ready', ({ status }) => status?.readyReplicas ?? 0),
+    ageColumn,
+    ...containerColumns<ReplicationController>(({ spec }) => spec.template?.spec?.containers),
+    wide(text('Selector', ({ spec }) => formatLabels(spec.selector))),
+  ],
+  fields: { 'status.replicas': ({ status }) => String(status?.replicas ?? 0) },
 });
+
+function checkSelector({ selector, template }: ReplicationControllerSpec): FieldError[] {
+  const terms = fromMap(selector);
+  if (!terms) return [required('spec.selector')];
+  const labels = template?.metadata?.labels;
+  return template && !matches(terms, labels)
+    ? [invalid('spec.template.metadata.labels', labels ?? {}, '`selector` does not match template `labels`')]
+    : [];
+}

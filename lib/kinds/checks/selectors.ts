@@ -42,11 +42,18 @@ export function checkWorkloadSelector(
       faults.push(invalid('spec.selector', selector, `empty selector is invalid for ${owner}`));
     }
   }
+  return [...faults, ...checkTemplateLabels(selector, template)];
+}
+
+/** A workload's template must have labels that its selector finds. */
+export function checkTemplateLabels(
+  selector: LabelSelector | undefined,
+  template: PodTemplateSpec | undefined,
+): FieldError[] {
   const labels = template?.metadata?.labels;
-  if (!selects(selector, labels)) {
-    faults.push(invalid('spec.template.metadata.labels', labels ?? {}, '`selector` does not match template `labels`'));
-  }
-  return faults;
+  return selects(selector, labels)
+    ? []
+    : [invalid('spec.template.metadata.labels', labels ?? {}, '`selector` does not match template `labels`')];
 }
 
 /** Faults of one term of a node selector. */

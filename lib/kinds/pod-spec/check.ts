@@ -84,8 +84,8 @@ export function checkPodTemplate(path: string, template: PodTemplateSpec): Field
   return faults;
 }
 
-/** The template of a workload whose pods always run again. */
-export function checkAlwaysTemplate(path: string, template: PodTemplateSpec): FieldError[] {
+/** The template of a workload whose pods always run again; `owner` is its kind. */
+export function checkAlwaysTemplate(path: string, template: PodTemplateSpec, owner: string): FieldError[] {
   const faults = checkPodTemplate(path, template);
   const policy = template.spec?.restartPolicy;
   if (policy !== 'Always' && policy !== undefined) {
@@ -93,7 +93,7 @@ export function checkAlwaysTemplate(path: string, template: PodTemplateSpec): Fi
   }
   if (template.spec?.activeDeadlineSeconds !== undefined) {
     faults.push(
-      fieldForbidden(`${path}.spec.activeDeadlineSeconds`, 'activeDeadlineSeconds in ReplicaSet is not Supported'),
+      fieldForbidden(`${path}.spec.activeDeadlineSeconds`, `activeDeadlineSeconds in ${owner} is not Supported`),
     );
   }
   return faults;
