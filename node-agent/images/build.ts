@@ -124,7 +124,7 @@ async function addLayerBlob(folders: Folders, entries: readonly TreeEntry[], env
 
 /** The image config in OCI's form; empty fields are left out, as Docker does. */
 function renderConfig(plan: BuildPlan, base: Base | undefined, diffIds: string[], platform: Platform): object {
-  const config = plan.configure(base?.image.config ?? emptyConfig);
+  const { config } = plan;
   const exposed = [...new Set([...(base?.exposed ?? []), ...plan.exposed])].sort();
   const keys = (names: readonly string[]) => Object.fromEntries(names.map((name) => [name, {}]));
   const filled = Object.entries({

@@ -18,8 +18,8 @@ export interface BuildPlan {
   /** A local image's name, or undefined for `scratch`. */
   from: string | undefined;
   steps: ({ do: 'copy'; copy: CopyStep } | { do: 'folder'; path: string })[];
-  /** Given the base's config, the image's own. */
-  configure(base: ImageConfig): ImageConfig;
+  /** The base's config with what the Dockerfile says. */
+  config: ImageConfig;
   /** `8080/tcp` and the like. */
   exposed: string[];
 }
@@ -41,8 +41,6 @@ interface Instruction {
   rest: string;
 }
 
-type Edit = (config: ImageConfig) => void;
-
 /** Reads a Dockerfile. `base` is asked for the config of the image in FROM, as later lines build on its ENV and WORKDIR. Throws DockerfileError. */
 export function planBuild(text: string, base: (name: string | undefined) => ImageConfig): BuildPlan {
   const [first, ...rest] = instructions(text);
@@ -52,69 +50,54 @@ export function planBuild(text: string, base: (name: string | undefined) => Imag
   if (!name || (more.length > 0 && more[0]?.toLowerCase() !== 'as'))
     throw new DockerfileError(first.line, 'FROM takes one image');
   const from = name === 'scratch' ? undefined : name;
-  const now = structuredClone(base(from));
+  const config = structuredClone(base(from));
   const steps: BuildPlan['steps'] = [];
   const exposed: string[] = [];
-  const edits: Edit[] = [];
-  const edit = (change: Edit) => {
-    change(now);
-    edits.push(change);
-  };
-  for (const instruction of rest) {
-    const { line } = instruction;
-    const value = expand(instruction.rest, now.env);
-    const literal = instruction.rest;
-    switch (instruction.name) {
+  let hasCommand = false;
+  for (const { line, name, rest: literal } of rest) {
+    // Within one instruction, variables are as they were before it.
+    const env = [...config.env];
+    const value = expand(literal, env);
+    switch (name) {
       case 'COPY':
-        steps.push({ do: 'copy', copy: copyStep(line, value, now.workingDir) });
+        steps.push({ do: 'copy', copy: copyStep(line, value, config.workingDir) });
         break;
       case 'ENV':
-        for (const [key, content] of pairs(line, literal))
-          edit((config) => setEnv(config, key, expand(content, config.env)));
+        for (const [key, content] of pairs(line, literal)) setEnv(config, key, expand(content, env));
         break;
       case 'LABEL':
-        for (const [key, content] of pairs(line, value)) edit((config) => (config.labels[key] = content));
+        for (const [key, content] of pairs(line, literal)) config.labels[key] = expand(content, env);
         break;
       case 'WORKDIR':
-        edit((config) => (config.workingDir = join(config.workingDir, value)));
-        steps.push({ do: 'folder', path: now.workingDir });
+        config.workingDir = join(config.workingDir, value);
+        steps.push({ do: 'folder', path: config.workingDir });
         break;
       case 'CMD':
-        edit((config) => (config.cmd = command(line, literal)));
+        config.cmd = command(line, literal);
+        hasCommand = true;
         break;
       case 'ENTRYPOINT':
-        edit((config) => {
-          config.entrypoint = command(line, literal);
-          // A base's arguments mean nothing to another program; those of this file come after.
-          if (!rest.slice(0, rest.indexOf(instruction)).some(({ name }) => name === 'CMD')) config.cmd = [];
-        });
+        config.entrypoint = command(line, literal);
+        // A base's arguments mean nothing to another program.
+        if (!hasCommand) config.cmd = [];
         break;
       case 'USER':
-        edit((config) => (config.user = value));
+        config.user = value;
         break;
       case 'STOPSIGNAL':
-        edit((config) => (config.stopSignal = value));
+        config.stopSignal = value;
         break;
       case 'VOLUME':
-        edit((config) => (config.volumes = [...new Set([...config.volumes, ...list(line, value)])]));
+        config.volumes = [...new Set([...config.volumes, ...list(line, value)])];
         break;
       case 'EXPOSE':
         exposed.push(...value.split(/\s+/).map((port) => (port.includes('/') ? port : `${port}/tcp`)));
         break;
       default:
-        throw new DockerfileError(line, `${instruction.name} is not supported; only what needs nothing to run is`);
+        throw new DockerfileError(line, `${name} is not supported; only what needs nothing to run is`);
     }
   }
-  return {
-    from,
-    steps,
-    exposed,
-    configure: (config) => {
-      const own = structuredClone(config);
-      for (const change of edits) change(own);
-      return own;
-    },
-  };
+  return { from, steps, exposed, config };
 }
 
 /** Logical lines: comments and blank lines dropped, continuations joined. */
@@ -208,17 +191,11 @@ function pairs(line: number, value: string): [string, string][] {
   let at = 0;
   const pattern = /([^\s=]+)=("(?:[^"\\]|\\.)*"|'[^']*'|(?:[^\s\\]|\\.)*)\s*/gy;
   for (const match of value.matchAll(pattern)) {
-    found.push([unquote(match[1]!), unquote(match[2]!)]);
+    found.push([match[1]!, match[2]!]);
     at = match.index + match[0].length;
   }
   if (at !== value.length) throw new DockerfileError(line, `cannot read ${value.slice(at)}`);
   return found;
-}
-
-function unquote(text: string): string {
-  if (text.startsWith("'") && text.endsWith("'") && text.length > 1) return text.slice(1, -1);
-  const inner = text.startsWith('"') && text.endsWith('"') && text.length > 1 ? text.slice(1, -1) : text;
-  return inner.replaceAll(/\\(.)/g, '$1');
 }
 
 function setEnv(config: ImageConfig, key: string, value: string): void {
@@ -226,10 +203,14 @@ function setEnv(config: ImageConfig, key: string, value: string): void {
   config.env = [...others, `${key}=${value}`];
 }
 
+/** Variables, quotes and backslashes resolved; single quotes keep everything as it is. */
 function expand(text: string, env: readonly string[]): string {
+  if (/^'[^']*'$/.test(text)) return text.slice(1, -1);
+  const isQuoted = /^"(?:[^"\\]|\\.)*"$/s.test(text);
   const values = new Map(env.map((entry) => [entry.slice(0, entry.indexOf('=')), entry.slice(entry.indexOf('=') + 1)]));
-  return text.replaceAll(/\\\$|\$(?:\{(\w+)\}|(\w+))/g, (whole, braced?: string, plain?: string) =>
-    whole === '\\$' ? '$' : (values.get(braced ?? plain ?? '') ?? ''),
+  return (isQuoted ? text.slice(1, -1) : text).replaceAll(
+    /\\(.)|\$(?:\{(\w+)\}|(\w+))/gs,
+    (_whole, escaped?: string, braced?: string, plain?: string) => escaped ?? values.get(braced ?? plain ?? '') ?? '',
   );
 }
 

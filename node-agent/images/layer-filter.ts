@@ -28,7 +28,7 @@ export interface LayerLimits {
 }
 
 /** More than any image in use has; a bound for what one layer may cost us. */
-export const layerLimits: LayerLimits = { entries: 2_000_000, sizeBytes: 64 * 1024 ** 3 };
+const layerLimits: LayerLimits = { entries: 2_000_000, sizeBytes: 64 * 1024 ** 3 };
 
 const longestPath = 4095;
 const mostFollowed = 40;
@@ -117,10 +117,13 @@ export function makeLayerFilter(limits: LayerLimits = layerLimits): LayerFilter 
     if (totalBytes > limits.sizeBytes) throw new TarError(`the layer holds more than ${limits.sizeBytes} bytes`);
     const { path, parent, last } = place(header.name);
     if (last.startsWith(whiteout)) return hide(parent, last, header.name);
+    // Devices are skipped.
+    if (header.type === 'character' || header.type === 'block') return;
+    if (!mayReplace(known.get(path), header))
+      throw new TarError(`entry ${quote(header.name)} replaces something else of the same layer`);
     const kept = { ...header, name: path, xattrs: keptXattrs(header.xattrs) };
     if (header.type === 'folder') return addFolder(path, kept);
-    if (path === '' || known.get(path)?.is === 'folder')
-      throw new TarError(`entry ${quote(header.name)} replaces a folder of the same layer`);
+    if (path === '') throw new TarError(`entry ${quote(header.name)} replaces the layer's root`);
     switch (header.type) {
       case 'file':
         known.set(path, { is: 'other' });
@@ -129,16 +132,14 @@ export function makeLayerFilter(limits: LayerLimits = layerLimits): LayerFilter 
       case 'symlink':
         if (header.linkName === '' || header.linkName.length > longestPath)
           throw new TarError(`symlink ${quote(header.name)} has no valid target`);
+        if (known.has(path)) return;
         known.set(path, { is: 'symlink', target: header.linkName });
         return void emit({ ...kept, xattrs: new Map() });
       case 'link':
         return addLink(path, kept);
-      case 'fifo':
+      default:
         known.set(path, { is: 'other' });
         return void emit(kept);
-      default:
-        // Devices: skipped.
-        return;
     }
   };
 
@@ -182,6 +183,16 @@ export function makeLayerFilter(limits: LayerLimits = layerLimits): LayerFilter 
     },
     isOpaque: () => opaques.has(''),
   };
+}
+
+/**
+ * A second entry of the same name may renew a file or a folder. A symlink stays what it is: `tar` puts symlinks in place at its end, and what
+ * would have become of their names meanwhile is nothing to rely on.
+ */
+function mayReplace(found: Known | undefined, { type, linkName }: TarHeader): boolean {
+  if (!found) return true;
+  if (found.is === 'symlink') return type === 'symlink' && linkName === found.target;
+  return (found.is === 'folder') === (type === 'folder');
 }
 
 function partsOf(name: string): string[] {

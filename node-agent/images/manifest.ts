@@ -97,7 +97,7 @@ export function parseConfig(body: Buffer): { config: ImageConfig; diffIds: strin
 }
 
 /** Whether this is a digest that we can check. */
-export function isDigest(value: string): boolean {
+function isDigest(value: string): boolean {
   return /^sha256:[a-f0-9]{64}$/.test(value);
 }
 

@@ -134,9 +134,7 @@ async function resolveManifest(
   const documents = new Map<string, Buffer>();
   let wanted = reference.digest || reference.tag;
   for (let depth = 0; depth <= deepestIndex; depth++) {
-    const { body, digest } = await within(depth === 0 ? `${formatReference(reference)}: ` : '', () =>
-      repository.manifest(wanted, signal),
-    );
+    const { body, digest } = await repository.manifest(wanted, signal);
     documents.set(digest, body);
     const parsed = parseManifest(body);
     if (parsed.is === 'manifest')

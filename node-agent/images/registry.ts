@@ -6,6 +6,7 @@ import { get, readAll } from './http.ts';
 import type { Answer } from './http.ts';
 import { acceptedManifests } from './manifest.ts';
 import { sha256 } from './store.ts';
+import { formatReference } from './reference.ts';
 import type { Reference } from './reference.ts';
 import type { RegistryAuth } from './types.ts';
 
@@ -84,7 +85,11 @@ export function openRepository(
     }
     if (answer.status === 200 || answer.status === 206) return answer;
     answer.body.resume();
-    if (answer.status === 404) throw new RefusedError('not found', true);
+    if (answer.status === 404)
+      throw new RefusedError(
+        path.startsWith('manifests/') ? `${formatReference(reference)}: not found` : `content at ${url.href} not found`,
+        true,
+      );
     if (answer.status === 401 || answer.status === 403) throw denied('insufficient_scope: authorization failed');
     throw new RefusedError(
       `unexpected status from GET request to ${url.href}: ${answer.status} ${answer.body.statusMessage ?? ''}`.trimEnd(),

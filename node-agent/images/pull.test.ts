@@ -1,0 +1,316 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import zlib from 'node:zlib';
+import { makeRealEnv } from '#lib/env/real.ts';
+import { account, startRegistry } from '../../test/harness/registry.ts';
+import type { TestRegistry } from '../../test/harness/registry.ts';
+import { startRelay } from '../../test/harness/relay.ts';
+import { makeImages } from './images.ts';
+import type { ImagesOptions } from './images.ts';
+import { sha256 } from './store.ts';
+import { encodeHeader, endOfArchive, padding } from './tar-format.ts';
+
+const env = makeRealEnv({ service: 'test', level: 'error' });
+const signal = new AbortController().signal;
+const manifestType = 'application/vnd.oci.image.manifest.v1+json';
+const indexType = 'application/vnd.oci.image.index.v1+json';
+
+function layerWith(name: string, content: Buffer): Buffer {
+  const header = encodeHeader({
+    name,
+    type: 'file',
+    mode: 0o644,
+    uid: 0,
+    gid: 0,
+    sizeBytes: content.length,
+    mtimeSeconds: 0,
+    linkName: '',
+    xattrs: new Map(),
+  });
+  return Buffer.concat([header, content, padding(content.length), endOfArchive]);
+}
+
+/** Pushes an image of these layers. `packed` as the registry gets them, `diffIds` as the config claims. */
+async function push(
+  registry: TestRegistry,
+  name: string,
+  layers: { packed: Buffer; diffId: string }[],
+  { tag = '1', architecture = 'amd64' } = {},
+) {
+  const config = Buffer.from(
+    JSON.stringify({
+      os: 'linux',
+      architecture,
+      config: { Cmd: ['/run'], Env: ['A=1'], Labels: { name } },
+      rootfs: { type: 'layers', diff_ids: layers.map(({ diffId }) => diffId) },
+    }),
+  );
+  const digests: string[] = [];
+  for (const { packed } of layers) digests.push(await registry.pushBlob(name, packed));
+  const id = await registry.pushBlob(name, config);
+  const part = (digest: string, body: Buffer, mediaType: string) => ({ mediaType, digest, size: body.length });
+  const body = Buffer.from(
+    JSON.stringify({
+      schemaVersion: 2,
+      mediaType: manifestType,
+      config: part(id, config, 'application/vnd.oci.image.config.v1+json'),
+      layers: layers.map(({ packed }, index) =>
+        part(digests[index]!, packed, 'application/vnd.oci.image.layer.v1.tar+gzip'),
+      ),
+    }),
+  );
+  const manifest = await registry.pushManifest(name, tag, body, manifestType);
+  return { id, manifest, layers: digests, manifestBytes: body.length };
+}
+
+const simple = (text: string) => {
+  const layer = layerWith('file', Buffer.from(text));
+  return { packed: zlib.gzipSync(layer), diffId: sha256(layer) };
+};
+
+suite('pull', () => {
+  let registry: TestRegistry;
+  let root: string;
+  let stores = 0;
+
+  suiteSetup(async () => {
+    registry = await startRegistry();
+  });
+  suiteTeardown(async () => {
+    await registry.stop();
+  });
+  setup(() => {
+    root = mkdtempSync(path.join(os.tmpdir(), 'wherry-pull-'));
+  });
+  teardown(() => {
+    rmSync(root, { recursive: true, force: true });
+  });
+
+  const openStore = (options: Partial<ImagesOptions> = {}) => {
+    const dir = path.join(root, `store-${stores++}`);
+    mkdirSync(dir);
+    return { dir, images: makeImages({ dir, ...options }, env) };
+  };
+  const leftovers = (dir: string) => readdirSync(path.join(dir, 'tmp'));
+
+  test('pull() brings an image with layers of all forms, and find() has it from then on', async () => {
+    const layers = [
+      simple('gzip'),
+      ...[(all: Buffer) => zlib.zstdCompressSync(all), (all: Buffer) => all].map((pack, index) => {
+        const layer = layerWith(`other-${index}`, Buffer.from('x'));
+        return { packed: pack(layer), diffId: sha256(layer) };
+      }),
+    ];
+    const pushed = await push(registry, 'team/forms', layers);
+    const { dir, images } = openStore();
+    const name = `${registry.address}/team/forms:1`;
+    assert.equal(await images.find(name), undefined);
+    const { image, bytes, durationMs } = await images.pull(name, { signal });
+    assert.equal(image.id, pushed.id);
+    assert.deepEqual([image.name, image.config.cmd, image.config.env], [name, ['/run'], ['A=1']]);
+    assert.equal(image.layers.length, 3);
+    assert.equal(readFileSync(path.join(image.layers[2]!, 'file'), 'utf8'), 'gzip');
+    assert.ok(bytes > 0 && durationMs > 0);
+    assert.deepEqual(await images.find(name), image);
+    assert.equal((await images.find(`${registry.address}/team/forms@${pushed.manifest}`))?.id, pushed.id);
+    assert.equal((await images.find(pushed.id))?.id, pushed.id);
+    const [listed] = await images.list();
+    assert.deepEqual(listed?.tags, [name]);
+    assert.deepEqual(listed?.digests, [`${registry.address}/team/forms@${pushed.manifest}`]);
+    assert.deepEqual(leftovers(dir), []);
+  });
+
+  test('pull() chooses its platform from an index, and remembers the digest of the index', async () => {
+    const ours = await push(registry, 'multi', [simple('ours')], { tag: 'a' });
+    const theirs = await push(registry, 'multi', [simple('theirs')], { tag: 'b', architecture: 's390x' });
+    const entry = ({ manifest, manifestBytes }: typeof ours, architecture: string) => ({
+      mediaType: manifestType,
+      digest: manifest,
+      size: manifestBytes,
+      platform: { os: 'linux', architecture },
+    });
+    const here = process.arch === 'x64' ? 'amd64' : process.arch;
+    const index = (manifests: object[]) =>
+      Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: indexType, manifests }));
+    const both = await registry.pushManifest(
+      'multi',
+      '1',
+      index([entry(theirs, 's390x'), entry(ours, here)]),
+      indexType,
+    );
+    const { images } = openStore();
+    const { image } = await images.pull(`${registry.address}/multi:1`, { signal });
+    assert.equal(image.id, ours.id);
+    assert.deepEqual((await images.list())[0]?.digests, [`${registry.address}/multi@${both}`]);
+    assert.equal((await images.pull(`${registry.address}/multi@${both}`, { signal })).image.id, ours.id);
+    await registry.pushManifest('multi', '2', index([entry(theirs, 's390x')]), indexType);
+    await assert.rejects(
+      images.pull(`${registry.address}/multi:2`, { signal }),
+      /no match for platform in manifest sha256:\w+: not found/,
+    );
+  });
+
+  test('many pulls of one image in one process and in two stores of one folder are one download', async () => {
+    const pushed = await push(registry, 'shared', [simple('shared layer'), simple('second')]);
+    const { dir, images } = openStore();
+    const neighbour = makeImages({ dir }, env);
+    const name = `${registry.address}/shared:1`;
+    const pulled = await Promise.all(
+      [images, images, images, neighbour, neighbour].map((store) => store.pull(name, { signal })),
+    );
+    assert.deepEqual(new Set(pulled.map(({ image }) => image.id)), new Set([pushed.id]));
+    for (const layer of pushed.layers) assert.equal(registry.served(`/v2/shared/blobs/${layer}`), 1);
+  });
+
+  test('a caller that aborts leaves the others their pull; when all abort, nothing stays', async () => {
+    await push(registry, 'abort', [simple('abort')]);
+    const { dir, images } = openStore();
+    const name = `${registry.address}/abort:1`;
+    const first = new AbortController();
+    const [left, stayed] = [images.pull(name, { signal: first.signal }), images.pull(name, { signal })];
+    first.abort(new Error('had enough'));
+    await assert.rejects(left, /had enough/);
+    await stayed;
+    const other = openStore();
+    const alone = new AbortController();
+    const pull = other.images.pull(name, { signal: alone.signal });
+    alone.abort(new Error('had enough'));
+    await assert.rejects(pull, /had enough/);
+    assert.deepEqual(await other.images.list(), []);
+    assert.deepEqual(leftovers(dir), []);
+  });
+
+  test('a corrupt blob is refused, and nothing of it stays', async () => {
+    const pushed = await push(registry, 'corrupt', [simple('corrupt')]);
+    const file = registry.blobFile(pushed.layers[0]!);
+    const good = readFileSync(file);
+    const bad = Buffer.from(good);
+    bad[bad.length - 9]! ^= 1;
+    writeFileSync(file, bad);
+    const { dir, images } = openStore();
+    const name = `${registry.address}/corrupt:1`;
+    await assert.rejects(images.pull(name, { signal }), {
+      name: 'PullError',
+      reason: 'ErrImagePull',
+      message: `failed to pull and unpack image "${name}": failed to copy: unexpected commit digest ${sha256(bad)}, expected ${pushed.layers[0]}: failed precondition`,
+    });
+    assert.deepEqual(leftovers(dir), []);
+    assert.deepEqual(readdirSync(path.join(dir, 'layers')), []);
+    assert.ok(!readdirSync(path.join(dir, 'blobs/sha256')).includes(pushed.layers[0]!.slice(7)));
+    truncateSync(file, 0);
+    writeFileSync(file, good);
+    await images.pull(name, { signal });
+  });
+
+  test('a layer that unpacks to something else than its config says is refused', async () => {
+    const layer = layerWith('file', Buffer.from('swapped'));
+    await push(registry, 'swapped', [{ packed: zlib.gzipSync(layer), diffId: sha256('another') }]);
+    const { dir, images } = openStore();
+    await assert.rejects(
+      images.pull(`${registry.address}/swapped:1`, { signal }),
+      new RegExp(
+        `failed to extract layer ${sha256('another')}: wrong diff id calculated on extraction "${sha256(layer)}"`,
+      ),
+    );
+    assert.deepEqual([...leftovers(dir), ...readdirSync(path.join(dir, 'layers'))], []);
+  });
+
+  test('a layer that tries to leave its folder is refused, and nothing of it stays', async () => {
+    const layer = layerWith('../../escaped', Buffer.from('bad'));
+    await push(registry, 'evil', [{ packed: zlib.gzipSync(layer), diffId: sha256(layer) }]);
+    const { dir, images } = openStore();
+    await assert.rejects(
+      images.pull(`${registry.address}/evil:1`, { signal }),
+      /entry "..\/..\/escaped" leaves the layer/,
+    );
+    assert.deepEqual([...leftovers(dir), ...readdirSync(path.join(dir, 'layers'))], []);
+    assert.deepEqual(await images.list(), []);
+  });
+
+  test('pull() of what is not there fails with containerd’s sentences', async () => {
+    const { images } = openStore();
+    const nope = `${registry.address}/nope:1`;
+    await assert.rejects(images.pull(nope, { signal }), {
+      reason: 'ErrImagePull',
+      message: `failed to pull and unpack image "${nope}": failed to resolve reference "${nope}": ${nope}: not found`,
+    });
+    await assert.rejects(images.pull('127.0.0.1:1/x', { signal }), {
+      message:
+        'failed to pull and unpack image "127.0.0.1:1/x:latest": failed to resolve reference "127.0.0.1:1/x:latest": ' +
+        'failed to do request: Get "http://127.0.0.1:1/v2/x/manifests/latest": dial tcp 127.0.0.1:1: connect: connection refused',
+    });
+    await assert.rejects(images.pull('a b', { signal }), { reason: 'InvalidImageName' });
+  });
+
+  test('mirrors come first, and the registry itself when they fail', async () => {
+    const pushed = await push(registry, 'library/mirrored', [simple('mirrored')]);
+    const mirrors = { 'docker.io': ['127.0.0.1:1', `http://${registry.address}`] };
+    const { images } = openStore({ mirrors });
+    const { image } = await images.pull('mirrored:1', { signal });
+    assert.equal(image.id, pushed.id);
+    assert.deepEqual((await images.list())[0]?.tags, ['docker.io/library/mirrored:1']);
+    const { images: other } = openStore({ mirrors: { [registry.address]: ['127.0.0.1:1'] } });
+    await other.pull(`${registry.address}/library/mirrored:1`, { signal });
+  });
+
+  test('a download goes on where a lost connection left it', async () => {
+    const content = Buffer.alloc(900_000, 'incompressible');
+    const layer = layerWith('big', content);
+    const pushed = await push(registry, 'resumed', [{ packed: layer, diffId: sha256(layer) }]);
+    const relay = await startRelay(registry.port);
+    try {
+      relay.cutAfter(400_000);
+      const { images } = openStore({ mirrors: { 'far.example': [`127.0.0.1:${relay.port}`] } });
+      // The origin does not exist, so all comes through the relay.
+      await assert.rejects(images.pull('far.example/none:1', { signal }), /not found|lookup|resolution/);
+      const { images: direct } = openStore({ mirrors: { [registry.address]: [] } });
+      await direct.pull(`${registry.address}/resumed:1`, { signal });
+      const { images: cut } = openStore();
+      const { image } = await cut.pull(`127.0.0.1:${relay.port}/resumed:1`, { signal });
+      assert.equal(image.id, pushed.id);
+      assert.ok(relay.opened >= 3);
+    } finally {
+      await relay.stop();
+    }
+  });
+
+  for (const auth of ['basic', 'token'] as const)
+    test(`pull() logs in by ${auth}`, async () => {
+      const closed = await startRegistry({ auth });
+      try {
+        await push(closed, 'private', [simple('private')]);
+        const name = `${closed.address}/private:1`;
+        const { images } = openStore();
+        await assert.rejects(images.pull(name, { signal }), {
+          reason: 'ErrImagePull',
+          message: new RegExp(
+            `failed to resolve reference "${name}": .*pull access denied, repository does not exist or may require authorization: server message: .*authorization failed`,
+          ),
+        });
+        const wrong = { username: account.username, password: 'wrong' };
+        await assert.rejects(images.pull(name, { auth: () => wrong, signal }), /pull access denied/);
+        const asked: string[] = [];
+        const auth = (host: string) => {
+          asked.push(host);
+          return account;
+        };
+        await images.pull(name, { auth, signal });
+        assert.deepEqual([...new Set(asked)], [closed.address]);
+      } finally {
+        await closed.stop();
+      }
+    });
+
+  test('a tag that moved brings the new image, and the old one stays by its digest', async () => {
+    const { images } = openStore();
+    const name = `${registry.address}/moving:1`;
+    const before = await push(registry, 'moving', [simple('before')]);
+    await images.pull(name, { signal });
+    const after = await push(registry, 'moving', [simple('after')]);
+    assert.equal((await images.pull(name, { signal })).image.id, after.id);
+    assert.equal((await images.find(`${registry.address}/moving@${before.manifest}`))?.id, before.id);
+    assert.equal((await images.list()).length, 2);
+  });
+});
