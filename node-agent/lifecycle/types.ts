@@ -39,7 +39,7 @@ export interface ContainerNotes {
 
 /** A failed pod-wide step, tried again at `retryAt`. */
 export interface Trouble {
-  step: 'mount' | 'prepare' | 'release' | 'delete';
+  step: Step['do'];
   message: string;
   count: number;
   retryAt: number;

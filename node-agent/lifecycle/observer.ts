@@ -1,0 +1,57 @@
+/** What the runtime has, as last looked: read once for all workers, and again when something may have changed. */
+import type { Env } from '#lib/env/env.ts';
+import type { ObservedContainer, ObservedPod, Runtime } from '../runtime/types.ts';
+
+export interface Observer {
+  get(uid: string): ObservedPod | undefined;
+  uids(): string[];
+  /** Looks again; a call during a look waits for one that starts after it. */
+  refresh(): Promise<void>;
+  /** Takes what a verb of the runtime answered, without another look. */
+  put(pod: ObservedPod): void;
+  putRun(uid: string, run: ObservedContainer): void;
+}
+
+export function makeObserver(runtime: Runtime, env: Env): Observer {
+  let pods = new Map<string, ObservedPod>();
+  /** What verbs answered while a look was going on: it may have missed them. */
+  let answered = new Map<string, ObservedPod>();
+  let looking: Promise<void> | undefined;
+  let next: Promise<void> | undefined;
+
+  async function look(): Promise<void> {
+    answered = new Map();
+    const list = await runtime.list();
+    pods = new Map([...list.map((pod) => [pod.uid, pod] as const), ...answered]);
+  }
+
+  function refresh(): Promise<void> {
+    if (!looking) {
+      looking = look().finally(() => (looking = undefined));
+      return looking;
+    }
+    next ??= looking
+      .catch((error: unknown) => env.log.debug('Cannot list what runs', { error }))
+      .then(() => {
+        next = undefined;
+        return refresh();
+      });
+    return next;
+  }
+
+  function put(pod: ObservedPod): void {
+    pods.set(pod.uid, pod);
+    answered.set(pod.uid, pod);
+  }
+
+  return {
+    get: (uid) => pods.get(uid),
+    uids: () => [...pods.keys()],
+    refresh,
+    put,
+    putRun(uid, run) {
+      const pod = pods.get(uid);
+      if (pod) put({ ...pod, containers: [...pod.containers.filter((item) => item.id !== run.id), run] });
+    },
+  };
+}

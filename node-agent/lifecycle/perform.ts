@@ -1,0 +1,124 @@
+/** Takes one step for a pod. Every step may be cut short and taken again. */
+import { rm } from 'node:fs/promises';
+import type { Pod } from '#lib/kinds/gen/core-v1.ts';
+import { pod as podKind } from '#lib/kinds/pod.ts';
+import { isReason } from '#lib/meta/errors.ts';
+import { VolumeError } from '../volumes/volumes.ts';
+import type { Hands } from './hands.ts';
+import { podLogDir } from './hands.ts';
+import { pullImage } from './pull-image.ts';
+import { sandboxSpec } from './sandbox-spec.ts';
+import { startContainer } from './start-container.ts';
+import { stopContainers } from './stop-containers.ts';
+import type { StatusWriter } from './status-writer.ts';
+import type { ContainerNotes, Notes, Seen, Step } from './types.ts';
+
+/** What a step has at hand, of its pod and of the node. */
+export interface Scene {
+  hands: Hands;
+  look(): Seen;
+  note(more: Partial<Notes>): void;
+  noteContainer(name: string, more: ContainerNotes): void;
+  /** Takes a newer state of the pod's object. */
+  accept(pod: Pod): void;
+  status: StatusWriter;
+  /** Runs whose preStop hook has been started; it is not run twice. */
+  preStopped: Set<string>;
+  signal: AbortSignal;
+}
+
+/** Takes the step; rejects when it failed in a way that nothing but trying again mends. */
+export async function perform(step: Step, scene: Scene): Promise<void> {
+  const { hands, look, note, noteContainer, signal } = scene;
+  const { pod } = look();
+  switch (step.do) {
+    case 'wait':
+      return;
+    case 'mount':
+      return mount(pod!, scene);
+    case 'prepare':
+      return prepare(pod!, scene);
+    case 'hold': {
+      const { container, reason, message, retryAt } = step;
+      noteContainer(container, { problem: { reason, message }, retryAt });
+      tellHold(step, pod!, hands);
+      return;
+    }
+    case 'pull':
+      return pullImage(step, pod!, scene);
+    case 'start':
+      return startContainer(step, pod!, scene);
+    case 'stop':
+      return stopContainers(step.groups, scene);
+    case 'discard':
+      await hands.runtime.removeContainer(step.container.id);
+      await rm(step.container.logPath, { force: true });
+      return hands.observer.refresh();
+    case 'report':
+      await scene.status.settled(signal);
+      return note({ reported: true });
+    case 'release':
+      return release(scene);
+    case 'delete':
+      return deleteObject(pod!, scene);
+    case 'forget':
+      if (pod) await rm(podLogDir(hands.facts.logDir, pod), { recursive: true, force: true });
+  }
+}
+
+async function mount(pod: Pod, { hands, note, signal }: Scene): Promise<void> {
+  try {
+    note({ volumes: await hands.volumes.mount(pod, signal) });
+  } catch (error) {
+    if (error instanceof VolumeError && !signal.aborted) {
+      hands.events.record({ regarding: pod, type: 'Warning', reason: 'FailedMount', message: error.message });
+    }
+    throw error;
+  }
+}
+
+async function prepare(pod: Pod, { hands, signal }: Scene): Promise<void> {
+  try {
+    const spec = sandboxSpec(pod, hands.facts);
+    hands.observer.put(await hands.limit(() => hands.runtime.preparePod(spec, signal)));
+  } catch (error) {
+    if (!signal.aborted) {
+      const message = `Failed to create pod sandbox: ${error instanceof Error ? error.message : String(error)}`;
+      hands.events.record({ regarding: pod, type: 'Warning', reason: 'FailedCreatePodSandBox', message });
+    }
+    throw error;
+  }
+}
+
+async function release({ hands, look, note }: Scene): Promise<void> {
+  const { pod, observed } = look();
+  const uid = pod?.metadata.uid ?? observed?.uid;
+  if (uid === undefined) return note({ released: true });
+  await hands.runtime.removePod(uid);
+  await hands.volumes.unmount(uid);
+  await hands.observer.refresh();
+  note({ released: true, volumes: undefined });
+}
+
+/** Deletes the object for good, as its graceful deletion has come to its end. */
+async function deleteObject(pod: Pod, { hands }: Scene): Promise<void> {
+  const { name, namespace = '', uid } = pod.metadata;
+  try {
+    await hands.client.delete(podKind, { namespace, name }, { gracePeriodSeconds: 0, uid });
+  } catch (error) {
+    if (!isReason(error, 'NotFound', 'Conflict')) throw error;
+  }
+}
+
+function tellHold(step: Step & { do: 'hold' }, pod: Pod, { events }: Hands): void {
+  const spec = [...pod.spec.containers, ...(pod.spec.initContainers ?? [])].find(({ name }) => name === step.container);
+  const { name, namespace, uid } = pod.metadata;
+  if (step.reason === 'CrashLoopBackOff') {
+    const message = `Back-off restarting failed container ${step.container} in pod ${name}_${namespace}(${uid})`;
+    events.record({ regarding: pod, type: 'Warning', reason: 'BackOff', message });
+    return;
+  }
+  const message = `Back-off pulling image "${spec?.image}"`;
+  events.record({ regarding: pod, type: 'Normal', reason: 'BackOff', message });
+  events.record({ regarding: pod, type: 'Warning', reason: 'Failed', message: 'Error: ImagePullBackOff' });
+}

@@ -1,0 +1,82 @@
+/** Gets the image of a container, by its pull policy, with the kubelet's events and backoff. */
+import type { Pod } from '#lib/kinds/gen/core-v1.ts';
+import { PullError } from '../images/types.ts';
+import type { UnpackedImage } from '../images/types.ts';
+import { longer } from './backoff.ts';
+import { containersOf } from './containers.ts';
+import type { Scene } from './perform.ts';
+import { pullAuth } from './pull-auth.ts';
+import type { AnyContainer, Step } from './types.ts';
+
+/** A pull with the policy Never that found nothing is tried again this often, as the kubelet's sync does. */
+const neverRetryMs = 10_000;
+
+export async function pullImage({ container, attempt }: Step & { do: 'pull' }, pod: Pod, scene: Scene): Promise<void> {
+  const { hands, look, noteContainer, signal } = scene;
+  const spec = containersOf(pod).find((item) => item.spec.name === container)!.spec;
+  const tell = (type: 'Normal' | 'Warning', reason: string, message: string) =>
+    hands.events.record({ regarding: pod, type, reason, message });
+  try {
+    const image = await obtain(spec, pod, scene, tell);
+    noteContainer(container, { pulled: { attempt, image }, pulls: undefined, retryAt: undefined });
+  } catch (error) {
+    if (signal.aborted) throw error;
+    const { reason, message } = asProblem(error);
+    if (reason === 'ErrImagePull' || reason === 'RegistryUnavailable') {
+      tell('Warning', 'Failed', `Failed to pull image "${spec.image}": ${message}`);
+    } else if (reason === 'ErrImageNeverPull') tell('Warning', 'ErrImageNeverPull', message);
+    else tell('Warning', 'InspectFailed', message);
+    tell('Warning', 'Failed', `Error: ${reason}`);
+    const now = hands.env.now();
+    const pulls = longer(look().notes.containers[container]?.pulls, now, now);
+    const retryAt = now + (reason === 'ErrImagePull' ? pulls.delayMs : neverRetryMs);
+    noteContainer(container, { problem: { reason, message }, pulls, retryAt });
+  }
+}
+
+async function obtain(
+  spec: AnyContainer,
+  pod: Pod,
+  { hands, signal }: Scene,
+  tell: (type: 'Normal' | 'Warning', reason: string, message: string) => void,
+): Promise<UnpackedImage> {
+  const { image: name = '', imagePullPolicy = 'IfNotPresent' } = spec;
+  if (imagePullPolicy !== 'Always') {
+    const present = await hands.images.find(name);
+    if (present) {
+      tell('Normal', 'Pulled', `Container image "${name}" already present on machine`);
+      return present;
+    }
+    if (imagePullPolicy === 'Never') {
+      throw new PullError('ErrImageNeverPull', `Container image "${name}" is not present with pull policy of Never`);
+    }
+  }
+  const secrets = await Promise.all(
+    (pod.spec.imagePullSecrets ?? []).map((secret) =>
+      hands.objects.secret(pod.metadata.namespace ?? '', secret.name ?? ''),
+    ),
+  );
+  tell('Normal', 'Pulling', `Pulling image "${name}"`);
+  const { image, bytes, durationMs } = await hands.images.pull(name, { auth: pullAuth(secrets), signal });
+  const took = formatDuration(durationMs);
+  tell(
+    'Normal',
+    'Pulled',
+    `Successfully pulled image "${name}" in ${took} (${took} including waiting). Image size: ${bytes} bytes.`,
+  );
+  return image;
+}
+
+function asProblem(error: unknown): { reason: string; message: string } {
+  if (error instanceof PullError) return { reason: error.reason, message: error.message };
+  return { reason: 'ErrImagePull', message: error instanceof Error ? error.message : String(error) };
+}
+
+/** A duration as Go prints it, to the millisecond. */
+function formatDuration(ms: number): string {
+  const whole = Math.round(ms);
+  if (whole < 1000) return `${whole}ms`;
+  const minutes = Math.floor(whole / 60_000);
+  const seconds = (whole % 60_000) / 1000;
+  return minutes > 0 ? `${minutes}m${seconds}s` : `${seconds}s`;
+}

@@ -1,0 +1,123 @@
+/** Creates and starts one container: environment, mounts, specification, runtime, postStart hook. */
+import { mkdir } from 'node:fs/promises';
+import path from 'node:path';
+import type { Pod } from '#lib/kinds/gen/core-v1.ts';
+import { StartError } from '../runtime/types.ts';
+import type { ContainerSpec } from '../runtime/types.ts';
+import { VolumeError } from '../volumes/volumes.ts';
+import { longer } from './backoff.ts';
+import { containerSpec } from './container-spec.ts';
+import { containersOf, doingOf } from './containers.ts';
+import { buildEnv, ConfigError, objectsNamedBy } from './env.ts';
+import type { Objects } from './env.ts';
+import { logPath } from './hands.ts';
+import type { Scene } from './perform.ts';
+import { serviceEnv } from './service-env.ts';
+import type { AnyContainer, Step } from './types.ts';
+
+/** A container that names something missing is tried again this often, and at once when a held object changes. */
+const configRetryMs = 5000;
+
+export async function startContainer(step: Step & { do: 'start' }, pod: Pod, scene: Scene): Promise<void> {
+  const { hands, look, noteContainer, signal } = scene;
+  const { env, events } = hands;
+  const seen = look();
+  const { spec } = containersOf(pod).find((item) => item.spec.name === step.container)!;
+  const doing = doingOf(seen, pod, spec.name);
+  const crashes = seen.notes.containers[spec.name]?.crashes;
+  const tell = (type: 'Normal' | 'Warning', reason: string, message: string) =>
+    events.record({ regarding: pod, type, reason, message });
+  try {
+    const rendered = await render(spec, step.attempt, pod, scene);
+    await mkdir(path.dirname(rendered.logPath), { recursive: true });
+    const hook = spec.lifecycle?.postStart;
+    const run = await hands.limit(() => hands.runtime.startContainer(rendered, signal));
+    tell('Normal', 'Created', `Created container: ${spec.name}`);
+    tell('Normal', 'Started', `Started container ${spec.name}`);
+    noteContainer(spec.name, {
+      pulled: undefined,
+      problem: undefined,
+      retryAt: undefined,
+      health: { id: run.id, started: false, ready: false },
+      hooking: hook && run.id,
+      ...(doing.is === 'ended' && { crashes: longer(crashes, doing.finishedAt, env.now()) }),
+    });
+    hands.observer.putRun(pod.metadata.uid, run);
+    if (!hook) return;
+    try {
+      await hands.hooks.run(hook, { pod, spec, id: run.id, ips: look().observed?.ips ?? [] }, signal);
+      noteContainer(spec.name, { hooking: undefined });
+    } catch (error) {
+      if (signal.aborted) throw error;
+      tell('Warning', 'FailedPostStartHook', `PostStartHook failed`);
+      const message = error instanceof Error ? error.message : String(error);
+      noteContainer(spec.name, {
+        hooking: undefined,
+        problem: { reason: 'PostStartHookError', message },
+        health: { id: run.id, started: false, ready: false, doomed: { message: 'FailedPostStartHook' } },
+      });
+    }
+  } catch (error) {
+    const problem = signal.aborted ? undefined : problemOf(error);
+    if (!problem) throw error;
+    tell('Warning', 'Failed', `Error: ${problem.message}`);
+    const now = env.now();
+    const isConfig = problem.reason === 'CreateContainerConfigError';
+    const rest = longer(crashes, now, now);
+    noteContainer(spec.name, {
+      problem,
+      retryAt: now + (isConfig ? configRetryMs : rest.delayMs),
+      ...(!isConfig && { crashes: rest, pulled: undefined }),
+    });
+    await hands.observer.refresh();
+  }
+}
+
+async function render(spec: AnyContainer, attempt: number, pod: Pod, { hands, look }: Scene): Promise<ContainerSpec> {
+  const { facts } = hands;
+  const { observed, notes } = look();
+  const nodeFacts = { ...facts, podIps: observed?.ips ?? [] };
+  const namespace = pod.metadata.namespace ?? '';
+  const services = serviceEnv(hands.services(), namespace, pod.spec.enableServiceLinks ?? true);
+  const objects = await fetchObjects(spec, namespace, hands.objects);
+  const { variables, skipped } = buildEnv(pod, spec, objects, services, nodeFacts);
+  for (const message of skipped) {
+    hands.events.record({ regarding: pod, type: 'Warning', reason: 'InvalidEnvironmentVariableNames', message });
+  }
+  const mounts = await hands.volumes.mountsOf(pod, spec, notes.volumes ?? {}, variables);
+  return containerSpec({
+    pod,
+    spec,
+    attempt,
+    image: notes.containers[spec.name]!.pulled!.image,
+    env: variables,
+    mounts,
+    logPath: logPath(facts.logDir, pod, spec.name, attempt),
+    nodeMemoryBytes: facts.memoryBytes,
+    seccompDir: facts.seccompDir,
+  });
+}
+
+async function fetchObjects(
+  spec: AnyContainer,
+  namespace: string,
+  source: Scene['hands']['objects'],
+): Promise<Objects> {
+  const { configMaps, secrets } = objectsNamedBy(spec);
+  const maps = new Map(
+    await Promise.all(configMaps.map(async (name) => [name, await source.configMap(namespace, name)] as const)),
+  );
+  const hidden = new Map(
+    await Promise.all(secrets.map(async (name) => [name, await source.secret(namespace, name)] as const)),
+  );
+  return { configMap: (name) => maps.get(name), secret: (name) => hidden.get(name) };
+}
+
+/** The waiting reason for a failed start; undefined for what is no fault of the container. */
+function problemOf(error: unknown): { reason: string; message: string } | undefined {
+  if (error instanceof StartError) return { reason: error.reason, message: error.message };
+  if (error instanceof ConfigError || error instanceof VolumeError) {
+    return { reason: 'CreateContainerConfigError', message: error.message };
+  }
+  return undefined;
+}

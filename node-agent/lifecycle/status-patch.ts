@@ -1,0 +1,43 @@
+/** The patch that brings a pod's status in the API to what it should be. Pure. */
+import type { PodCondition, PodStatus } from '#lib/kinds/gen/core-v1.ts';
+import { conditionOf } from '#lib/meta/conditions.ts';
+import { equal } from '#lib/meta/equal.ts';
+
+/** Fields the node agent owns besides conditions; what is not among them is left to others. */
+const owned = [
+  'phase',
+  'reason',
+  'message',
+  'hostIP',
+  'hostIPs',
+  'podIP',
+  'podIPs',
+  'startTime',
+  'initContainerStatuses',
+  'containerStatuses',
+  'ephemeralContainerStatuses',
+  'qosClass',
+] as const satisfies (keyof PodStatus)[];
+
+/** The `status` of a strategic merge patch with only what differs; undefined when nothing does. */
+export function statusPatch(before: PodStatus | undefined, after: PodStatus): Record<string, unknown> | undefined {
+  const patch: Record<string, unknown> = {};
+  for (const field of owned) if (!equal(before?.[field], after[field])) patch[field] = after[field] ?? null;
+  const conditions = (after.conditions ?? []).filter(
+    (condition) => !equal(conditionOf(before?.conditions, condition.type), condition),
+  );
+  if (conditions.length > 0) {
+    patch['conditions'] = conditions.map((condition) => withRemovals(condition, before));
+  }
+  return Object.keys(patch).length > 0 ? patch : undefined;
+}
+
+/** A merge keeps what is not named: a reason or message that has gone must be null. */
+function withRemovals(condition: PodCondition, before: PodStatus | undefined): Record<string, unknown> {
+  const known = conditionOf(before?.conditions, condition.type);
+  const result: Record<string, unknown> = { ...condition };
+  for (const field of ['reason', 'message'] as const) {
+    if (known?.[field] !== undefined && condition[field] === undefined) result[field] = null;
+  }
+  return result;
+}

@@ -1,0 +1,205 @@
+/**
+ * Leads one pod through its life: looks, asks for the next step, takes it, looks again. Nothing is polled: what changes wakes the
+ * worker. One worker for each uid, from its first sight to its last trace.
+ */
+import type { Pod } from '#lib/kinds/gen/core-v1.ts';
+import { healthAfter } from '../probes/judge.ts';
+import type { OnTally } from '../probes/prober.ts';
+import { containersOf, reportedStatus, runsOf } from './containers.ts';
+import type { Hands } from './hands.ts';
+import { nextStep, stageOf } from './next-step.ts';
+import { perform } from './perform.ts';
+import { stages } from './stages.ts';
+import { makeStatusWriter } from './status-writer.ts';
+import { statusOf } from './status.ts';
+import { noNotes } from './types.ts';
+import type { ContainerNotes, Notes, Seen, Step } from './types.ts';
+
+export interface Worker {
+  readonly uid: string;
+  /** Takes a newer state of the object, or undefined when the API has it no more. */
+  setPod(pod: Pod | undefined): void;
+  /** Something has changed: look again. */
+  wake(): void;
+  /** What was missing may be there now: do not wait for the retry. */
+  retry(): void;
+  seen(): Seen;
+  /** Resolves when the worker has ended, by itself or because it was stopped. */
+  done: Promise<void>;
+  /** Lets go of the pod without touching it. */
+  stop(): void;
+}
+
+const firstRetryMs = 500;
+const longestRetryMs = 120_000;
+const longestBlindRestMs = 5000;
+
+export function makeWorker(uid: string, first: Pod | undefined, hands: Hands): Worker {
+  const { env } = hands;
+  const stopping = new AbortController();
+  const log = env.log.with({ pod: first ? `${first.metadata.namespace}/${first.metadata.name}` : uid });
+  let pod = first;
+  let exists = first !== undefined;
+  let notes: Notes = noNotes;
+  let wakeUp: (() => void) | undefined;
+  let woken = false;
+  let current: { step: Step; abort: AbortController; startedAt: number } | undefined;
+  const preStopped = new Set<string>();
+
+  const status = makeStatusWriter(
+    hands,
+    () => (exists ? pod : undefined),
+    (answer) => {
+      accept(answer);
+      wake();
+    },
+  );
+  const look = (): Seen => ({ pod, exists, observed: hands.observer.get(uid), notes });
+  const note = (more: Partial<Notes>) => {
+    notes = { ...notes, ...more };
+  };
+  const noteContainer = (name: string, more: ContainerNotes) => {
+    note({ containers: { ...notes.containers, [name]: { ...notes.containers[name], ...more } } });
+    wake();
+  };
+
+  /** Keeps the newer of two states of the object: a write's answer may come before the watch's event, or after a later one. */
+  function accept(next: Pod): void {
+    if (next.metadata.uid !== uid) return;
+    const isOlder = pod && BigInt(next.metadata.resourceVersion) < BigInt(pod.metadata.resourceVersion);
+    if (!isOlder) pod = next;
+  }
+
+  function wake(): void {
+    woken = true;
+    wakeUp?.();
+    if (!current) return;
+    const seen = look();
+    offerStatus(seen);
+    if (overtaken(current.step, current.startedAt, seen, env.now())) current.abort.abort(new Error('overtaken'));
+  }
+
+  function offerStatus(seen: Seen): void {
+    if (seen.pod && exists) status.offer(statusOf(seen, seen.pod, hands.facts.hostIps, env.now()));
+  }
+
+  /** Readiness of runs that an earlier agent left running is as that agent reported it, until probes say otherwise. */
+  function adopt(): void {
+    for (const { spec } of pod ? containersOf(pod) : []) {
+      const run = runsOf(hands.observer.get(uid), spec.name)[0];
+      if (run?.state !== 'running') continue;
+      const before = reportedStatus(pod!, spec.name);
+      const known = before?.containerID?.endsWith(run.id) ?? false;
+      const health = { id: run.id, started: known && before!.started === true, ready: known && before!.ready };
+      notes = { ...notes, containers: { ...notes.containers, [spec.name]: { health } } };
+    }
+  }
+
+  const onTally: OnTally = (container, runId, kind, tally) => {
+    const health = notes.containers[container.name]?.health;
+    if (health?.id !== runId) return;
+    const after = healthAfter(health, container, kind, tally);
+    if (after !== health) noteContainer(container.name, { health: after });
+  };
+
+  async function take(step: Step): Promise<void> {
+    const abort = new AbortController();
+    current = { step, abort, startedAt: env.now() };
+    const signal = AbortSignal.any([abort.signal, stopping.signal]);
+    try {
+      await perform(step, { hands, look, note, noteContainer, accept, status, preStopped, signal });
+      if (notes.trouble?.step === step.do) note({ trouble: undefined });
+    } catch (error) {
+      if (signal.aborted) return;
+      log.warn('Step failed, trying again', { step: step.do, error });
+      const count = notes.trouble?.step === step.do ? notes.trouble.count + 1 : 1;
+      const delayMs = Math.min(firstRetryMs * 2 ** (count - 1), longestRetryMs);
+      const message = error instanceof Error ? error.message : String(error);
+      note({ trouble: { step: step.do, message, count, retryAt: env.now() + delayMs } });
+      // Steps that have no retry of their own in the decision rest here, not for long: the pod may have to end meanwhile.
+      if (!restsByDecision(step)) {
+        await env.sleep(Math.min(delayMs, longestBlindRestMs), stopping.signal).catch(() => {});
+      }
+    } finally {
+      current = undefined;
+    }
+  }
+
+  /** Waits to be woken, or for the time. */
+  function pause(untilMs: number | undefined): Promise<void> {
+    if (woken || stopping.signal.aborted) return Promise.resolve();
+    return new Promise((resolve) => {
+      const cancel = untilMs === undefined ? undefined : env.after(untilMs - env.now(), () => wakeUp?.());
+      wakeUp = () => {
+        cancel?.();
+        wakeUp = undefined;
+        resolve();
+      };
+    });
+  }
+
+  async function live(): Promise<void> {
+    adopt();
+    while (!stopping.signal.aborted) {
+      woken = false;
+      const seen = look();
+      offerStatus(seen);
+      hands.prober.follow(uid, seen, onTally);
+      const step = nextStep(seen, env.now());
+      if (step.do === 'wait') await pause(step.untilMs);
+      else await take(step);
+      if (step.do === 'forget' && notes.trouble?.step !== 'forget') break;
+    }
+    hands.prober.follow(uid, undefined, onTally);
+    hands.objects.hold(uid, [], [], '');
+    status.stop();
+  }
+
+  const done = live().catch((error: unknown) => log.error('Worker ended', { error }));
+  return {
+    uid,
+    done,
+    seen: look,
+    setPod(next) {
+      if (next) accept(next);
+      exists = next !== undefined;
+      wake();
+    },
+    wake,
+    retry() {
+      const containers = Object.fromEntries(
+        Object.entries(notes.containers).map(([name, item]) => [
+          name,
+          item.problem?.reason === 'CreateContainerConfigError' ? { ...item, retryAt: undefined } : item,
+        ]),
+      );
+      note({ containers, trouble: notes.trouble && { ...notes.trouble, retryAt: 0 } });
+      wake();
+    },
+    stop() {
+      stopping.abort(new Error('The agent stops'));
+      wakeUp?.();
+    },
+  };
+}
+
+/** Steps that leave nothing half done when they are cut short. */
+const interruptible = new Set<Step['do']>(['mount', 'prepare', 'pull', 'start']);
+
+function restsByDecision(step: Step): boolean {
+  return ['mount', 'prepare', 'release', 'delete', 'report'].includes(step.do);
+}
+
+/**
+ * Whether a step under way is not what the pod needs any more: its stage knows no such step, or a stop must now end sooner
+ * than it would.
+ */
+function overtaken(step: Step, startedAt: number, seen: Seen, now: number): boolean {
+  const stage = stageOf(seen, now);
+  if (!(stages[stage].steps as readonly string[]).includes(step.do)) return interruptible.has(step.do);
+  if (step.do !== 'stop') return false;
+  const wanted = nextStep(seen, now);
+  if (wanted.do !== 'stop') return false;
+  const graceMs = (groups: typeof wanted.groups) => Math.max(0, ...groups.flat().map((item) => item.graceMs));
+  return now + graceMs(wanted.groups) < startedAt + graceMs(step.groups);
+}

@@ -1,0 +1,115 @@
+/** One try of a probe, over the network or in the container. Expected failures are values. */
+import http from 'node:http';
+import https from 'node:https';
+import net from 'node:net';
+import type { Container, Probe } from '#lib/kinds/gen/core-v1.ts';
+import type { Executor } from '../runtime/types.ts';
+import { grpcHealth } from './grpc-health.ts';
+import { httpTarget, portOf } from './target.ts';
+import type { HttpTarget } from './target.ts';
+
+export interface ProbeTarget {
+  id: string;
+  container: Container;
+  podIp: string;
+}
+
+export interface ProbeResult {
+  result: 'success' | 'failure';
+  /** For the Unhealthy event. */
+  output: string;
+}
+
+/** The part of an answer's body that is read, as upstream. */
+const bodyLimitBytes = 10 * 1024;
+const userAgent = 'kube-probe/1.32';
+
+/** Tries once, within the probe's timeout from `now`. */
+export async function tryProbe(
+  probe: Probe,
+  target: ProbeTarget,
+  executor: Pick<Executor, 'execSync'>,
+  now: number,
+): Promise<ProbeResult> {
+  const timeoutMs = (probe.timeoutSeconds ?? 1) * 1000;
+  const { container, podIp, id } = target;
+  try {
+    if (probe.exec) return await tryExec(probe.exec.command ?? [], id, timeoutMs, executor);
+    if (probe.httpGet) return await tryHttp(httpTarget(probe.httpGet, container, podIp, userAgent), timeoutMs);
+    if (probe.tcpSocket) {
+      return await tryTcp(probe.tcpSocket.host || podIp, portOf(probe.tcpSocket.port, container), timeoutMs);
+    }
+    if (probe.grpc) return await grpcHealth(podIp, probe.grpc.port, probe.grpc.service ?? '', timeoutMs, now);
+    return { result: 'failure', output: 'missing probe handler' };
+  } catch (error) {
+    return { result: 'failure', output: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+async function tryExec(
+  command: string[],
+  id: string,
+  timeoutMs: number,
+  executor: Pick<Executor, 'execSync'>,
+): Promise<ProbeResult> {
+  const { exitCode, output, timedOut } = await executor.execSync(id, command, timeoutMs);
+  if (timedOut) {
+    return {
+      result: 'failure',
+      output: `command timed out: "${command.join(' ')}" timed out after ${timeoutMs / 1000}s`,
+    };
+  }
+  return { result: exitCode === 0 ? 'success' : 'failure', output };
+}
+
+/** An answer from 200 to 399 is a success. */
+export function tryHttp(target: HttpTarget, timeoutMs: number): Promise<ProbeResult> {
+  const { secure, host, port, path, headers } = target;
+  const url = `${secure ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${port}${path}`;
+  return new Promise((resolve) => {
+    const fail = (why: string) => resolve({ result: 'failure', output: `Get "${url}": ${why}` });
+    const options = { host, port, path, headers, agent: false, signal: AbortSignal.timeout(timeoutMs) };
+    const request = secure ? https.request({ ...options, rejectUnauthorized: false }) : http.request(options);
+    request.on('response', (response) => {
+      let body = '';
+      const status = response.statusCode ?? 0;
+      const finish = () => {
+        request.destroy();
+        if (status >= 200 && status < 400) resolve({ result: 'success', output: body });
+        else resolve({ result: 'failure', output: `HTTP probe failed with statuscode: ${status}` });
+      };
+      response.setEncoding('utf8');
+      response.on('data', (part: string) => {
+        body += part;
+        if (body.length >= bodyLimitBytes) finish();
+      });
+      response.on('end', finish);
+      response.on('error', () => finish());
+    });
+    request.on('error', (error) =>
+      fail(error.name === 'TimeoutError' || error.name === 'AbortError' ? timeoutText : describe(error)),
+    );
+    request.end();
+  });
+}
+
+const timeoutText = 'context deadline exceeded (Client.Timeout exceeded while awaiting headers)';
+
+function tryTcp(host: string, port: number, timeoutMs: number): Promise<ProbeResult> {
+  return new Promise((resolve) => {
+    const socket = net.connect({ host, port });
+    const finish = (answer: ProbeResult) => {
+      socket.destroy();
+      resolve(answer);
+    };
+    socket.setTimeout(timeoutMs, () => finish({ result: 'failure', output: `dial tcp ${host}:${port}: i/o timeout` }));
+    socket.on('connect', () => finish({ result: 'success', output: '' }));
+    socket.on('error', (error) => finish({ result: 'failure', output: describe(error) }));
+  });
+}
+
+function describe(error: NodeJS.ErrnoException): string {
+  if (error.code !== 'ECONNREFUSED') return error.message;
+  const { address, port } = error as NodeJS.ErrnoException & { address?: string; port?: number };
+  return `dial tcp ${address}:${port}: connect: connection refused`;
+}
