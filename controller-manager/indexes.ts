@@ -3,14 +3,25 @@ import type { Indexes, View } from '#lib/client/types.ts';
 import type { Kind } from '#lib/kinds/define-kind.ts';
 import type { ReplicaSet } from '#lib/kinds/gen/apps-v1.ts';
 import type { Pod } from '#lib/kinds/gen/core-v1.ts';
+import type { EndpointSlice } from '#lib/kinds/gen/discovery-v1.ts';
+import { endpointSlice } from '#lib/kinds/endpoint-slice.ts';
 import { pod } from '#lib/kinds/pod.ts';
 import { replicaSet } from '#lib/kinds/replica-set.ts';
+import { keyOf } from '#lib/meta/object.ts';
 import type { Resource } from '#lib/meta/object.ts';
 import { controllerOf } from '#lib/meta/owners.ts';
 
 export const indexes: Indexes = {
   podsByController: { kind: pod, values: (object: Pod) => [controllerValue(object)] },
   podsByNode: { kind: pod, values: ({ spec }: Pod) => [spec.nodeName ?? ''] },
+  /** `namespace/name` of the Service. */
+  slicesByService: {
+    kind: endpointSlice,
+    values: ({ metadata }: EndpointSlice) => {
+      const name = metadata.labels?.['kubernetes.io/service-name'];
+      return name ? [keyOf({ namespace: metadata.namespace, name })] : [];
+    },
+  },
   setsByController: { kind: replicaSet, values: (object: ReplicaSet) => [controllerValue(object)] },
 };
 

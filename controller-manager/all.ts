@@ -1,0 +1,33 @@
+/** The list of controllers. */
+import type { Controller } from '#lib/control/reconcile.ts';
+import { deploymentController } from './deployment/controller.ts';
+import { endpointSliceController, endpointSliceMirroringController } from './endpoint-slices/controller.ts';
+import { endpointsController } from './endpoints/controller.ts';
+import { namespacedKinds } from './kinds.ts';
+import { makeNamespaceController } from './namespace/controller.ts';
+import { replicaSetController, replicationControllerController } from './replica-set/controller.ts';
+import { makeRootCaController } from './root-ca/controller.ts';
+import { serviceAccountController } from './service-account/controller.ts';
+import type { Timings } from './timings.ts';
+
+export interface ControllerOptions {
+  /** PEM. */
+  ca: string;
+  clusterCidr: string;
+  nodeMaskSize: number;
+  timings: Timings;
+}
+
+export function allControllers({ ca }: ControllerOptions): Controller[] {
+  return [
+    replicaSetController,
+    replicationControllerController,
+    deploymentController,
+    endpointsController,
+    endpointSliceController,
+    endpointSliceMirroringController,
+    serviceAccountController,
+    makeRootCaController(ca),
+    makeNamespaceController(namespacedKinds.viewed, namespacedKinds.unviewed),
+  ];
+}

@@ -1,0 +1,97 @@
+/** Starts all controllers over one connection and one view. */
+import { readFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { connect } from '#lib/client/connect.ts';
+import type { ClientConfig } from '#lib/client/connect.ts';
+import type { Client } from '#lib/client/types.ts';
+import { makeView } from '#lib/client/view.ts';
+import { standForElection } from '#lib/control/lease.ts';
+import type { ElectionOptions } from '#lib/control/lease.ts';
+import { runController } from '#lib/control/reconcile.ts';
+import type { Shell } from '#lib/control/reconcile.ts';
+import { connectRedisQueues } from '#lib/control/redis-queue.ts';
+import type { Env } from '#lib/env/env.ts';
+import type { Service } from '#lib/env/service.ts';
+import { allControllers } from './all.ts';
+import { indexes } from './indexes.ts';
+import { viewedKinds } from './kinds.ts';
+import { defaultTimings } from './timings.ts';
+import type { Timings } from './timings.ts';
+
+export interface ControllerManagerConfig {
+  server: ClientConfig;
+  /** Where node networks are cut from, such as `10.244.0.0/16`. */
+  clusterCidr: string;
+  /** Prefix length of a node's network; 24 when absent. */
+  nodeMaskSize?: number;
+  /** PEM file that pods check the API server by. */
+  caFile: string;
+  /** `redis://host:port`: share the work with other controller-managers instead of electing one. */
+  redis?: string;
+  /** Work only while holding the Lease `kube-system/kube-controller-manager`. */
+  leaderElect?: boolean;
+  /** Other than upstream's, for tests. */
+  timings?: Partial<Timings>;
+  election?: Pick<ElectionOptions, 'leaseMs' | 'renewMs' | 'retryMs'>;
+}
+
+/** Starts the controller-manager; resolves once it is set up, which need not mean that it leads or that the API answers. */
+export async function start(config: ControllerManagerConfig, env: Env): Promise<Service> {
+  const ca = await readFile(config.caFile, 'utf8');
+  const client = connect(config.server, env);
+  const running = runControllers({ ...config, ca }, { client, env });
+  return {
+    async stop() {
+      await running.stop();
+      client.close();
+    },
+  };
+}
+
+/** The same over a client that is there already. */
+export function runControllers(
+  config: Omit<ControllerManagerConfig, 'server' | 'caFile'> & { ca: string },
+  { client, env }: { client: Client; env: Env },
+): Service {
+  const stopping = new AbortController();
+  const { signal } = stopping;
+  const timings = { ...defaultTimings, ...config.timings };
+  const view = makeView(
+    client,
+    viewedKinds.map((kind) => ({ kind })),
+    { indexes, env, signal },
+  );
+  const { ca, clusterCidr, nodeMaskSize = 24 } = config;
+  const controllers = allControllers({ ca, clusterCidr, nodeMaskSize, timings });
+  const queues = config.redis === undefined ? undefined : connectRedisQueues({ url: config.redis }, env);
+  const shell: Shell = { view, client, env, ...(queues && { openQueue: queues.open }) };
+
+  async function lead(until: AbortSignal): Promise<void> {
+    const running = controllers.map((controller) => runController(controller, shell));
+    await aborted(until);
+    await Promise.all(running.map((controller) => controller.stop()));
+  }
+
+  const working = config.leaderElect
+    ? standForElection(electionFor(config, env), { client, env, signal }, lead)
+    : lead(signal);
+  return {
+    async stop() {
+      stopping.abort(new Error('The controller-manager stops'));
+      await working;
+      queues?.close();
+    },
+  };
+}
+
+function electionFor({ election }: Pick<ControllerManagerConfig, 'election'>, env: Env): ElectionOptions {
+  const identity = `${hostname()}_${env.uuid()}`;
+  return { namespace: 'kube-system', name: 'kube-controller-manager', identity, ...election };
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}

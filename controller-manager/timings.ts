@@ -1,0 +1,16 @@
+/** How long controllers wait for what they cannot know. */
+export interface Timings {
+  /** A node whose Lease is older than this counts as unreachable. */
+  nodeGraceMs: number;
+  /** How often nodes are looked at when nothing changes. */
+  nodeCheckMs: number;
+  /** A pod bound to no node that exists is removed after this long. */
+  orphanQuarantineMs: number;
+}
+
+/** Upstream's. */
+export const defaultTimings: Timings = {
+  nodeGraceMs: 40_000,
+  nodeCheckMs: 5000,
+  orphanQuarantineMs: 40_000,
+};
