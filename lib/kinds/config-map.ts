@@ -1,3 +1,6 @@
+import { invalid } from '#lib/meta/errors.ts';
+import { checkImmutable, checkKeys, checkTotal, decodedBytes } from './checks/keyed-data.ts';
+import { ageColumn, integer, nameColumn } from './columns.ts';
 import { defineKind } from './define-kind.ts';
 import type { ConfigMap } from './gen/core-v1.ts';
 
@@ -9,4 +12,26 @@ export const configMap = defineKind<ConfigMap>({
   short: ['cm'],
   namespaced: true,
   schema: 'io.k8s.api.core.v1.ConfigMap',
+  check: (object, before) => {
+    const { data = {}, binaryData = {} } = object;
+    const twice = Object.keys(data).filter((key) => Object.hasOwn(binaryData, key));
+    return [
+      ...checkKeys('data', data),
+      ...twice.map((key) => invalid(`data[${key}]`, key, 'duplicate of key present in binaryData')),
+      ...checkKeys('binaryData', binaryData),
+      ...checkTotal('', sizeOf(data, binaryData)),
+      ...(before ? checkImmutable({ ...object }, { ...before }, ['data', 'binaryData']) : []),
+    ];
+  },
+  columns: [
+    nameColumn,
+    integer('Data', ({ data, binaryData }) => Object.keys(data ?? {}).length + Object.keys(binaryData ?? {}).length),
+    ageColumn,
+  ],
 });
+
+function sizeOf(data: Record<string, string>, binaryData: Record<string, string>): number {
+  const encoder = new TextEncoder();
+  const text = Object.values(data).reduce((sum, value) => sum + encoder.encode(value).length, 0);
+  return text + Object.values(binaryData).reduce((sum, value) => sum + decodedBytes(value), 0);
+}

@@ -1,5 +1,11 @@
+import { dns1035Faults } from '#lib/meta/names.ts';
+import { formatLabels, ageColumn, nameColumn, none, text, wide } from './columns.ts';
 import { defineKind } from './define-kind.ts';
 import type { Service } from './gen/core-v1.ts';
+import { checkService, checkServiceChange } from './service-check.ts';
+
+/** Seconds that a client stays with one endpoint under ClientIP affinity. */
+const affinitySeconds = 10_800;
 
 export const service = defineKind<Service>({
   group: '',
@@ -14,4 +20,80 @@ export const service = defineKind<Service>({
   subresources: {
     proxy: { verbs: ['create', 'delete', 'get', 'patch', 'update'], kind: 'ServiceProxyOptions' },
   },
+  nameFaults: dns1035Faults,
+  defaults: (object) => {
+    const { spec } = object;
+    spec.sessionAffinity ||= 'None';
+    spec.type ||= 'ClusterIP';
+    if (spec.sessionAffinity === 'None') delete spec.sessionAffinityConfig;
+    else ((spec.sessionAffinityConfig ??= {}).clientIP ??= {}).timeoutSeconds ??= affinitySeconds;
+    for (const port of spec.ports ?? []) {
+      port.protocol ||= 'TCP';
+      if (port.targetPort === undefined || port.targetPort === 0 || port.targetPort === '') port.targetPort = port.port;
+    }
+    const isExternal = spec.type === 'NodePort' || spec.type === 'LoadBalancer' || (spec.externalIPs?.length ?? 0) > 0;
+    if (isExternal && spec.type !== 'ExternalName') spec.externalTrafficPolicy ||= 'Cluster';
+    if (spec.type !== 'ExternalName') spec.internalTrafficPolicy ||= 'Cluster';
+    if (spec.type === 'LoadBalancer') spec.allocateLoadBalancerNodePorts ??= true;
+    // The plural field is the newer one; the singular always shows its first.
+    if (spec.clusterIP && !spec.clusterIPs) spec.clusterIPs = [spec.clusterIP];
+    else if (!spec.clusterIP && spec.clusterIPs?.[0]) spec.clusterIP = spec.clusterIPs[0];
+  },
+  prepareCreate: (object) => {
+    object.status = { loadBalancer: {} };
+  },
+  prepareUpdate: (object, before) => {
+    const { spec } = object;
+    if (before.spec.type === 'ExternalName' || spec.type === 'ExternalName') return;
+    // What the server assigned stays when the update leaves it out, as `kubectl replace` of the original manifest does.
+    spec.clusterIP ||= before.spec.clusterIP;
+    spec.clusterIPs ??= before.spec.clusterIPs;
+    spec.ipFamilies ??= before.spec.ipFamilies;
+    spec.ipFamilyPolicy ??= before.spec.ipFamilyPolicy;
+    if (needsNodePorts(spec.type) && needsNodePorts(before.spec.type)) {
+      for (const port of spec.ports ?? []) {
+        port.nodePort ||= before.spec.ports?.find(
+          (old) => old.port === port.port && old.protocol === port.protocol,
+        )?.nodePort;
+      }
+    } else if (!needsNodePorts(spec.type)) {
+      for (const port of spec.ports ?? []) {
+        const old = before.spec.ports?.find((other) => other.port === port.port && other.protocol === port.protocol);
+        if (port.nodePort === old?.nodePort) delete port.nodePort;
+      }
+    }
+  },
+  check: (object, before) => [...checkService(object), ...(before ? checkServiceChange(object.spec, before.spec) : [])],
+  columns: [
+    nameColumn,
+    text('Type', ({ spec }) => spec.type ?? ''),
+    text('Cluster-IP', ({ spec }) => spec.clusterIPs?.[0] || spec.clusterIP || none),
+    text('External-IP', externalOf),
+    text('Port(s)', portsOf),
+    ageColumn,
+    wide(text('Selector', ({ spec }) => formatLabels(spec.selector))),
+  ],
+  fields: {
+    'spec.clusterIP': ({ spec }) => spec.clusterIP ?? '',
+    'spec.type': ({ spec }) => spec.type ?? '',
+  },
 });
+
+function needsNodePorts(type: string | undefined): boolean {
+  return type === 'NodePort' || type === 'LoadBalancer';
+}
+
+function externalOf({ spec, status }: Service): string {
+  const external = spec.externalIPs ?? [];
+  if (spec.type === 'ExternalName') return spec.externalName ?? '';
+  if (spec.type !== 'LoadBalancer') return external.join(',') || none;
+  const balancers = (status?.loadBalancer?.ingress ?? []).map(({ ip, hostname }) => ip || hostname || '');
+  return [...balancers.filter(Boolean), ...external].join(',') || '<pending>';
+}
+
+function portsOf({ spec }: Service): string {
+  const ports = (spec.ports ?? []).map(({ port, nodePort, protocol }) =>
+    nodePort ? `${port}:${nodePort}/${protocol}` : `${port}/${protocol}`,
+  );
+  return ports.join(',') || none;
+}
