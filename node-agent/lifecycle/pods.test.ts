@@ -1,0 +1,310 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { makeFakeClient } from '#lib/client/fake.ts';
+import type { FakeClient } from '#lib/client/fake.ts';
+import { makeView } from '#lib/client/view.ts';
+import { makeFakeEnv } from '#lib/env/fake.ts';
+import type { FakeEnv } from '#lib/env/fake.ts';
+import { configMap } from '#lib/kinds/config-map.ts';
+import type { Pod, PodSpec } from '#lib/kinds/gen/core-v1.ts';
+import { pod as podKind } from '#lib/kinds/pod.ts';
+import type { Images } from '../images/types.ts';
+import { PullError } from '../images/types.ts';
+import { makeObjects } from '../node/objects.ts';
+import { makeHookRunner } from '../probes/hooks.ts';
+import { makeProber } from '../probes/prober.ts';
+import { makeMemoryRuntime } from '../runtime/memory.ts';
+import type { MemoryRuntime } from '../runtime/memory.ts';
+import type { Volumes } from '../volumes/volumes.ts';
+import type { Hands } from './hands.ts';
+import { makeLimit } from './limit.ts';
+import { makeObserver } from './observer.ts';
+import { makeContainer } from './pods.fixture.ts';
+import { makePods } from './pods.ts';
+import type { Pods } from './pods.ts';
+
+const ref = { namespace: 'default', name: 'web' };
+
+/** An agent's lifecycle over a fake API, a runtime in memory and a fake clock. */
+class Node {
+  readonly env: FakeEnv = makeFakeEnv();
+  readonly client: FakeClient = makeFakeClient(this.env);
+  readonly runtime: MemoryRuntime = makeMemoryRuntime(this.env);
+  readonly said: string[] = [];
+  readonly missing = new Set<string>();
+  readonly logDir = mkdtempSync(path.join(os.tmpdir(), 'wherry-pods-'));
+  pods: Pods | undefined;
+  stopping = new AbortController();
+
+  async start(): Promise<void> {
+    const { env, client, runtime } = this;
+    this.stopping = new AbortController();
+    const view = makeView(client, [{ kind: podKind, fieldSelector: 'spec.nodeName=n1' }], {
+      env,
+      signal: this.stopping.signal,
+    });
+    const events = {
+      record: ({ reason, message }: { reason: string; message: string }) =>
+        void this.said.push(`${reason}: ${message}`),
+      stop: () => {},
+    };
+    const hands: Hands = {
+      env,
+      client,
+      events,
+      runtime,
+      observer: makeObserver(runtime, env),
+      images: fakeImages(this.missing),
+      volumes: noVolumes,
+      objects: makeObjects(client, env),
+      hooks: makeHookRunner(runtime, env),
+      prober: makeProber({ env, events, executor: runtime }),
+      facts: {
+        nodeName: 'n1',
+        clusterDns: '10.96.0.10',
+        clusterDomain: 'cluster.local',
+        hostDns: { nameservers: [], searches: [], options: [] },
+        hostIps: ['10.0.0.1'],
+        memoryBytes: 2 ** 32,
+        allocatable: { cpu: '2', memory: '4Gi' },
+        logDir: this.logDir,
+        seccompDir: '/nowhere',
+      },
+      services: () => [],
+      limit: makeLimit(4),
+    };
+    await this.settle(async () => void (await view.ready()));
+    await this.settle(async () => void (this.pods = await makePods(hands, view)));
+  }
+
+  async stop(): Promise<void> {
+    this.stopping.abort(new Error('stop'));
+    await this.pods?.stop();
+  }
+
+  /** Runs something and gives everything it sets off the time to come to rest. */
+  async settle(run?: () => Promise<unknown>): Promise<void> {
+    const running = run?.();
+    for (let quiet = 0; quiet < 20; quiet++) {
+      await this.env.advance(0);
+      await new Promise((resolve) => setImmediate(resolve));
+      if (process.getActiveResourcesInfo().some((resource) => resource.startsWith('FS'))) quiet = 0;
+    }
+    await running;
+  }
+
+  async pass(ms: number): Promise<void> {
+    await this.env.advance(ms);
+    await this.settle();
+  }
+
+  async create(spec: Partial<PodSpec> = {}): Promise<void> {
+    const draft = { metadata: ref, spec: { containers: [makeContainer('app')], nodeName: 'n1', ...spec } };
+    await this.settle(() => this.client.create(podKind, draft));
+  }
+
+  async pod(): Promise<Pod> {
+    return this.client.get(podKind, ref);
+  }
+
+  async app() {
+    return (await this.pod()).status!.containerStatuses![0]!;
+  }
+
+  async kill(exitCode: number): Promise<void> {
+    const run = (await this.runtime.list())[0]!.containers.find((item) => item.state === 'running')!;
+    this.runtime.kill(run.id, exitCode);
+    await this.settle();
+  }
+}
+
+suite('node-agent/lifecycle/pods', () => {
+  let node: Node;
+  setup(async () => {
+    node = new Node();
+    await node.start();
+  });
+  teardown(async () => {
+    await node.stop();
+    rmSync(node.logDir, { recursive: true, force: true });
+  });
+
+  test('makePods() runs a pod from its creation to its deletion', async () => {
+    await node.create();
+    const { status } = await node.pod();
+    assert.equal(status?.phase, 'Running');
+    assert.match(status?.podIP ?? '', /^10\.1\.0\./);
+    assert.equal(status?.conditions?.find(({ type }) => type === 'Ready')?.status, 'True');
+    assert.deepEqual(node.said, [
+      'Pulled: Container image "app:1" already present on machine',
+      'Created: Created container: app',
+      'Started: Started container app',
+    ]);
+    await node.settle(() => node.client.delete(podKind, ref, { gracePeriodSeconds: 30 }));
+    await assert.rejects(node.pod(), { reason: 'NotFound' });
+    assert.deepEqual(await node.runtime.list(), []);
+    assert.equal(node.said.at(-1), 'Killing: Stopping container app');
+  });
+
+  test('makePods() restarts a crashing container at once, then after longer and longer rests', async () => {
+    await node.create();
+    await node.kill(1);
+    assert.deepEqual([(await node.app()).restartCount, (await node.app()).state?.running !== undefined], [1, true]);
+    await node.kill(1);
+    const app = await node.app();
+    assert.equal(app.state?.waiting?.reason, 'CrashLoopBackOff');
+    assert.equal(app.lastState?.terminated?.exitCode, 1);
+    await node.pass(9000);
+    assert.equal((await node.app()).restartCount, 1);
+    await node.pass(1100);
+    assert.equal((await node.app()).restartCount, 2);
+    await node.kill(1);
+    assert.match((await node.app()).state?.waiting?.message ?? '', /^back-off 20s /);
+  });
+
+  test('makePods() lets a pod that never restarts succeed, and frees what it held', async () => {
+    await node.create({ restartPolicy: 'Never' });
+    await node.kill(0);
+    const pod = await node.pod();
+    assert.equal(pod.status?.phase, 'Succeeded');
+    assert.equal(pod.status?.containerStatuses?.[0]?.state?.terminated?.reason, 'Completed');
+    assert.deepEqual(await node.runtime.list(), []);
+  });
+
+  test('makePods() kills a stubborn container when its grace is over, and sooner when asked again', async () => {
+    node.runtime.scripts.set('app', { stubborn: true });
+    await node.create();
+    await node.settle(() => node.client.delete(podKind, ref, { gracePeriodSeconds: 30 }));
+    await node.pass(5000);
+    assert.equal((await node.app()).state?.running !== undefined, true);
+    await node.settle(() => node.client.delete(podKind, ref, { gracePeriodSeconds: 2 }));
+    await node.pass(2100);
+    await assert.rejects(node.pod(), { reason: 'NotFound' });
+  });
+
+  test('makePods() adopts what runs after a restart, without touching it', async () => {
+    await node.create();
+    const before = await node.app();
+    await node.stop();
+    await node.start();
+    assert.deepEqual(await node.app(), before);
+    assert.equal(node.runtime.started.length, 1);
+  });
+
+  test('makePods() honours what happened while the agent was away', async () => {
+    await node.create();
+    await node.stop();
+    await node.client.delete(podKind, ref, { gracePeriodSeconds: 0 });
+    await node.start();
+    await node.settle();
+    assert.deepEqual(await node.runtime.list(), []);
+    await node.create();
+    await node.kill(1);
+    await node.stop();
+    await node.kill(3);
+    await node.start();
+    const app = await node.app();
+    assert.deepEqual([app.restartCount, app.lastState?.terminated?.exitCode], [2, 3]);
+  });
+
+  test('makePods() starts everything again after a reboot, counting on', async () => {
+    await node.create();
+    node.runtime.reboot();
+    await node.settle();
+    await node.pass(11_000);
+    const app = await node.app();
+    assert.deepEqual([app.restartCount, app.lastState?.terminated?.exitCode], [1, 137]);
+    assert.equal((await node.pod()).status?.phase, 'Running');
+  });
+
+  test('makePods() shows why an image does not come, and takes it when it does', async () => {
+    node.missing.add('app:1');
+    await node.create();
+    assert.equal((await node.app()).state?.waiting?.reason, 'ErrImagePull');
+    await node.pass(2500);
+    assert.equal((await node.app()).state?.waiting?.reason, 'ImagePullBackOff');
+    node.missing.clear();
+    await node.pass(8000);
+    assert.equal((await node.pod()).status?.phase, 'Running');
+  });
+
+  test('makePods() starts a container as soon as the ConfigMap it waits for is there', async () => {
+    const env = [{ name: 'A', valueFrom: { configMapKeyRef: { name: 'cm', key: 'a' } } }];
+    await node.create({ containers: [makeContainer('app', { env })] });
+    const { waiting } = (await node.app()).state!;
+    assert.deepEqual(waiting, { reason: 'CreateContainerConfigError', message: 'configmap "cm" not found' });
+    await node.settle(() =>
+      node.client.create(configMap, { metadata: { namespace: 'default', name: 'cm' }, data: { a: '1' } }),
+    );
+    await node.pass(5100);
+    assert.equal((await node.pod()).status?.phase, 'Running');
+    assert.ok(node.runtime.started[0]!.env.includes('A=1'));
+  });
+
+  test('makePods() restarts a container that fails its liveness probe, and shows readiness', async () => {
+    let exitCode = 0;
+    node.runtime.scripts.set('app', { exec: () => ({ exitCode, output: 'sick' }) });
+    const probe = { exec: { command: ['check'] }, periodSeconds: 1, failureThreshold: 2 };
+    await node.create({ containers: [makeContainer('app', { livenessProbe: probe, readinessProbe: probe })] });
+    await node.pass(10);
+    assert.equal((await node.app()).ready, true);
+    exitCode = 1;
+    await node.pass(2500);
+    assert.ok(node.said.includes('Unhealthy: Liveness probe failed: sick'));
+    assert.ok(node.said.includes('Killing: Container app failed liveness probe, will be restarted'));
+    assert.equal((await node.app()).restartCount, 1);
+    assert.equal((await node.app()).ready, false);
+  });
+
+  test('makePods() runs hooks: postStart before running shows, preStop before the signal', async () => {
+    const commands: string[] = [];
+    node.runtime.scripts.set('app', {
+      exec: (command) => {
+        commands.push(command.join(' '));
+        return { exitCode: 0, output: '' };
+      },
+    });
+    const lifecycle = { postStart: { exec: { command: ['hello'] } }, preStop: { exec: { command: ['bye'] } } };
+    await node.create({ containers: [makeContainer('app', { lifecycle })] });
+    assert.equal((await node.pod()).status?.phase, 'Running');
+    await node.settle(() => node.client.delete(podKind, ref, { gracePeriodSeconds: 30 }));
+    assert.deepEqual(commands, ['hello', 'bye']);
+  });
+
+  test('makePods() ends a pod at its deadline', async () => {
+    await node.create({ activeDeadlineSeconds: 5 });
+    await node.pass(6000);
+    const { status } = await node.pod();
+    assert.deepEqual([status?.phase, status?.reason], ['Failed', 'DeadlineExceeded']);
+  });
+});
+
+const noVolumes: Volumes = {
+  mount: () => Promise.resolve({}),
+  mountsOf: () => Promise.resolve([]),
+  refresh: () => Promise.resolve(),
+  unmount: () => Promise.resolve(),
+  uids: () => Promise.resolve([]),
+  stop: () => {},
+};
+
+function fakeImages(missing: ReadonlySet<string>): Images {
+  const image = (name: string) => ({
+    name,
+    id: `sha256:${name}`,
+    config: { entrypoint: [], cmd: [], env: [], workingDir: '', user: '', stopSignal: '', labels: {}, volumes: [] },
+    layers: [],
+  });
+  return {
+    find: (name) => Promise.resolve(missing.has(name) ? undefined : image(name)),
+    pull: (name) =>
+      missing.has(name)
+        ? Promise.reject(new PullError('ErrImagePull', 'not there'))
+        : Promise.resolve({ image: image(name), bytes: 1, durationMs: 1 }),
+    list: () => Promise.resolve([]),
+    remove: () => Promise.resolve(),
+    importTar: () => Promise.resolve([]),
+  };
+}

@@ -1,0 +1,89 @@
+/** All pods of the node: a worker for each, from what the API assigns, what the runtime has and what lies on disk. */
+import type { View, ViewChange } from '#lib/client/types.ts';
+import type { Pod } from '#lib/kinds/gen/core-v1.ts';
+import { pod as podKind } from '#lib/kinds/pod.ts';
+import type { Hands } from './hands.ts';
+import type { Seen } from './types.ts';
+import { makeWorker } from './worker.ts';
+import type { Worker } from './worker.ts';
+
+export interface Pods {
+  /** What is seen of a pod; of one that has no worker, undefined. */
+  seen(uid: string): Seen | undefined;
+  all(): Seen[];
+  /** Lets go of all pods; their containers go on. */
+  stop(): Promise<void>;
+}
+
+/** Takes over the pods that `view` has for this node. What runs and is not among them is taken down. The view must be ready. */
+export async function makePods(hands: Hands, view: View): Promise<Pods> {
+  const { env, observer, runtime, volumes } = hands;
+  const workers = new Map<string, Worker>();
+  let stopped = false;
+
+  function workerOf(uid: string, pod: Pod | undefined): Worker {
+    const existing = workers.get(uid);
+    if (existing) return existing;
+    const worker = makeWorker(uid, pod, hands);
+    workers.set(uid, worker);
+    void worker.done.then(() => workers.get(uid) === worker && workers.delete(uid));
+    return worker;
+  }
+
+  function take({ object, before }: ViewChange<Pod>): void {
+    const gone = before && before.metadata.uid !== object?.metadata.uid ? before : undefined;
+    if (gone) workers.get(gone.metadata.uid)?.setPod(undefined);
+    if (!object) return;
+    const { uid } = object.metadata;
+    const known = workers.get(uid);
+    if (!known) workerOf(uid, object);
+    else known.setPod(object);
+    if (before && showsOtherwise(before, object)) void volumes.refresh(object);
+  }
+
+  const off = [
+    view.onChange((changes) => {
+      for (const change of changes) if (change.kind === podKind) take(change as ViewChange<Pod>);
+    }),
+    runtime.onChange((uid) => {
+      observer.refresh().then(
+        () => workers.get(uid)?.wake(),
+        (error: unknown) => env.log.error('Cannot see what runs', { error }),
+      );
+    }),
+    hands.objects.onChange((uids) => {
+      for (const uid of uids) {
+        const worker = workers.get(uid);
+        const pod = worker?.seen().pod;
+        if (!worker || !pod) continue;
+        worker.retry();
+        void volumes.refresh(pod);
+      }
+    }),
+  ];
+
+  await observer.refresh();
+  for (const pod of view.list(podKind)) workerOf(pod.metadata.uid, pod);
+  for (const uid of new Set([...observer.uids(), ...(await volumes.uids())])) {
+    if (!workers.has(uid)) workerOf(uid, undefined);
+  }
+
+  return {
+    seen: (uid) => workers.get(uid)?.seen(),
+    all: () => [...workers.values()].map((worker) => worker.seen()),
+    async stop() {
+      if (stopped) return;
+      stopped = true;
+      for (const end of off) end();
+      const all = [...workers.values()];
+      for (const worker of all) worker.stop();
+      await Promise.all(all.map((worker) => worker.done));
+    },
+  };
+}
+
+/** Whether volumes that show the pod's own fields may look different now. */
+function showsOtherwise(before: Pod, now: Pod): boolean {
+  const shown = ({ metadata, status }: Pod) => JSON.stringify([metadata.labels, metadata.annotations, status?.podIPs]);
+  return shown(before) !== shown(now);
+}
