@@ -1,3 +1,4 @@
+import { nameColumn, text } from './columns.ts';
 import { defineKind } from './define-kind.ts';
 import type { ComponentStatus } from './gen/core-v1.ts';
 
@@ -10,4 +11,17 @@ export const componentStatus = defineKind<ComponentStatus>({
   namespaced: false,
   schema: 'io.k8s.api.core.v1.ComponentStatus',
   verbs: ['get', 'list'],
+  columns: [
+    nameColumn,
+    text('Status', (object) => {
+      const healthy = healthOf(object);
+      return healthy === undefined ? 'Unknown' : healthy.status === 'True' ? 'Healthy' : 'Unhealthy';
+    }),
+    text('Message', (object) => healthOf(object)?.message ?? ''),
+    text('Error', (object) => healthOf(object)?.error ?? ''),
+  ],
 });
+
+function healthOf({ conditions }: ComponentStatus) {
+  return conditions?.find(({ type }) => type === 'Healthy');
+}

@@ -1,5 +1,7 @@
+import { invalid, type FieldError } from '#lib/meta/errors.ts';
+import { ageColumn, nameColumn, text } from './columns.ts';
 import { defineKind } from './define-kind.ts';
-import type { Lease } from './gen/coordination-v1.ts';
+import type { Lease, LeaseSpec } from './gen/coordination-v1.ts';
 
 export const lease = defineKind<Lease>({
   group: 'coordination.k8s.io',
@@ -8,4 +10,17 @@ export const lease = defineKind<Lease>({
   plural: 'leases',
   namespaced: true,
   schema: 'io.k8s.api.coordination.v1.Lease',
+  check: ({ spec }) => checkSpec(spec),
+  columns: [nameColumn, text('Holder', ({ spec }) => spec.holderIdentity ?? ''), ageColumn],
 });
+
+function checkSpec({ leaseDurationSeconds: seconds, leaseTransitions: transitions }: LeaseSpec): FieldError[] {
+  return [
+    ...(seconds !== undefined && seconds <= 0
+      ? [invalid('spec.leaseDurationSeconds', seconds, 'must be greater than 0')]
+      : []),
+    ...(transitions !== undefined && transitions < 0
+      ? [invalid('spec.leaseTransitions', transitions, 'must be greater than or equal to 0')]
+      : []),
+  ];
+}

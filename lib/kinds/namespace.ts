@@ -1,5 +1,11 @@
+import { labelNameFaults, qualifiedNameFaults } from '#lib/meta/names.ts';
+import { grammar } from './checks/values.ts';
+import { ageColumn, nameColumn, text } from './columns.ts';
 import { defineKind } from './define-kind.ts';
 import type { Namespace } from './gen/core-v1.ts';
+
+/** The label by which selectors find a namespace of a name. */
+const nameLabel = 'kubernetes.io/metadata.name';
 
 export const namespace = defineKind<Namespace>({
   group: '',
@@ -11,4 +17,22 @@ export const namespace = defineKind<Namespace>({
   schema: 'io.k8s.api.core.v1.Namespace',
   status: true,
   subresources: { finalize: { verbs: ['update'], kind: 'Namespace' } },
+  nameFaults: labelNameFaults,
+  defaults: ({ metadata }) => {
+    if (metadata.name) (metadata.labels ??= {})[nameLabel] = metadata.name;
+  },
+  prepareCreate: (object) => {
+    object.status = { phase: 'Active' };
+    // The namespace's own finalizer holds it until everything in it is gone.
+    const finalizers = (object.spec.finalizers ??= []);
+    if (!finalizers.includes('kubernetes')) finalizers.push('kubernetes');
+    (object.metadata.labels ??= {})[nameLabel] = object.metadata.name;
+  },
+  prepareUpdate: (object, before) => {
+    object.spec.finalizers = before.spec.finalizers;
+  },
+  check: ({ spec }) =>
+    (spec.finalizers ?? []).flatMap((name, i) => grammar(`spec.finalizers[${i}]`, name, qualifiedNameFaults)),
+  columns: [nameColumn, text('Status', ({ status }) => status?.phase ?? 'Active'), ageColumn],
+  fields: { 'status.phase': ({ status }) => status?.phase ?? '' },
 });

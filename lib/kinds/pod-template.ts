@@ -1,5 +1,8 @@
+import { formatLabels, nameColumn, text } from './columns.ts';
 import { defineKind } from './define-kind.ts';
 import type { PodTemplate } from './gen/core-v1.ts';
+import { checkPodTemplate } from './pod-spec/check.ts';
+import { setTemplateDefaults } from './pod-spec/defaults.ts';
 
 export const podTemplate = defineKind<PodTemplate>({
   group: '',
@@ -9,4 +12,12 @@ export const podTemplate = defineKind<PodTemplate>({
   namespaced: true,
   schema: 'io.k8s.api.core.v1.PodTemplate',
   generation: true,
+  defaults: (object) => setTemplateDefaults((object.template ??= {})),
+  check: ({ template }) => checkPodTemplate('template', template ?? {}),
+  columns: [
+    nameColumn,
+    text('Containers', ({ template }) => (template?.spec?.containers ?? []).map(({ name }) => name).join(',')),
+    text('Images', ({ template }) => (template?.spec?.containers ?? []).map(({ image }) => image ?? '').join(',')),
+    text('Pod Labels', ({ template }) => formatLabels(template?.metadata?.labels)),
+  ],
 });

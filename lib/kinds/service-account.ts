@@ -1,3 +1,4 @@
+import { ageColumn, integer, nameColumn } from './columns.ts';
 import { defineKind } from './define-kind.ts';
 import type { ServiceAccount } from './gen/core-v1.ts';
 
@@ -12,4 +13,5 @@ export const serviceAccount = defineKind<ServiceAccount>({
   subresources: {
     token: { verbs: ['create'], kind: 'TokenRequest', group: 'authentication.k8s.io', version: 'v1' },
   },
+  columns: [nameColumn, integer('Secrets', ({ secrets }) => secrets?.length ?? 0), ageColumn],
 });
