@@ -2,7 +2,7 @@
 export interface Timings {
   /** A node whose Lease is older than this counts as unreachable. */
   nodeGraceMs: number;
-  /** How often nodes are looked at when nothing changes. */
+  /** How often a node that is not ready is looked at. */
   nodeCheckMs: number;
   /** A pod bound to no node that exists is removed after this long. */
   orphanQuarantineMs: number;

@@ -130,10 +130,9 @@ suite('endpoint-slices decide', () => {
           const told = world
             .list(endpointSlice)
             .flatMap((slice) => slice.endpoints.map(({ targetRef }) => targetRef!.name));
-          assert.deepEqual(
-            new Set(told),
-            world.list(pod).map(({ metadata }) => metadata.name),
-          );
+          const present = world.list(pod).map(({ metadata }) => metadata.name);
+          assert.equal(told.length, present.length);
+          assert.deepEqual(new Set(told), new Set(present));
           assert.ok(world.list(endpointSlice).every((slice) => slice.endpoints.length <= 100));
           assert.deepEqual(step(world), []);
         }

@@ -40,13 +40,13 @@ export async function perform(actions: readonly Action[], hands: Hands): Promise
   return outcome;
 }
 
-/** Splits into runs of neighbours that may be done side by side. */
+/** Splits into runs of neighbours of one sort. An update and a status write of one object differ in sort, so they stay in order. */
 function runsOf(actions: readonly Action[]): Action[][] {
   const runs: Action[][] = [];
   for (const action of actions) {
     const last = runs.at(-1);
-    const sociable = action.do === 'create' || action.do === 'delete' || action.do === 'patch';
-    if (sociable && last?.[0]!.do === action.do) last.push(action);
+    const alone = action.do === 'wake' || action.do === 'put';
+    if (!alone && last?.[0]!.do === action.do) last.push(action);
     else runs.push([action]);
   }
   return runs;

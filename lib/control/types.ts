@@ -40,8 +40,8 @@ export interface Report {
 }
 
 /**
- * What a controller wants done. The shell adds preconditions: uid always, resourceVersion for updates. Neighbours of one sort
- * (creates, deletes, patches) run side by side, the rest in order; after a failure what follows is left out.
+ * What a controller wants done. The shell adds preconditions: uid always, resourceVersion for updates. Neighbours of one sort run
+ * side by side, sorts follow each other in order; after a failure what follows is left out.
  */
 export type Action =
   | { do: 'create'; kind: Kind; object: Draft<Resource>; report?: Report }

@@ -1,0 +1,72 @@
+/** Pods leave a node with a NoExecute taint that they do not tolerate, or not for longer: upstream's taint eviction. */
+import type { Action } from '#lib/control/types.ts';
+import type { Node, Pod, Taint, Toleration } from '#lib/kinds/gen/core-v1.ts';
+import { pod as podKind } from '#lib/kinds/pod.ts';
+import { withCondition } from '#lib/meta/conditions.ts';
+import { formatTime, parseTime } from '#lib/meta/time.ts';
+import { isFinished } from '../pods.ts';
+
+export interface Seen {
+  node: Node;
+  /** Pods bound to the node. */
+  pods: Pod[];
+  now: number;
+}
+
+export function decide({ node, pods, now }: Seen): Action[] {
+  const taints = (node.spec.taints ?? []).filter(({ effect }) => effect === 'NoExecute');
+  if (taints.length === 0) return [];
+  const deadlines = pods
+    .filter((pod) => pod.metadata.deletionTimestamp === undefined && !isFinished(pod))
+    .map((pod) => ({ pod, at: evictionTime(pod, taints, now) }));
+  const due = deadlines.filter(({ at }) => at <= now).map(({ pod }) => pod);
+  const next = Math.min(...deadlines.map(({ at }) => at).filter((at) => at > now));
+  return [
+    ...due.map((pod) => markDisrupted(pod, now)),
+    ...due.map((pod) => evict(pod)),
+    ...(next < Infinity ? [{ do: 'wake', afterMs: next - now } as const] : []),
+  ];
+}
+
+/** When the pod must go; Infinity for one that tolerates all taints for good. */
+function evictionTime(pod: Pod, taints: readonly Taint[], now: number): number {
+  let earliest = Infinity;
+  const arrived = parseTime(pod.metadata.creationTimestamp) ?? now;
+  for (const taint of taints) {
+    const tolerating = (pod.spec.tolerations ?? []).filter((toleration) => tolerates(toleration, taint));
+    if (tolerating.length === 0) return now;
+    const since = Math.max(parseTime(taint.timeAdded) ?? now, arrived);
+    for (const { tolerationSeconds } of tolerating) {
+      if (tolerationSeconds === undefined) continue;
+      earliest = Math.min(earliest, tolerationSeconds <= 0 ? now : since + tolerationSeconds * 1000);
+    }
+  }
+  return earliest;
+}
+
+/** Whether a toleration covers a taint: an empty effect or key matches all, `Exists` any value. */
+function tolerates({ key, operator = 'Equal', value = '', effect }: Toleration, taint: Taint): boolean {
+  if (effect && effect !== taint.effect) return false;
+  if (key && key !== taint.key) return false;
+  if (operator === 'Exists') return true;
+  return Boolean(key) && value === (taint.value ?? '');
+}
+
+/** Says why, before the pod is deleted, so that what replaces it knows that the pod was not at fault. */
+function markDisrupted(pod: Pod, now: number): Action {
+  const condition = {
+    type: 'DisruptionTarget',
+    status: 'True',
+    reason: 'DeletionByTaintManager',
+    message: 'Taint manager: deleting due to NoExecute taint',
+  };
+  const conditions = withCondition(pod.status?.conditions, condition, formatTime(now));
+  const object: Pod = { ...pod, status: { ...pod.status, conditions } };
+  return { do: 'status', kind: podKind, object };
+}
+
+function evict(pod: Pod): Action {
+  const { namespace = '', name, uid } = pod.metadata;
+  const done = { reason: 'TaintManagerEviction', message: `Marking for deletion Pod ${namespace}/${name}` };
+  return { do: 'delete', kind: podKind, target: { namespace, name }, uid, report: { regarding: pod, done } };
+}
