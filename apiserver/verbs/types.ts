@@ -11,7 +11,17 @@ export interface Caller {
   extra?: Readonly<Record<string, readonly string[]>>;
 }
 
+/** What a write has to tell besides its result. */
+export interface WriteNotes {
+  /** Sentences for the client's user. */
+  warnings: string[];
+  /** Whether a patch created the object. */
+  created: boolean;
+}
+
 export interface WriteOptions {
+  /** Filled by the write when given. */
+  notes?: WriteNotes;
   dryRun?: boolean;
   fieldManager?: string;
   fieldValidation?: 'Strict' | 'Warn' | 'Ignore';
@@ -70,7 +80,7 @@ export interface WatchHandlers {
   onEnd(error: Error): void;
 }
 
-/** A decoded request body, and the warnings its decoding gave. */
+/** Bodies are parsed JSON values; the verbs decode them. */
 export interface Verbs {
   get(
     caller: Caller,

@@ -1,0 +1,62 @@
+/** Who asks: by client certificate, by bearer token of the static file, or by a service account's token. */
+import type { IncomingMessage } from 'node:http';
+import type { TLSSocket } from 'node:tls';
+import { ApiError } from '#lib/meta/errors.ts';
+import type { Caller } from '../verbs/types.ts';
+import { authenticatedGroup } from './authorize.ts';
+
+/** The caller of a request; undefined when it shows no credentials. Throws Unauthorized for wrong ones. */
+export type Authenticator = (request: IncomingMessage) => Promise<Caller | undefined>;
+
+/** Whom a bearer token stands for; undefined when it is not one of the reader's. */
+export type TokenReader = (token: string) => Promise<Caller | undefined>;
+
+export function makeAuthenticator(readers: readonly TokenReader[]): Authenticator {
+  return async (request) => {
+    const header = request.headers.authorization;
+    if (header !== undefined) {
+      const token = /^bearer +(\S+) *$/i.exec(header)?.[1];
+      if (token === undefined) throw unauthorized();
+      const caller = await callerOfToken(readers, token);
+      if (!caller) throw unauthorized();
+      return caller;
+    }
+    return callerOfCertificate(socketOf(request));
+  };
+}
+
+/** Whom a token stands for, by the first reader that knows it. */
+export async function callerOfToken(readers: readonly TokenReader[], token: string): Promise<Caller | undefined> {
+  for (const read of readers) {
+    const caller = await read(token);
+    if (caller) return { ...caller, groups: [...new Set([...caller.groups, authenticatedGroup])] };
+  }
+  return undefined;
+}
+
+const unauthorized = () => new ApiError('Unauthorized', 'Unauthorized');
+
+/** The certificate's common name is the user, its organizations are the groups. */
+function callerOfCertificate(socket: TLSSocket): Caller | undefined {
+  if (!socket.authorized) return undefined;
+  const known = callers.get(socket);
+  if (known) return known;
+  const { subject } = socket.getPeerCertificate();
+  if (!subject?.CN) return undefined;
+  const organizations = [subject.O].flat().filter((name) => name !== undefined);
+  const caller: Caller = {
+    name: [subject.CN].flat()[0]!,
+    groups: [...organizations, authenticatedGroup],
+  };
+  callers.set(socket, caller);
+  return caller;
+}
+
+/** A connection keeps its certificate, so it is read once. */
+const callers = new WeakMap<TLSSocket, Caller>();
+
+/** The TLS socket under a request of either HTTP version. */
+function socketOf(request: IncomingMessage): TLSSocket {
+  const { stream } = request as IncomingMessage & { stream?: { session?: { socket: TLSSocket } } };
+  return stream?.session?.socket ?? (request.socket as TLSSocket);
+}

@@ -1,0 +1,117 @@
+/** serviceaccounts/token: a token for whoever may ask for one. */
+import type { TokenRequest } from '#lib/kinds/gen/authentication-v1.ts';
+import type { Pod } from '#lib/kinds/gen/core-v1.ts';
+import type { Env } from '#lib/env/env.ts';
+import { node as nodeKind } from '#lib/kinds/node.ts';
+import { pod as podKind } from '#lib/kinds/pod.ts';
+import { secret as secretKind } from '#lib/kinds/secret.ts';
+import { serviceAccount as accountKind } from '#lib/kinds/service-account.ts';
+import { badRequest, conflict, invalid, invalidObject, notFound } from '#lib/meta/errors.ts';
+import type { FieldError } from '#lib/meta/errors.ts';
+import { formatTime } from '#lib/meta/time.ts';
+import type { Lookup } from '../admission/types.ts';
+import { decodeBody } from '../verbs/decode.ts';
+import type { SubresourceAnswerer } from '../verbs/verbs.ts';
+import type { BoundObject, ServiceAccountTokens } from './service-account-tokens.ts';
+
+const defaultLifeSeconds = 3600;
+const shortestLifeSeconds = 600;
+const longestLifeSeconds = 2 ** 32;
+
+const requestType = {
+  apiVersion: 'authentication.k8s.io/v1',
+  kind: 'TokenRequest',
+  schema: 'io.k8s.api.authentication.v1.TokenRequest',
+};
+
+const bindable = { Pod: podKind, Secret: secretKind, Node: nodeKind } as const;
+
+/** Makes the answerer. `sync` brings what `look` sees up to date. */
+export function makeTokenAnswerer(
+  tokens: ServiceAccountTokens,
+  look: Lookup,
+  sync: () => Promise<unknown>,
+  env: Env,
+): SubresourceAnswerer {
+  return async (_caller, ref, body, { dryRun }) => {
+    const request = decodeBody<TokenRequest>(requestType, body);
+    await sync();
+    const account = look.get(accountKind, ref);
+    if (!account) throw notFound(accountKind, ref.name);
+    if (request.metadata?.uid && request.metadata.uid !== account.metadata.uid) {
+      throw conflict(
+        { group: '', plural: 'serviceaccounts' },
+        ref.name,
+        `the UID in the token request (${request.metadata.uid}) does not match the UID of the service account (${account.metadata.uid})`,
+      );
+    }
+    const lifeSeconds = request.spec.expirationSeconds ?? defaultLifeSeconds;
+    const faults = lifeFaults(lifeSeconds);
+    if (faults.length > 0) throw invalidObject({ group: 'authentication.k8s.io', kind: 'TokenRequest' }, '', faults);
+    const audiences = request.spec.audiences?.length ? request.spec.audiences : [tokens.audience];
+    const bound = boundObject(request, ref.namespace, account.metadata.name, look);
+    const { token, expiresMs } = tokens.issue({
+      namespace: ref.namespace,
+      account: { name: account.metadata.name, uid: account.metadata.uid },
+      audiences,
+      lifeSeconds,
+      ...bound,
+    });
+    return {
+      kind: requestType.kind,
+      apiVersion: requestType.apiVersion,
+      metadata: { name: ref.name, namespace: ref.namespace, creationTimestamp: formatTime(env.now()) },
+      spec: {
+        ...request.spec,
+        audiences,
+        expirationSeconds: lifeSeconds,
+        boundObjectRef: request.spec.boundObjectRef ?? null,
+      },
+      status: { token: dryRun ? '' : token, expirationTimestamp: formatTime(expiresMs) },
+    };
+  };
+}
+
+function lifeFaults(seconds: number): FieldError[] {
+  const path = 'spec.expirationSeconds';
+  if (seconds < shortestLifeSeconds) return [invalid(path, seconds, 'may not specify a duration less than 10 minutes')];
+  if (seconds > longestLifeSeconds)
+    return [invalid(path, seconds, 'may not specify a duration larger than 2^32 seconds')];
+  return [];
+}
+
+function boundObject(
+  { spec }: TokenRequest,
+  namespace: string,
+  account: string,
+  look: Lookup,
+): { bound?: BoundObject; node?: { name: string; uid: string | undefined } } {
+  const wanted = spec.boundObjectRef;
+  if (!wanted) return {};
+  const { kind = '', name = '', uid } = wanted;
+  if (!Object.hasOwn(bindable, kind))
+    throw badRequest(`cannot bind token for serviceaccount "${account}" to object "${kind}/${name}"`);
+  const type = kind as BoundObject['kind'];
+  const at = { namespace: type === 'Node' ? '' : namespace, name };
+  const object =
+    type === 'Pod' ? look.get(podKind, at) : type === 'Secret' ? look.get(secretKind, at) : look.get(nodeKind, at);
+  if (!object) throw notFound(bindable[type], name);
+  if (uid && uid !== object.metadata.uid) {
+    throw conflict(
+      bindable[type],
+      name,
+      `the UID in the bound object reference (${uid}) does not match the UID in record. The object might have been deleted and then recreated`,
+    );
+  }
+  const bound: BoundObject = { kind: type, name, uid: object.metadata.uid };
+  if (type !== 'Pod') return { bound };
+  const { spec: podSpec } = object as Pod;
+  if (podSpec.serviceAccountName !== account) {
+    throw badRequest(
+      `cannot bind token for serviceaccount "${account}" to pod running with different serviceaccount name.`,
+    );
+  }
+  if (!podSpec.nodeName) return { bound };
+  const node = look.get(nodeKind, { namespace: '', name: podSpec.nodeName });
+  return { bound, node: { name: podSpec.nodeName, uid: node?.metadata.uid } };
+}

@@ -1,0 +1,119 @@
+/** What every cluster has from its first start: namespaces, the API's own Service, the system's priority classes. */
+import type { Kind } from '#lib/kinds/define-kind.ts';
+import { endpointSlice } from '#lib/kinds/endpoint-slice.ts';
+import { endpoints } from '#lib/kinds/endpoints.ts';
+import { namespace } from '#lib/kinds/namespace.ts';
+import { priorityClass } from '#lib/kinds/priority-class.ts';
+import { service } from '#lib/kinds/service.ts';
+import { equal } from '#lib/meta/equal.ts';
+import { isReason } from '#lib/meta/errors.ts';
+import { systemPriorities } from './admission/priority.ts';
+import { mastersGroup } from './auth/authorize.ts';
+import type { Lookup } from './admission/types.ts';
+import type { Caller, Verbs } from './verbs/types.ts';
+
+export interface Place {
+  /** Where the API is reached from within the cluster's network. */
+  advertise: { host: string; port: number };
+  /** The cluster IP of the `kubernetes` Service. */
+  serviceIp: string;
+}
+
+const self: Caller = { name: 'system:apiserver', groups: [mastersGroup] };
+
+const namespaces = ['default', 'kube-system', 'kube-public', 'kube-node-lease'];
+
+const priorityTexts = {
+  'system-cluster-critical':
+    'Used for system critical pods that must run in the cluster, but can be moved to another node if necessary.',
+  'system-node-critical': 'Used for system critical pods that must not be moved from their current node.',
+};
+
+/** Creates what is missing and corrects where the API is. Idempotent, and fine beside another server that does the same. */
+export async function bootstrap(verbs: Verbs, look: Lookup, place: Place): Promise<void> {
+  await Promise.all(namespaces.map((name) => ensure(verbs, look, namespace, '', { metadata: { name } })));
+  await Promise.all([
+    ...Object.entries(systemPriorities).map(([name, value]) =>
+      ensure(verbs, look, priorityClass, '', {
+        metadata: { name },
+        value,
+        globalDefault: false,
+        description: priorityTexts[name as keyof typeof priorityTexts],
+        preemptionPolicy: 'PreemptLowerPriority',
+      }),
+    ),
+    ...ownService(place).map(([kind, body, content]) => ensure(verbs, look, kind, 'default', body, content)),
+  ]);
+}
+
+interface Body {
+  metadata: { name: string; labels?: Record<string, string> };
+  [field: string]: unknown;
+}
+
+/** The `kubernetes` Service and its endpoints; of the latter, the fields that follow the configuration. */
+function ownService({
+  advertise: { host, port },
+  serviceIp,
+}: Place): [kind: unknown, body: Body, content?: string[]][] {
+  const metadata = (labels: Record<string, string>) => ({ name: 'kubernetes', labels });
+  const ports = [{ name: 'https', port, protocol: 'TCP' }];
+  return [
+    [
+      service,
+      {
+        metadata: metadata({ component: 'apiserver', provider: 'kubernetes' }),
+        spec: {
+          type: 'ClusterIP',
+          clusterIP: serviceIp,
+          ports: [{ name: 'https', port: 443, protocol: 'TCP', targetPort: port }],
+          sessionAffinity: 'None',
+        },
+      },
+    ],
+    [
+      endpoints,
+      {
+        metadata: metadata({ 'endpointslice.kubernetes.io/skip-mirror': 'true' }),
+        subsets: [{ addresses: [{ ip: host }], ports }],
+      },
+      ['subsets'],
+    ],
+    [
+      endpointSlice,
+      {
+        metadata: metadata({ 'kubernetes.io/service-name': 'kubernetes' }),
+        addressType: 'IPv4',
+        endpoints: [{ addresses: [host], conditions: { ready: true } }],
+        ports,
+      },
+      ['endpoints', 'ports'],
+    ],
+  ];
+}
+
+/** Creates the object if it is missing; else brings the named fields to what they should be. */
+async function ensure(
+  verbs: Verbs,
+  look: Lookup,
+  kind: unknown,
+  space: string,
+  body: Body,
+  content: readonly string[] = [],
+): Promise<void> {
+  const typed = kind as Kind;
+  const ref = { namespace: space, name: body.metadata.name };
+  const present = look.get(typed, ref) as Record<string, unknown> | undefined;
+  if (!present) {
+    try {
+      await verbs.create(self, typed, space, body);
+    } catch (error) {
+      // Another server was faster.
+      if (!isReason(error, 'AlreadyExists')) throw error;
+    }
+    return;
+  }
+  const wanted = Object.fromEntries(content.map((field) => [field, body[field]]));
+  if (content.every((field) => equal(present[field], wanted[field]))) return;
+  await verbs.patch(self, typed, ref, 'application/merge-patch+json', wanted);
+}

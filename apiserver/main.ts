@@ -1,0 +1,5 @@
+/** Runs the API server as a process of its own. */
+import { runService } from '#lib/env/service.ts';
+import { start } from './start.ts';
+
+await runService('apiserver', start);

@@ -1,0 +1,87 @@
+/** Writing answers: prebuilt bytes for objects and lists, Status for failures. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { stringify } from 'yaml';
+import type { Log } from '#lib/env/log.ts';
+import { ApiError } from '#lib/meta/errors.ts';
+import { mediaTypes, notAcceptable } from './negotiate.ts';
+import type { Accepted } from './negotiate.ts';
+import { encodeEnvelope } from './protobuf.ts';
+
+/** Requests and answers as handlers see them; those of HTTP/2 have the same shape. */
+export type Request = IncomingMessage;
+export type Response = ServerResponse;
+
+/** Answers bytes as they are. */
+export function sendBytes(response: Response, code: number, contentType: string, bytes: Buffer): void {
+  response.writeHead(code, {
+    'content-type': contentType,
+    'content-length': bytes.length,
+    'cache-control': 'no-cache, private',
+  });
+  response.end(bytes);
+}
+
+/** Answers an object that exists as bytes already; they are used as they are where the client takes JSON. */
+export function sendEncoded(
+  response: Response,
+  code: number,
+  entry: { object: object; bytes: Buffer },
+  accepted: Accepted,
+  pretty: boolean,
+): void {
+  if (accepted.format === 'json' && !pretty) sendBytes(response, code, mediaTypes.json, entry.bytes);
+  else sendValue(response, code, entry.object, accepted, pretty);
+}
+
+/** Answers a value in the format the client accepts. */
+export function sendValue(
+  response: Response,
+  code: number,
+  value: object,
+  { format }: Accepted,
+  pretty: boolean,
+): void {
+  if (format === 'yaml') return sendBytes(response, code, mediaTypes.yaml, Buffer.from(stringify(value)));
+  if (format === 'protobuf') {
+    const bytes = encodeEnvelope(value as { apiVersion: string; kind: string });
+    if (!bytes) throw notAcceptable([mediaTypes.json, mediaTypes.yaml]);
+    return sendBytes(response, code, mediaTypes.protobuf, bytes);
+  }
+  sendBytes(response, code, mediaTypes.json, Buffer.from(JSON.stringify(value, null, pretty ? 2 : 0)));
+}
+
+/** Answers a failure as a Status. What is no ApiError is a fault of ours: it is logged, and the client learns little. */
+export function sendError(response: Response, error: unknown, log: Log): void {
+  const known =
+    error instanceof ApiError
+      ? error
+      : new ApiError('InternalError', `Internal error occurred: ${error instanceof Error ? error.message : 'unknown'}`);
+  if (known !== error) log.error('A request failed', { error });
+  if (response.headersSent) {
+    response.destroy();
+    return;
+  }
+  const seconds = known.details?.retryAfterSeconds;
+  if (seconds !== undefined) response.setHeader('retry-after', seconds);
+  if (known.reason === 'Unauthorized') response.setHeader('www-authenticate', 'Bearer realm="wherry"');
+  // A client that is still sending a body nobody reads must not keep the connection busy.
+  if (known.reason === 'RequestEntityTooLarge') response.setHeader('connection', 'close');
+  sendBytes(response, known.code, mediaTypes.json, Buffer.from(JSON.stringify(known.toStatus())));
+}
+
+/** Adds a warning that the client shows to its user. */
+export function addWarnings(response: Response, warnings: readonly string[]): void {
+  if (warnings.length === 0) return;
+  response.setHeader(
+    'warning',
+    warnings.slice(0, 64).map((text) => `299 - "${asHeader(text)}"`),
+  );
+}
+
+/** Quoted text of a header: printable ASCII alone, quotes and backslashes escaped. */
+function asHeader(text: string): string {
+  return text
+    .replaceAll(/[^\x20-\x7e]/g, '?')
+    .replaceAll(/["\\]/g, '\\$&')
+    .slice(0, 1024);
+}

@@ -1,0 +1,103 @@
+/** The options in a request's query, checked as upstream's `apimachinery/pkg/apis/meta/v1/validation`. */
+import { badRequest, invalidObject, notSupported } from '#lib/meta/errors.ts';
+import type { FieldError } from '#lib/meta/errors.ts';
+import type { DeleteOptions, ListOptions, WriteOptions } from '../verbs/types.ts';
+
+/** Options of create, update and patch. */
+export function writeOptions(
+  query: URLSearchParams,
+  kind: 'CreateOptions' | 'UpdateOptions' | 'PatchOptions',
+): WriteOptions {
+  const fieldValidation = query.get('fieldValidation') ?? '';
+  const faults = dryRunFaults(query.getAll('dryRun'));
+  if (!['', 'Strict', 'Warn', 'Ignore'].includes(fieldValidation)) {
+    faults.push(notSupported('fieldValidation', fieldValidation, ['', 'Ignore', 'Strict', 'Warn']));
+  }
+  refuse(kind, faults);
+  const fieldManager = query.get('fieldManager');
+  return {
+    dryRun: query.has('dryRun'),
+    ...(fieldManager && { fieldManager }),
+    fieldValidation: (fieldValidation || 'Warn') as 'Warn',
+  };
+}
+
+/** Options of list and of the selection of watch and deletecollection. */
+export function listOptions(query: URLSearchParams, namespace: string): ListOptions {
+  const limit = numberOf(query, 'limit');
+  const text = (name: string) => query.get(name) ?? '';
+  return {
+    namespace,
+    labelSelector: text('labelSelector'),
+    fieldSelector: text('fieldSelector'),
+    ...(limit !== undefined && limit > 0 && { limit }),
+    continue: text('continue'),
+    resourceVersion: text('resourceVersion'),
+    resourceVersionMatch: text('resourceVersionMatch'),
+  };
+}
+
+/** Options of delete, from the body when there is one, else from the query. */
+export function deleteOptions(query: URLSearchParams, body: unknown): DeleteOptions {
+  const given = { ...fromQuery(query), ...(typeof body === 'object' && body !== null ? (body as Given) : {}) };
+  const { gracePeriodSeconds, propagationPolicy, orphanDependents, preconditions, dryRun = [] } = given;
+  const faults = dryRunFaults(dryRun);
+  if (propagationPolicy && !['Background', 'Foreground', 'Orphan'].includes(propagationPolicy)) {
+    faults.push(notSupported('propagationPolicy', propagationPolicy, ['Background', 'Foreground', 'Orphan']));
+  }
+  refuse('DeleteOptions', faults);
+  if (gracePeriodSeconds !== undefined && !Number.isSafeInteger(gracePeriodSeconds)) {
+    throw badRequest('gracePeriodSeconds must be an integer');
+  }
+  const policy =
+    propagationPolicy ?? (orphanDependents === undefined ? undefined : orphanDependents ? 'Orphan' : 'Background');
+  return {
+    dryRun: dryRun.length > 0,
+    ...(gracePeriodSeconds !== undefined && { gracePeriodSeconds }),
+    ...(policy && { propagationPolicy: policy as 'Background' }),
+    ...(preconditions && { preconditions }),
+  };
+}
+
+/** Whether a switch in the query is on. */
+export function isOn(query: URLSearchParams, name: string): boolean {
+  const value = query.get(name);
+  return value === 'true' || value === '1' || value === '';
+}
+
+/** A whole number in the query; throws BadRequest for other text. */
+export function numberOf(query: URLSearchParams, name: string): number | undefined {
+  const text = query.get(name);
+  if (text === null || text === '') return undefined;
+  if (!/^-?\d{1,15}$/.test(text)) {
+    throw badRequest(`strconv.ParseInt: parsing ${JSON.stringify(text)}: invalid syntax`);
+  }
+  return Number(text);
+}
+
+interface Given {
+  gracePeriodSeconds?: number;
+  propagationPolicy?: string;
+  orphanDependents?: boolean;
+  preconditions?: { uid?: string; resourceVersion?: string };
+  dryRun?: string[];
+}
+
+function fromQuery(query: URLSearchParams): Given {
+  const gracePeriodSeconds = numberOf(query, 'gracePeriodSeconds');
+  const propagationPolicy = query.get('propagationPolicy');
+  return {
+    ...(gracePeriodSeconds !== undefined && { gracePeriodSeconds }),
+    ...(propagationPolicy && { propagationPolicy }),
+    ...(query.has('orphanDependents') && { orphanDependents: isOn(query, 'orphanDependents') }),
+    ...(query.has('dryRun') && { dryRun: query.getAll('dryRun') }),
+  };
+}
+
+function dryRunFaults(values: readonly string[]): FieldError[] {
+  return values.filter((value) => value !== 'All').map((value) => notSupported('dryRun', value, ['All']));
+}
+
+function refuse(kind: string, faults: FieldError[]): void {
+  if (faults.length > 0) throw invalidObject({ group: 'meta.k8s.io', kind }, '', faults);
+}

@@ -1,0 +1,83 @@
+/** The resource paths: from method and route to what answers them. */
+import type { Verb } from '#lib/kinds/define-kind.ts';
+import { ApiError } from '#lib/meta/errors.ts';
+import type { Exchange, Serving } from './exchange.ts';
+import { negotiate } from './negotiate.ts';
+import type { Accepted } from './negotiate.ts';
+import { isOn } from './query.ts';
+import { get, list, watch } from './reads.ts';
+import type { Route } from './route.ts';
+import type { WatchStream } from './watch-stream.ts';
+import { create, patch, remove, removeCollection, update } from './writes.ts';
+
+/** Answers requests to a subresource that is no object: logs, a proxy. */
+export type SubresourceHandler = (exchange: Exchange) => Promise<void>;
+
+export interface Resources {
+  serve(exchange: Exchange): Promise<void>;
+  /** Ends all watches, as when the server stops. */
+  endWatches(): void;
+}
+
+type Action = (exchange: Exchange, accepted: Accepted, serving: Serving) => Promise<void>;
+
+/** `handlers` is by `plural/subresource`, such as `pods/log`. */
+export function makeResources(serving: Serving, handlers: ReadonlyMap<string, SubresourceHandler>): Resources {
+  const open = new Set<WatchStream>();
+  const actions: Record<Verb, Action> = {
+    get,
+    list,
+    watch: (exchange, accepted, serving) => watch(exchange, accepted, serving, open),
+    create,
+    update,
+    patch,
+    delete: remove,
+    deletecollection: removeCollection,
+  };
+  return {
+    async serve(exchange) {
+      const { request, route, query } = exchange;
+      const handler = handlers.get(`${route.kind.plural}/${route.subresource}`);
+      if (handler) return handler(exchange);
+      const verb = verbOf(request.method ?? '', route, query);
+      if (!verb || !allows(route, verb)) {
+        throw new ApiError('MethodNotAllowed', 'the server does not allow this method on the requested resource');
+      }
+      await actions[verb](exchange, negotiate(request.headers.accept), serving);
+    },
+    endWatches() {
+      for (const stream of open) stream.end();
+    },
+  };
+}
+
+/** The verb that a method means here; undefined when it means none. */
+export function verbOf(method: string, { name, subresource, watch }: Route, query: URLSearchParams): Verb | undefined {
+  const isCollection = name === '';
+  switch (method) {
+    case 'GET':
+    case 'HEAD':
+      if (subresource === '' && (watch || isOn(query, 'watch'))) return 'watch';
+      return isCollection ? 'list' : 'get';
+    case 'POST':
+      return isCollection === (subresource === '') ? 'create' : undefined;
+    case 'PUT':
+      return isCollection ? undefined : 'update';
+    case 'PATCH':
+      return isCollection ? undefined : 'patch';
+    case 'DELETE':
+      if (subresource !== '') return undefined;
+      return isCollection ? 'deletecollection' : 'delete';
+    default:
+      return undefined;
+  }
+}
+
+/** Whether the kind, or its subresource, serves the verb. */
+function allows({ kind, namespace, subresource }: Route, verb: Verb): boolean {
+  if (subresource === 'status' || subresource === 'scale') return ['get', 'update', 'patch'].includes(verb);
+  if (subresource !== '') return kind.subresources![subresource]!.verbs.includes(verb);
+  // What is created in a namespace must name it.
+  if (verb === 'create' && kind.namespaced && namespace === '') return false;
+  return kind.verbs.includes(verb);
+}

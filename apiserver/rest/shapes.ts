@@ -1,0 +1,98 @@
+/** The shapes an answer can take: lists, tables, metadata alone. */
+import type { Column, Kind } from '#lib/kinds/define-kind.ts';
+import type { Resource } from '#lib/meta/object.ts';
+import type { Entry } from '../store/world-types.ts';
+import type { ListResult } from '../verbs/types.ts';
+
+/** How much of each object a table's rows carry. */
+export type IncludeObject = 'None' | 'Metadata' | 'Object';
+
+const defaultColumns: readonly Column<Resource>[] = [
+  {
+    name: 'Name',
+    format: 'name',
+    description: 'Name must be unique within a namespace. Is required when creating resources.',
+    value: (object) => object.metadata.name,
+  },
+  {
+    name: 'Created At',
+    type: 'date',
+    description: 'CreationTimestamp is a timestamp representing the server time when this object was created.',
+    value: (object) => object.metadata.creationTimestamp,
+  },
+];
+
+/** The bytes of a list: the shared bytes of its items within a frame. */
+export function listBytes(kind: Kind, list: ListResult): Buffer {
+  const head = `{"kind":"${kind.kind}List","apiVersion":"${kind.apiVersion}","metadata":${JSON.stringify(listMeta(list))},"items":[`;
+  const parts: Buffer[] = [Buffer.from(head)];
+  for (const [i, entry] of list.entries.entries()) {
+    if (i > 0) parts.push(comma);
+    parts.push(entry.bytes);
+  }
+  parts.push(tail);
+  return Buffer.concat(parts);
+}
+
+const comma = Buffer.from(',');
+const tail = Buffer.from(']}\n');
+
+/** meta/v1 ListMeta of a list. */
+export function listMeta(list: ListResult): Record<string, unknown> {
+  return {
+    resourceVersion: String(list.revision),
+    ...(list.continue && { continue: list.continue }),
+    ...(list.continue && list.remainingItemCount && { remainingItemCount: list.remainingItemCount }),
+  };
+}
+
+export interface TableOptions {
+  version: string;
+  include: IncludeObject;
+  /** Milliseconds since the epoch, for ages. */
+  now: number;
+  /** Later events of a watch leave the columns out. */
+  withColumns?: boolean;
+}
+
+/** meta.k8s.io Table of some objects. */
+export function tableOf(kind: Kind, entries: readonly Entry[], metadata: object, options: TableOptions): object {
+  const columns = kind.columns ?? defaultColumns;
+  return {
+    kind: 'Table',
+    apiVersion: `meta.k8s.io/${options.version}`,
+    metadata,
+    columnDefinitions: options.withColumns === false ? null : columns.map(definitionOf),
+    rows: entries.map(({ object }) => ({
+      cells: columns.map((column) => column.value(object, { now: options.now })),
+      ...(options.include !== 'None' && {
+        object: options.include === 'Object' ? object : metadataOf(object, options.version),
+      }),
+    })),
+  };
+}
+
+/** meta.k8s.io PartialObjectMetadata of an object. */
+export function metadataOf({ metadata }: Resource, version: string): object {
+  return { kind: 'PartialObjectMetadata', apiVersion: `meta.k8s.io/${version}`, metadata };
+}
+
+/** meta.k8s.io PartialObjectMetadataList. */
+export function metadataListOf(list: ListResult, version: string): object {
+  return {
+    kind: 'PartialObjectMetadataList',
+    apiVersion: `meta.k8s.io/${version}`,
+    metadata: listMeta(list),
+    items: list.entries.map(({ object }) => metadataOf(object, version)),
+  };
+}
+
+function definitionOf(column: Column<Resource>): object {
+  return {
+    name: column.name,
+    type: column.type ?? 'string',
+    format: column.format ?? '',
+    description: column.description ?? '',
+    priority: column.priority ?? 0,
+  };
+}

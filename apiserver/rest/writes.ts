@@ -1,0 +1,90 @@
+/** POST, PUT, PATCH and DELETE. */
+import type { WriteNotes, WriteOptions } from '../verbs/types.ts';
+import { addWarnings, sendValue } from './answer.ts';
+import { mediaTypeOf, parseBody, parseJson, parseYaml, readBody } from './body.ts';
+import { isPretty, sendEntry, sendList } from './exchange.ts';
+import type { Exchange, Serving } from './exchange.ts';
+import { unsupportedMediaType } from './negotiate.ts';
+import type { Accepted } from './negotiate.ts';
+import { deleteOptions, listOptions, writeOptions } from './query.ts';
+
+const patchTypes = [
+  'application/json-patch+json',
+  'application/merge-patch+json',
+  'application/strategic-merge-patch+json',
+  'application/apply-patch+yaml',
+];
+
+/** Kinds that a deletion answers with their last state; the others answer with a Status. */
+const answersDeleted = new Set([
+  'pods',
+  'podtemplates',
+  'resourcequotas',
+  'persistentvolumes',
+  'persistentvolumeclaims',
+  'serviceaccounts',
+  'services',
+]);
+
+export async function create(exchange: Exchange, accepted: Accepted, serving: Serving): Promise<void> {
+  const { response, route, query, caller } = exchange;
+  const { kind, namespace, subresource } = route;
+  const options = withNotes(writeOptions(query, 'CreateOptions'));
+  const body = await bodyOf(exchange);
+  if (subresource) {
+    const answer = await serving.verbs.createSubresource(caller, kind, route, subresource, body ?? {}, options);
+    sendValue(response, 201, answer, accepted, isPretty(exchange));
+    return;
+  }
+  const entry = await serving.verbs.create(caller, kind, namespace, body, options);
+  addWarnings(response, options.notes.warnings);
+  sendEntry(exchange, 201, entry, accepted, serving);
+}
+
+export async function update(exchange: Exchange, accepted: Accepted, serving: Serving): Promise<void> {
+  const { response, route, query, caller } = exchange;
+  const options = withNotes({ ...writeOptions(query, 'UpdateOptions'), subresource: route.subresource });
+  const entry = await serving.verbs.update(caller, route.kind, route, await bodyOf(exchange), options);
+  addWarnings(response, options.notes.warnings);
+  sendEntry(exchange, 200, entry, accepted, serving);
+}
+
+export async function patch(exchange: Exchange, accepted: Accepted, serving: Serving): Promise<void> {
+  const { request, response, route, query, caller } = exchange;
+  const type = mediaTypeOf(request.headers['content-type']);
+  if (!patchTypes.includes(type)) throw unsupportedMediaType(patchTypes);
+  const options = withNotes({ ...writeOptions(query, 'PatchOptions'), subresource: route.subresource });
+  const bytes = await readBody(request);
+  const body = type.endsWith('yaml') ? parseYaml(bytes) : parseJson(bytes);
+  const entry = await serving.verbs.patch(caller, route.kind, route, type, body, options);
+  addWarnings(response, options.notes.warnings);
+  sendEntry(exchange, options.notes.created ? 201 : 200, entry, accepted, serving);
+}
+
+export async function remove(exchange: Exchange, accepted: Accepted, serving: Serving): Promise<void> {
+  const { response, route, query, caller } = exchange;
+  const { kind, name } = route;
+  const options = deleteOptions(query, await bodyOf(exchange));
+  const { entry, removed } = await serving.verbs.delete(caller, kind, route, options);
+  if (!removed || answersDeleted.has(kind.plural)) return sendEntry(exchange, 200, entry, accepted, serving);
+  const { uid } = entry.object.metadata;
+  const details = { name, ...(kind.group && { group: kind.group }), kind: kind.plural, uid };
+  const status = { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', details };
+  sendValue(response, 200, status, accepted, isPretty(exchange));
+}
+
+export async function removeCollection(exchange: Exchange, accepted: Accepted, serving: Serving): Promise<void> {
+  const { route, query, caller } = exchange;
+  const options = deleteOptions(query, await bodyOf(exchange));
+  const selected = listOptions(query, route.namespace);
+  const result = await serving.verbs.deleteCollection(caller, route.kind, selected, options);
+  sendList(exchange, result, accepted, serving);
+}
+
+async function bodyOf({ request }: Exchange): Promise<unknown> {
+  return parseBody(await readBody(request), request.headers['content-type']);
+}
+
+function withNotes(options: WriteOptions): WriteOptions & { notes: WriteNotes } {
+  return { ...options, notes: { warnings: [], created: false } };
+}

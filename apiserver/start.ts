@@ -1,0 +1,182 @@
+/** The API server as a service: store, world, verbs, and the two fronts before them. */
+import { readFileSync } from 'node:fs';
+import type { Env } from '#lib/env/env.ts';
+import type { Service as RunningService } from '#lib/env/service.ts';
+import type { Kind } from '#lib/kinds/define-kind.ts';
+import type { Service } from '#lib/kinds/gen/core-v1.ts';
+import { kindAt } from '#lib/kinds/index.ts';
+import { service as serviceKind } from '#lib/kinds/service.ts';
+import { addressRange, numberRange } from '#lib/meta/ranges.ts';
+import { makeAdmission } from './admission/chain.ts';
+import type { Lookup } from './admission/types.ts';
+import { makeAuthenticator } from './auth/authenticate.ts';
+import type { TokenReader } from './auth/authenticate.ts';
+import { authorize } from './auth/authorize.ts';
+import { issuerDocuments } from './auth/issuer-documents.ts';
+import { makeReviews } from './auth/reviews.ts';
+import { makeServiceAccountTokens } from './auth/service-account-tokens.ts';
+import { readTokenFile } from './auth/token-file.ts';
+import { makeTokenAnswerer } from './auth/token-request.ts';
+import { bootstrap } from './bootstrap.ts';
+import { startGrpc } from './grpc/server.ts';
+import { buildApp } from './rest/app.ts';
+import { listen } from './rest/server.ts';
+import { makeEtcdStore } from './store/etcd.ts';
+import type { Store } from './store/types.ts';
+import { makeWorld } from './store/world.ts';
+import { makeClaims } from './verbs/claims.ts';
+import type { Claims } from './verbs/claims.ts';
+import { makeLookup } from './verbs/context.ts';
+import type { Attachment } from './verbs/context.ts';
+import { addressesOf, holderOf, makeServiceAddresses, nodePortsOf } from './verbs/service-addresses.ts';
+import { makeVerbs } from './verbs/verbs.ts';
+
+export interface ApiServerConfig {
+  /** Where REST is served, over TLS. Port 0 for any. */
+  listen: { host: string; port: number }[];
+  /** Where gRPC is served: on a unix socket, whose users are believed, over mutual TLS, or both. */
+  grpc: { socket?: string; listen?: { host: string; port: number } };
+  etcd: { endpoints: string[]; caFile?: string; certFile?: string; keyFile?: string };
+  /** PEM files: the authority of client certificates, our own certificate and key, and the private key that signs service account tokens. */
+  pki: { caFile: string; certFile: string; keyFile: string; serviceAccountKeyFile: string };
+  /** Lines of `token,user,uid,"group1,group2"`. */
+  tokenFile?: string;
+  /** IPv4 block of cluster IPs; its first address is the API's own. */
+  serviceCidr: string;
+  /** `30000-32767` when absent. */
+  nodePortRange?: string;
+  clusterDomain: string;
+  /** Where pods and nodes reach REST. */
+  advertise: { host: string; port: number };
+  /** Issuer of service account tokens; `https://kubernetes.default.svc.<clusterDomain>` when absent. */
+  issuer?: string;
+}
+
+export interface ApiServer extends RunningService {
+  /** Of the first REST listener. */
+  address: { host: string; port: number };
+  /** Of gRPC over TLS, when that is served. */
+  grpcPort: number | undefined;
+}
+
+/** How often claims on addresses and ports are compared with the Services that should hold them. */
+const repairEveryMs = 180_000;
+
+/** Starts serving; resolves once requests are answered. Waits for etcd as long as it takes. */
+export async function start(config: ApiServerConfig, env: Env): Promise<ApiServer> {
+  const store = makeEtcdStore(config.etcd, env);
+  try {
+    return await serve(config, store, env);
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}
+
+async function serve(config: ApiServerConfig, store: Store, env: Env): Promise<ApiServer> {
+  const pem = (file: string) => readFileSync(file, 'utf8');
+  const issuer = config.issuer ?? `https://kubernetes.default.svc.${config.clusterDomain}`;
+  const ips = makeIpClaims(store, env, config.serviceCidr);
+  const ports = makePortClaims(store, env, config.nodePortRange ?? '30000-32767');
+  const world = await makeWorld(store, env);
+  const look = makeLookup(world);
+  const tokens = makeServiceAccountTokens({ keyPem: pem(config.pki.serviceAccountKeyFile), issuer }, look, env);
+  const readers: TokenReader[] = [
+    ...(config.tokenFile === undefined ? [] : [readTokenFile(pem(config.tokenFile))]),
+    async (token) => tokens.read(token)?.caller,
+  ];
+  const verbs = makeVerbs({
+    env,
+    store,
+    world,
+    authorize,
+    admit: makeAdmission(env.random),
+    attachments: new Map<Kind, Attachment>([[serviceKind, makeServiceAddresses(ips, ports)]]),
+    answerers: makeReviews(authorize, readers, tokens),
+    subresources: new Map([['serviceaccounts/token', makeTokenAnswerer(tokens, look, () => world.sync(), env)]]),
+  });
+  await bootstrap(verbs, look, { advertise: config.advertise, serviceIp: ips.range.at(1) });
+
+  const documents = issuerDocuments(tokens, config.advertise);
+  const app = buildApp({
+    verbs,
+    env,
+    authenticate: makeAuthenticator(readers),
+    checks: { ping: async () => {}, etcd: async () => void (await store.revision()) },
+    documents: (path) => documents.get(path),
+  });
+  const [grpc, rest] = await Promise.all([
+    startGrpc(grpcConfig(config), { verbs, kindAt, env }),
+    listen({
+      listen: config.listen,
+      ca: pem(config.pki.caFile),
+      cert: pem(config.pki.certFile),
+      key: pem(config.pki.keyFile),
+      app,
+      log: env.log,
+    }),
+  ]);
+  const stopRepair = repairRegularly(() => repair(look, ips, ports), env);
+  const [first] = rest.addresses;
+  return {
+    address: { host: config.listen[0]?.host ?? '', port: first?.port ?? 0 },
+    grpcPort: grpc.port,
+    async stop() {
+      stopRepair();
+      app.endWatches();
+      await Promise.all([rest.stop(), grpc.stop()]);
+      await world.close();
+      await store.close();
+    },
+  };
+}
+
+/** The lower part of each range is left to those who ask for an address by name, as upstream does. */
+function makeIpClaims(store: Store, env: Env, cidr: string): Claims {
+  const range = addressRange(cidr);
+  return makeClaims(store, env, 'service-ips', range, Math.min(Math.max(16, Math.floor(range.size / 16)), 256));
+}
+
+function makePortClaims(store: Store, env: Env, text: string): Claims {
+  const range = numberRange(text);
+  return makeClaims(store, env, 'node-ports', range, Math.min(Math.max(16, Math.floor(range.size / 32)), 128));
+}
+
+async function repair(look: Lookup, ips: Claims, ports: Claims): Promise<void> {
+  const services: Service[] = [...look.list(serviceKind, '')];
+  const holders = (itemsOf: (service: Service) => string[]) =>
+    new Map(services.flatMap((service) => itemsOf(service).map((item) => [item, holderOf(service)] as const)));
+  await Promise.all([ips.repair(holders(addressesOf)), ports.repair(holders(nodePortsOf))]);
+}
+
+/** Runs at once and then again and again; a failure waits for the next time. Returns the way to stop. */
+function repairRegularly(run: () => Promise<void>, env: Env): () => void {
+  let cancel = () => {};
+  let stopped = false;
+  const round = () => {
+    run()
+      .catch((error: unknown) => {
+        if (!stopped) env.log.warn('Cannot compare claims with Services, trying again later', { error });
+      })
+      .finally(() => {
+        if (!stopped) cancel = env.after(repairEveryMs, round);
+      });
+  };
+  round();
+  return () => {
+    stopped = true;
+    cancel();
+  };
+}
+
+function grpcConfig({ grpc, pki }: ApiServerConfig): Parameters<typeof startGrpc>[0] {
+  return {
+    ...(grpc.socket !== undefined && { socketPath: grpc.socket }),
+    ...(grpc.listen && {
+      address: `${grpc.listen.host}:${grpc.listen.port}`,
+      caFile: pki.caFile,
+      certFile: pki.certFile,
+      keyFile: pki.keyFile,
+    }),
+  };
+}

@@ -1,0 +1,69 @@
+/** What the verbs share: the parts they are built from, and the steps every write takes. */
+import type { Env } from '#lib/env/env.ts';
+import type { Kind, WriteContext } from '#lib/kinds/define-kind.ts';
+import { copy } from '#lib/meta/equal.ts';
+import { isReason } from '#lib/meta/errors.ts';
+import type { Resource } from '#lib/meta/object.ts';
+import type { AdmissionPlugin, AdmissionRequest, Lookup } from '../admission/types.ts';
+import type { Authorizer } from '../auth/authorize.ts';
+import type { World } from '../store/world-types.ts';
+import type { Reader } from './reader.ts';
+import { prefixOf, storageKey } from './selection.ts';
+import type { Writer } from './writer.ts';
+
+/** Something taken for an object before it is written: kept once that has happened, given back when it has not. */
+export interface Claim {
+  settle(stored: boolean): Promise<void>;
+}
+
+/** What a kind needs done around its writes, beyond the object itself. */
+export interface Attachment {
+  /** Completes `next` with what it claims; `before` is there on updates. */
+  claim(next: Resource, before: Resource | undefined, dryRun: boolean): Promise<Claim>;
+  /** Gives back what a removed object held. */
+  release(object: Resource): Promise<void>;
+}
+
+export interface VerbsContext {
+  env: Env;
+  world: World;
+  reader: Reader;
+  writer: Writer;
+  authorize: Authorizer;
+  admit: AdmissionPlugin;
+  look: Lookup;
+  /** By kind. */
+  attachments: ReadonlyMap<Kind, Attachment>;
+}
+
+/** What kinds may know while they prepare an object. */
+export function writeContext({ env }: VerbsContext): WriteContext {
+  return { now: env.now(), uuid: env.uuid };
+}
+
+/** A lookup in the state in memory. */
+export function makeLookup(world: World): Lookup {
+  return {
+    get: <T extends Resource>(kind: Kind<T>, ref: { namespace: string; name: string }) =>
+      world.get(storageKey(kind, ref))?.object as T | undefined,
+    *list<T extends Resource>(kind: Kind<T>, namespace: string) {
+      for (const entry of world.list(prefixOf(kind, namespace))) yield entry.object as T;
+    },
+  };
+}
+
+/** The object as admission completes it. A refusal from memory that may be behind is tried again on the latest state. */
+export async function admitted(context: VerbsContext, request: AdmissionRequest): Promise<Resource> {
+  const attempt = () => {
+    const object = copy(request.object);
+    context.admit({ ...request, object }, context.look);
+    return object;
+  };
+  try {
+    return attempt();
+  } catch (error) {
+    if (!isReason(error, 'NotFound', 'Forbidden')) throw error;
+    await context.world.sync();
+    return attempt();
+  }
+}

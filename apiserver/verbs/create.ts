@@ -1,0 +1,87 @@
+/** Create: decode, default, name, admit, prepare, check, claim, store. */
+import { checkObject } from '#lib/kinds/checks/metadata.ts';
+import type { Kind } from '#lib/kinds/define-kind.ts';
+import { ApiError, alreadyExists, badRequest, invalidObject } from '#lib/meta/errors.ts';
+import { generatedName } from '#lib/meta/names.ts';
+import type { ObjectMeta, Resource } from '#lib/meta/object.ts';
+import { demand } from '../auth/authorize.ts';
+import type { Entry } from '../store/world-types.ts';
+import { admitted, writeContext } from './context.ts';
+import type { VerbsContext } from './context.ts';
+import { decodeObject } from './decode.ts';
+import { fillMetadata, prepareCreate } from './prepare.ts';
+import type { Caller, WriteOptions } from './types.ts';
+
+/** How often a generated name may meet one that is taken. */
+const generatedNameAttempts = 8;
+
+export async function create(
+  context: VerbsContext,
+  caller: Caller,
+  kind: Kind,
+  namespace: string,
+  body: unknown,
+  options: WriteOptions = {},
+): Promise<Entry> {
+  demand(context.authorize, caller, 'create', kind, { namespace });
+  const draft = decodeObject(kind, body, options);
+  checkNamespaceOf(kind, draft, namespace);
+  if (draft.metadata.resourceVersion) {
+    throw new ApiError('InternalError', 'resourceVersion should not be set on objects to be created');
+  }
+  kind.defaults?.(draft);
+  const { name, generateName } = draft.metadata;
+  if (name || !generateName) return createNamed(context, caller, kind, namespace, draft, options);
+  for (let attempt = 1; ; attempt++) {
+    draft.metadata.name = generatedName(generateName, context.env.random);
+    try {
+      return await createNamed(context, caller, kind, namespace, draft, options);
+    } catch (error) {
+      const taken = error instanceof ApiError && error.reason === 'AlreadyExists';
+      if (!taken || attempt === generatedNameAttempts) throw error;
+    }
+  }
+}
+
+async function createNamed(
+  context: VerbsContext,
+  caller: Caller,
+  kind: Kind,
+  namespace: string,
+  draft: Resource,
+  { dryRun = false }: WriteOptions,
+): Promise<Entry> {
+  fillMetadata(kind, draft, namespace, writeContext(context));
+  const { metadata }: { metadata: Partial<ObjectMeta> } = draft;
+  const name = metadata.name ?? '';
+  const object = await admitted(context, {
+    operation: 'CREATE',
+    kind,
+    namespace: kind.namespaced ? namespace : '',
+    name,
+    subresource: '',
+    object: draft,
+    before: undefined,
+    caller,
+  });
+  prepareCreate(kind, object, writeContext(context));
+  const faults = checkObject(kind, object, undefined);
+  if (faults.length > 0) throw invalidObject(kind, name, faults);
+  const claim = await context.attachments.get(kind)?.claim(object, undefined, dryRun);
+  let entry: Entry | undefined;
+  try {
+    entry = await context.writer.create(kind, { namespace, name }, object, dryRun);
+  } finally {
+    await claim?.settle(entry !== undefined);
+  }
+  if (!entry) throw alreadyExists(kind, name);
+  return entry;
+}
+
+function checkNamespaceOf(kind: Kind, { metadata }: Resource, namespace: string): void {
+  if (!kind.namespaced) return;
+  if (!namespace) throw badRequest('an empty namespace may not be set during creation');
+  if (metadata.namespace && metadata.namespace !== namespace) {
+    throw badRequest('the namespace of the provided object does not match the namespace sent on the request');
+  }
+}

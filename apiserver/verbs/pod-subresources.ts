@@ -1,0 +1,104 @@
+/** pods/binding and pods/eviction. */
+import type { Binding, Pod } from '#lib/kinds/gen/core-v1.ts';
+import type { Eviction } from '#lib/kinds/gen/policy-v1.ts';
+import { pod as kind } from '#lib/kinds/pod.ts';
+import { withCondition } from '#lib/meta/conditions.ts';
+import { badRequest, conflict, invalidObject, notSupported, required } from '#lib/meta/errors.ts';
+import type { Ref } from '#lib/meta/object.ts';
+import { formatTime } from '#lib/meta/time.ts';
+import { demand } from '../auth/authorize.ts';
+import { admitted } from './context.ts';
+import type { VerbsContext } from './context.ts';
+import { remove } from './delete.ts';
+import type { Caller, WriteOptions } from './types.ts';
+
+/** Assigns a pod to a node, once. */
+export async function bindPod(
+  context: VerbsContext,
+  caller: Caller,
+  ref: Ref,
+  binding: Binding,
+  options: WriteOptions,
+): Promise<void> {
+  demand(context.authorize, caller, 'create', kind, { ...ref, subresource: 'binding' });
+  if (binding.metadata.name && binding.metadata.name !== ref.name) {
+    throw badRequest(`name in URL does not match name in Binding object`);
+  }
+  checkTarget(binding);
+  const refuse = (because: string) => conflict({ group: '', plural: 'pods/binding' }, ref.name, because);
+  await context.writer.change(kind, ref, options.dryRun ?? false, async (before) => {
+    const pod = before as Pod;
+    const { uid, resourceVersion } = binding.metadata;
+    if (uid && uid !== pod.metadata.uid) {
+      throw conflict(
+        kind,
+        ref.name,
+        `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${pod.metadata.uid}`,
+      );
+    }
+    if (resourceVersion && resourceVersion !== pod.metadata.resourceVersion) throw conflict(kind, ref.name);
+    if (pod.metadata.deletionTimestamp !== undefined) {
+      throw refuse(`pod ${ref.name} is being deleted, cannot be assigned to a host`);
+    }
+    if (pod.spec.nodeName) throw refuse(`pod ${ref.name} is already assigned to node "${pod.spec.nodeName}"`);
+    if (pod.spec.schedulingGates?.length) throw refuse(`pod ${ref.name} has non-empty .spec.schedulingGates`);
+    const object = await admitted(context, {
+      operation: 'CREATE',
+      kind,
+      namespace: ref.namespace,
+      name: ref.name,
+      subresource: 'binding',
+      object: assigned(pod, binding, context.env.now()),
+      before,
+      caller,
+    });
+    return { do: 'store', object };
+  });
+}
+
+/** Deletes a pod on behalf of someone who empties its node. */
+export async function evictPod(
+  context: VerbsContext,
+  caller: Caller,
+  ref: Ref,
+  eviction: Eviction,
+  options: WriteOptions,
+): Promise<void> {
+  demand(context.authorize, caller, 'create', kind, { ...ref, subresource: 'eviction' });
+  if (eviction.metadata?.name && eviction.metadata.name !== ref.name) {
+    throw badRequest('name in URL does not match name in Eviction object');
+  }
+  const { gracePeriodSeconds, preconditions, propagationPolicy, dryRun } = eviction.deleteOptions ?? {};
+  await remove(context, caller, kind, ref, {
+    dryRun: options.dryRun === true || dryRun?.includes('All') === true,
+    ...(gracePeriodSeconds !== undefined && { gracePeriodSeconds }),
+    ...(propagationPolicy !== undefined && { propagationPolicy: propagationPolicy as 'Background' }),
+    ...(preconditions && {
+      preconditions: {
+        ...(preconditions.uid !== undefined && { uid: preconditions.uid }),
+        ...(preconditions.resourceVersion !== undefined && { resourceVersion: preconditions.resourceVersion }),
+      },
+    }),
+  });
+}
+
+function assigned(pod: Pod, { target, metadata }: Binding, nowMs: number): Pod {
+  const annotations = { ...pod.metadata.annotations, ...metadata.annotations };
+  return {
+    ...pod,
+    metadata: { ...pod.metadata, ...(Object.keys(annotations).length > 0 && { annotations }) },
+    spec: { ...pod.spec, nodeName: target.name },
+    status: {
+      ...pod.status,
+      conditions: withCondition(pod.status?.conditions, { type: 'PodScheduled', status: 'True' }, formatTime(nowMs)),
+    },
+  };
+}
+
+function checkTarget({ target, metadata }: Binding): void {
+  const faults = [
+    ...(target?.kind && target.kind !== 'Node' ? [notSupported('target.kind', target.kind, ['Node', '<empty>'])] : []),
+    ...(target?.name ? [] : [required('target.name')]),
+  ];
+  if (faults.length > 0) throw invalidObject({ group: '', kind: 'Binding' }, metadata.name, faults);
+}

@@ -1,0 +1,74 @@
+/** What the server adds to, keeps from and takes out of an object before it is checked and stored. */
+import type { Kind, WriteContext } from '#lib/kinds/define-kind.ts';
+import { equal } from '#lib/meta/equal.ts';
+import type { ObjectMeta, Resource } from '#lib/meta/object.ts';
+import { formatTime } from '#lib/meta/time.ts';
+
+/** Gives a new object the metadata that the system owns. Changes `object`. */
+export function fillMetadata(kind: Kind, object: Resource, namespace: string, context: WriteContext): void {
+  const { metadata } = object;
+  if (kind.namespaced) metadata.namespace = namespace;
+  metadata.uid = context.uuid();
+  metadata.creationTimestamp = formatTime(context.now);
+  const dropped = ['resourceVersion', 'generation', 'selfLink', 'deletionTimestamp', 'deletionGracePeriodSeconds'];
+  for (const field of [...dropped, 'managedFields']) delete metadata[field as 'generation'];
+  if (kind.generation) metadata.generation = 1;
+}
+
+/** Takes out what a client may not choose on creation. Changes `object`. */
+export function prepareCreate(kind: Kind, object: Resource, context: WriteContext): void {
+  if (kind.prepareCreate) kind.prepareCreate(object, context);
+  else if (kind.status) delete (object as { status?: unknown }).status;
+}
+
+/**
+ * The object to store for an update: `next` with all that an update to this part may not change taken from `before`.
+ * `part` is '' for the object itself or `status`. Changes `next`.
+ */
+export function prepareUpdate(
+  kind: Kind,
+  next: Resource,
+  before: Resource,
+  part: '' | 'status',
+  context: WriteContext,
+): Resource {
+  keepSystemMetadata(next.metadata, before.metadata);
+  if (part === 'status') return withStatus(kind, next, before);
+  if (kind.status) carry(next, before, 'status');
+  kind.prepareUpdate?.(next, before, context);
+  if (kind.generation && changesIntent(next, before)) next.metadata.generation = (before.metadata.generation ?? 0) + 1;
+  return next;
+}
+
+/** Whether anything but metadata and status differs. */
+function changesIntent(next: Resource, before: Resource): boolean {
+  const { metadata: _m, status: _s, ...now } = next as Resource & { status?: unknown };
+  const { metadata: _n, status: _t, ...was } = before as Resource & { status?: unknown };
+  return !equal(now, was);
+}
+
+/** `before` with the status and the editable metadata of `next`. Pods keep their owners, whatever a status says. */
+function withStatus(kind: Kind, next: Resource, before: Resource): Resource {
+  const merged: Resource & { status?: unknown } = { ...before, metadata: next.metadata };
+  carry(merged, next, 'status');
+  if (kind.plural === 'pods') carry(merged.metadata, before.metadata, 'ownerReferences');
+  return merged;
+}
+
+function keepSystemMetadata(next: ObjectMeta, before: ObjectMeta): void {
+  if (!next.uid) next.uid = before.uid;
+  if (next.namespace === undefined) carry(next, before, 'namespace');
+  next.creationTimestamp = before.creationTimestamp;
+  next.resourceVersion = before.resourceVersion;
+  if (before.deletionTimestamp !== undefined) next.deletionTimestamp = before.deletionTimestamp;
+  if (next.deletionGracePeriodSeconds === undefined) carry(next, before, 'deletionGracePeriodSeconds');
+  carry(next, before, 'generation');
+  carry(next, before, 'managedFields');
+  delete next.selfLink;
+}
+
+function carry(to: object, from: object, field: string): void {
+  const value = (from as Record<string, unknown>)[field];
+  if (value === undefined) delete (to as Record<string, unknown>)[field];
+  else (to as Record<string, unknown>)[field] = value;
+}

@@ -1,0 +1,145 @@
+/** The verbs, put together: REST and gRPC both end here. */
+import type { Env } from '#lib/env/env.ts';
+import type { Kind } from '#lib/kinds/define-kind.ts';
+import type { Binding } from '#lib/kinds/gen/core-v1.ts';
+import type { Eviction } from '#lib/kinds/gen/policy-v1.ts';
+import { pod as podKind } from '#lib/kinds/pod.ts';
+import { ApiError, badRequest, notFound } from '#lib/meta/errors.ts';
+import type { Ref, Resource } from '#lib/meta/object.ts';
+import type { AdmissionPlugin } from '../admission/types.ts';
+import { demand } from '../auth/authorize.ts';
+import type { Authorizer } from '../auth/authorize.ts';
+import { CompactedError, UnavailableError } from '../store/types.ts';
+import type { Store } from '../store/types.ts';
+import type { World } from '../store/world-types.ts';
+import { makeLookup } from './context.ts';
+import type { Attachment, VerbsContext } from './context.ts';
+import { create } from './create.ts';
+import { decodeObject } from './decode.ts';
+import { remove, removeCollection } from './delete.ts';
+import { transientEntry } from './entries.ts';
+import { bindPod, evictPod } from './pod-subresources.ts';
+import { makeReader } from './reader.ts';
+import { scaleOf } from './scale.ts';
+import type { Caller, Verbs, WriteOptions } from './types.ts';
+import { patch, update } from './update.ts';
+import { kindsOf, startWatch } from './watcher.ts';
+import { makeWriter } from './writer.ts';
+
+/** Answers a POST of an object that is never stored, such as a review. */
+export type Answerer = (caller: Caller, namespace: string, object: Resource) => Promise<object>;
+
+/** Answers a POST to a subresource of an object. */
+export type SubresourceAnswerer = (caller: Caller, ref: Ref, body: unknown, options: WriteOptions) => Promise<object>;
+
+export interface VerbsOptions {
+  env: Env;
+  store: Store;
+  world: World;
+  authorize: Authorizer;
+  admit: AdmissionPlugin;
+  attachments?: ReadonlyMap<Kind, Attachment>;
+  /** By kind: those whose objects are answers. */
+  answerers?: ReadonlyMap<Kind, Answerer>;
+  /** By `plural/subresource`. */
+  subresources?: ReadonlyMap<string, SubresourceAnswerer>;
+}
+
+/** meta/v1 Status of a POST that has nothing else to say. */
+export const created = { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', code: 201 } as const;
+
+export function makeVerbs(options: VerbsOptions): Verbs {
+  const { env, store, world } = options;
+  const context: VerbsContext = {
+    env,
+    world,
+    reader: makeReader(store, world),
+    writer: makeWriter(store, world),
+    authorize: options.authorize,
+    admit: options.admit,
+    look: makeLookup(world),
+    attachments: options.attachments ?? new Map(),
+  };
+  const answerers = options.answerers ?? new Map<Kind, Answerer>();
+  const subresources = options.subresources ?? new Map<string, SubresourceAnswerer>();
+  const bind = async (caller: Caller, ref: Ref, body: unknown, writing: WriteOptions) => {
+    await bindPod(context, caller, ref, body as Binding, writing);
+    return created;
+  };
+
+  return {
+    get: (caller, kind, ref, { resourceVersion, subresource = '' } = {}) =>
+      translated(async () => {
+        demand(options.authorize, caller, 'get', kind, { ...ref, subresource });
+        const entry = await context.reader.get(kind, ref, resourceVersion);
+        return subresource === 'scale' ? transientEntry(scaleOf(kind, entry.object), entry.revision) : entry;
+      }),
+
+    list: (caller, kind, list) =>
+      translated(async () => {
+        demand(options.authorize, caller, 'list', kind, { namespace: list.namespace });
+        return context.reader.list(kind, list);
+      }),
+
+    watch: (caller, targets, after, handlers) =>
+      translated(async () => {
+        const [first] = targets;
+        if (!first) throw badRequest('Cannot watch: no kinds named');
+        for (const kind of kindsOf(targets)) demand(options.authorize, caller, 'watch', kind, first);
+        if (after === undefined) await world.sync();
+        else await context.reader.reach(after);
+        return startWatch(world, targets, after, handlers);
+      }),
+
+    create: (caller, kind, namespace, body, writing = {}) =>
+      translated(async () => {
+        const answer = answerers.get(kind);
+        if (!answer) {
+          if (kind.plural === 'bindings' && kind.group === '') {
+            const binding = decodeObject(kind, body, writing) as Binding;
+            return transientEntry(await bind(caller, { namespace, name: binding.metadata.name }, binding, writing));
+          }
+          return create(context, caller, kind, namespace, body, writing);
+        }
+        demand(options.authorize, caller, 'create', kind, { namespace });
+        return transientEntry(await answer(caller, namespace, decodeObject(kind, body, writing)));
+      }),
+
+    createSubresource: (caller, kind, ref, subresource, body, writing = {}) =>
+      translated(async () => {
+        if (kind === podKind && subresource === 'binding') {
+          return (await bind(caller, ref, body, writing)) as unknown as Resource;
+        }
+        if (kind === podKind && subresource === 'eviction') {
+          await evictPod(context, caller, ref, body as Eviction, writing);
+          return created as unknown as Resource;
+        }
+        const answer = subresources.get(`${kind.plural}/${subresource}`);
+        if (!answer) throw notFound(kind, `${ref.name}/${subresource}`);
+        demand(options.authorize, caller, 'create', kind, { ...ref, subresource });
+        return (await answer(caller, ref, body, writing)) as Resource;
+      }),
+
+    update: (caller, kind, ref, body, writing) => translated(() => update(context, caller, kind, ref, body, writing)),
+
+    patch: (caller, kind, ref, type, body, writing) =>
+      translated(() => patch(context, caller, kind, ref, type, body, writing)),
+
+    delete: (caller, kind, ref, how) => translated(() => remove(context, caller, kind, ref, how)),
+
+    deleteCollection: (caller, kind, list, how) => translated(() => removeCollection(context, caller, kind, list, how)),
+  };
+}
+
+/** Failures of the store, as clients know them. */
+async function translated<T>(run: () => Promise<T>): Promise<T> {
+  try {
+    return await run();
+  } catch (error) {
+    if (error instanceof UnavailableError) {
+      throw new ApiError('ServiceUnavailable', error.message, { retryAfterSeconds: 1 }, { cause: error });
+    }
+    if (error instanceof CompactedError) throw new ApiError('Expired', error.message, undefined, { cause: error });
+    throw error;
+  }
+}
