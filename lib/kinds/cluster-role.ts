@@ -1,5 +1,9 @@
+import { required, type FieldError } from '#lib/meta/errors.ts';
+import { pathSegmentFaults } from '#lib/meta/names.ts';
+import { checkRules } from './checks/roles.ts';
+import { checkLabelSelector } from './checks/selectors.ts';
 import { defineKind } from './define-kind.ts';
-import type { ClusterRole } from './gen/rbac-v1.ts';
+import type { AggregationRule, ClusterRole } from './gen/rbac-v1.ts';
 
 export const clusterRole = defineKind<ClusterRole>({
   group: 'rbac.authorization.k8s.io',
@@ -8,4 +12,15 @@ export const clusterRole = defineKind<ClusterRole>({
   plural: 'clusterroles',
   namespaced: false,
   schema: 'io.k8s.api.rbac.v1.ClusterRole',
+  nameFaults: pathSegmentFaults,
+  check: ({ rules, aggregationRule }) => [...checkRules(rules, false), ...checkAggregation(aggregationRule)],
 });
+
+function checkAggregation(rule: AggregationRule | undefined): FieldError[] {
+  if (!rule) return [];
+  const path = 'aggregationRule.clusterRoleSelectors';
+  const selectors = rule.clusterRoleSelectors ?? [];
+  if (selectors.length === 0)
+    return [required(path, 'at least one clusterRoleSelector required if aggregationRule is non-nil')];
+  return selectors.flatMap((selector, i) => checkLabelSelector(`${path}[${i}]`, selector));
+}

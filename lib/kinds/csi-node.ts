@@ -1,3 +1,5 @@
+import { duplicate, required } from '#lib/meta/errors.ts';
+import { ageColumn, integer, nameColumn } from './columns.ts';
 import { defineKind } from './define-kind.ts';
 import type { CSINode } from './gen/storage-v1.ts';
 
@@ -8,4 +10,14 @@ export const csiNode = defineKind<CSINode>({
   plural: 'csinodes',
   namespaced: false,
   schema: 'io.k8s.api.storage.v1.CSINode',
+  check: ({ spec }) => {
+    const names = new Set<string>();
+    return spec.drivers.flatMap(({ name, nodeID }, i) => {
+      const at = `spec.drivers[${i}]`;
+      const twice = names.has(name) ? [duplicate(`${at}.name`, name)] : [];
+      names.add(name);
+      return [...(name ? twice : [required(`${at}.name`)]), ...(nodeID ? [] : [required(`${at}.nodeID`)])];
+    });
+  },
+  columns: [nameColumn, integer('Drivers', ({ spec }) => spec.drivers.length), ageColumn],
 });

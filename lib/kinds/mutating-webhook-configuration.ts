@@ -1,3 +1,5 @@
+import { checkWebhooks, setWebhookDefaults } from './checks/webhooks.ts';
+import { ageColumn, integer, nameColumn } from './columns.ts';
 import { defineKind } from './define-kind.ts';
 import type { MutatingWebhookConfiguration } from './gen/admissionregistration-v1.ts';
 
@@ -10,4 +12,12 @@ export const mutatingWebhookConfiguration = defineKind<MutatingWebhookConfigurat
   namespaced: false,
   schema: 'io.k8s.api.admissionregistration.v1.MutatingWebhookConfiguration',
   generation: true,
+  defaults: ({ webhooks }) => {
+    for (const webhook of webhooks ?? []) {
+      setWebhookDefaults(webhook);
+      webhook.reinvocationPolicy ??= 'Never';
+    }
+  },
+  check: ({ webhooks }) => checkWebhooks(webhooks),
+  columns: [nameColumn, integer('Webhooks', ({ webhooks }) => webhooks?.length ?? 0), ageColumn],
 });

@@ -1,3 +1,5 @@
+import { pathSegmentFaults } from '#lib/meta/names.ts';
+import { bindingColumns, checkBinding, setBindingDefaults } from './checks/roles.ts';
 import { defineKind } from './define-kind.ts';
 import type { RoleBinding } from './gen/rbac-v1.ts';
 
@@ -8,4 +10,8 @@ export const roleBinding = defineKind<RoleBinding>({
   plural: 'rolebindings',
   namespaced: true,
   schema: 'io.k8s.api.rbac.v1.RoleBinding',
+  nameFaults: pathSegmentFaults,
+  defaults: setBindingDefaults,
+  check: (object, before) => checkBinding(object, before, ['Role', 'ClusterRole']),
+  columns: bindingColumns(),
 });

@@ -1,3 +1,5 @@
+import { pathSegmentFaults } from '#lib/meta/names.ts';
+import { checkRules } from './checks/roles.ts';
 import { defineKind } from './define-kind.ts';
 import type { Role } from './gen/rbac-v1.ts';
 
@@ -8,4 +10,6 @@ export const role = defineKind<Role>({
   plural: 'roles',
   namespaced: true,
   schema: 'io.k8s.api.rbac.v1.Role',
+  nameFaults: pathSegmentFaults,
+  check: ({ rules }) => checkRules(rules, true),
 });

@@ -1,3 +1,5 @@
+import { checkWebhooks, setWebhookDefaults } from './checks/webhooks.ts';
+import { ageColumn, integer, nameColumn } from './columns.ts';
 import { defineKind } from './define-kind.ts';
 import type { ValidatingWebhookConfiguration } from './gen/admissionregistration-v1.ts';
 
@@ -10,4 +12,9 @@ export const validatingWebhookConfiguration = defineKind<ValidatingWebhookConfig
   namespaced: false,
   schema: 'io.k8s.api.admissionregistration.v1.ValidatingWebhookConfiguration',
   generation: true,
+  defaults: ({ webhooks }) => {
+    for (const webhook of webhooks ?? []) setWebhookDefaults(webhook);
+  },
+  check: ({ webhooks }) => checkWebhooks(webhooks),
+  columns: [nameColumn, integer('Webhooks', ({ webhooks }) => webhooks?.length ?? 0), ageColumn],
 });

@@ -1,3 +1,6 @@
+import { required, type FieldError } from '#lib/meta/errors.ts';
+import { unchanged } from './checks/metadata.ts';
+import { ageColumn, nameColumn, text } from './columns.ts';
 import { defineKind } from './define-kind.ts';
 import type { VolumeAttachment } from './gen/storage-v1.ts';
 
@@ -9,4 +12,24 @@ export const volumeAttachment = defineKind<VolumeAttachment>({
   namespaced: false,
   schema: 'io.k8s.api.storage.v1.VolumeAttachment',
   status: true,
+  check: ({ spec }, before) => [
+    ...missing('spec.attacher', spec.attacher),
+    ...missing('spec.nodeName', spec.nodeName),
+    ...(spec.source.persistentVolumeName || spec.source.inlineVolumeSpec
+      ? []
+      : [required('spec.source', 'must specify exactly one of inlineVolumeSpec and persistentVolumeName')]),
+    ...(before ? unchanged('spec', spec, before.spec) : []),
+  ],
+  columns: [
+    nameColumn,
+    text('Attacher', ({ spec }) => spec.attacher),
+    text('PV', ({ spec }) => spec.source.persistentVolumeName ?? ''),
+    text('Node', ({ spec }) => spec.nodeName),
+    { name: 'Attached', type: 'boolean', value: ({ status }) => status?.attached ?? false },
+    ageColumn,
+  ],
 });
+
+function missing(path: string, value: string): FieldError[] {
+  return value ? [] : [required(path)];
+}
