@@ -75,8 +75,10 @@ class Node {
       services: () => [],
       limit: makeLimit(4),
     };
-    await this.settle(async () => void (await view.ready()));
-    await this.settle(async () => void (this.pods = await makePods(hands, view)));
+    await this.settle(() => view.ready());
+    await this.settle(async () => {
+      this.pods = await makePods(hands, view);
+    });
   }
 
   async stop(): Promise<void> {

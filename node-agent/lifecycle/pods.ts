@@ -11,6 +11,8 @@ export interface Pods {
   /** What is seen of a pod; of one that has no worker, undefined. */
   seen(uid: string): Seen | undefined;
   all(): Seen[];
+  /** Calls `listener` after a look that followed a change of the pod's runs. Returns the way to stop. */
+  onRunChange(listener: (uid: string) => void): () => void;
   /** Lets go of all pods; their containers go on. */
   stop(): Promise<void>;
 }
@@ -19,6 +21,7 @@ export interface Pods {
 export async function makePods(hands: Hands, view: View): Promise<Pods> {
   const { env, observer, runtime, volumes } = hands;
   const workers = new Map<string, Worker>();
+  const listeners = new Set<(uid: string) => void>();
   let stopped = false;
 
   function workerOf(uid: string, pod: Pod | undefined): Worker {
@@ -47,7 +50,10 @@ export async function makePods(hands: Hands, view: View): Promise<Pods> {
     }),
     runtime.onChange((uid) => {
       observer.refresh().then(
-        () => workers.get(uid)?.wake(),
+        () => {
+          workers.get(uid)?.wake();
+          for (const listener of listeners) listener(uid);
+        },
         (error: unknown) => env.log.error('Cannot see what runs', { error }),
       );
     }),
@@ -71,6 +77,10 @@ export async function makePods(hands: Hands, view: View): Promise<Pods> {
   return {
     seen: (uid) => workers.get(uid)?.seen(),
     all: () => [...workers.values()].map((worker) => worker.seen()),
+    onRunChange(listener) {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
     async stop() {
       if (stopped) return;
       stopped = true;

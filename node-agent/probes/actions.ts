@@ -23,6 +23,7 @@ export interface ProbeResult {
 /** The part of an answer's body that is read, as upstream. */
 const bodyLimitBytes = 10 * 1024;
 const userAgent = 'kube-probe/1.32';
+const mostRedirects = 10;
 
 /** Tries once, within the probe's timeout from `now`. */
 export async function tryProbe(
@@ -62,21 +63,50 @@ async function tryExec(
   return { result: exitCode === 0 ? 'success' : 'failure', output };
 }
 
-/** An answer from 200 to 399 is a success. */
-export function tryHttp(target: HttpTarget, timeoutMs: number): Promise<ProbeResult> {
-  const { secure, host, port, path, headers } = target;
-  const url = `${secure ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${port}${path}`;
-  return new Promise((resolve) => {
-    const fail = (why: string) => resolve({ result: 'failure', output: `Get "${url}": ${why}` });
-    const options = { host, port, path, headers, agent: false, signal: AbortSignal.timeout(timeoutMs) };
-    const request = secure ? https.request({ ...options, rejectUnauthorized: false }) : http.request(options);
-    request.on('response', (response) => {
+/** An answer from 200 to 399 is a success. Redirects are followed on the same host, and believed to lead somewhere on another. */
+export async function tryHttp(target: HttpTarget, timeoutMs: number): Promise<ProbeResult> {
+  const signal = AbortSignal.timeout(timeoutMs);
+  let next = target;
+  for (let redirects = 0; redirects <= mostRedirects; redirects++) {
+    const url = `${next.secure ? 'https' : 'http'}://${urlHost(next.host)}:${next.port}${next.path}`;
+    try {
+      const { status, body, location } = await request(next, signal);
+      if (status < 200 || status >= 400) {
+        return { result: 'failure', output: `HTTP probe failed with statuscode: ${status}` };
+      }
+      const to = status >= 300 && location !== undefined ? new URL(location, url) : undefined;
+      if (!to || to.hostname !== new URL(url).hostname) return { result: 'success', output: body };
+      const secure = to.protocol === 'https:';
+      const port = to.port === '' ? (secure ? 443 : 80) : Number(to.port);
+      next = { ...next, secure, port, path: `${to.pathname}${to.search}` };
+    } catch (error) {
+      const why = signal.aborted ? timeoutText : describe(error as NodeJS.ErrnoException);
+      return { result: 'failure', output: `Get "${url}": ${why}` };
+    }
+  }
+  return { result: 'failure', output: `stopped after ${mostRedirects} redirects` };
+}
+
+function urlHost(host: string): string {
+  return host.includes(':') ? `[${host}]` : host;
+}
+
+interface Answer {
+  status: number;
+  body: string;
+  location: string | undefined;
+}
+
+/** One request; the body is read up to its limit. */
+function request({ secure, host, port, path, headers }: HttpTarget, signal: AbortSignal): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const options = { host, port, path, headers, agent: false, signal };
+    const sent = secure ? https.request({ ...options, rejectUnauthorized: false }) : http.request(options);
+    sent.on('response', (response) => {
       let body = '';
-      const status = response.statusCode ?? 0;
       const finish = () => {
-        request.destroy();
-        if (status >= 200 && status < 400) resolve({ result: 'success', output: body });
-        else resolve({ result: 'failure', output: `HTTP probe failed with statuscode: ${status}` });
+        resolve({ status: response.statusCode ?? 0, body, location: response.headers.location });
+        sent.destroy();
       };
       response.setEncoding('utf8');
       response.on('data', (part: string) => {
@@ -84,12 +114,10 @@ export function tryHttp(target: HttpTarget, timeoutMs: number): Promise<ProbeRes
         if (body.length >= bodyLimitBytes) finish();
       });
       response.on('end', finish);
-      response.on('error', () => finish());
+      response.on('error', finish);
     });
-    request.on('error', (error) =>
-      fail(error.name === 'TimeoutError' || error.name === 'AbortError' ? timeoutText : describe(error)),
-    );
-    request.end();
+    sent.on('error', reject);
+    sent.end();
   });
 }
 

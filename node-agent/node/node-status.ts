@@ -1,0 +1,136 @@
+/** The Node object as the agent reports it, with upstream's reasons and sentences. Pure. */
+import type { NodeCondition, NodeStatus } from '#lib/kinds/gen/core-v1.ts';
+import { conditionOf } from '#lib/meta/conditions.ts';
+import { equal } from '#lib/meta/equal.ts';
+import { formatTime } from '#lib/meta/time.ts';
+import type { ImageInfo } from '../images/types.ts';
+import type { Machine, Pressure } from './machine.ts';
+
+export interface NodeInputs {
+  nodeName: string;
+  address: string;
+  agentPort: number;
+  maxPods: number;
+  machine: Machine;
+  images: readonly ImageInfo[];
+  pressure: Pressure;
+  /** Why pods cannot run here yet; undefined when they can. */
+  notReady: string | undefined;
+}
+
+export const kubeletVersion = 'v1.32.0+wherry';
+const runtimeVersion = 'crun://1.8.1';
+const mostImages = 50;
+const mostNames = 5;
+/** Memory kept back, as upstream's default eviction threshold. */
+const reservedBytes = 100 * 1024 * 1024;
+
+/** Labels every node has; configured ones come on top. */
+export function nodeLabels(nodeName: string, architecture: string, more: Readonly<Record<string, string>>) {
+  return {
+    'beta.kubernetes.io/arch': architecture,
+    'beta.kubernetes.io/os': 'linux',
+    'kubernetes.io/arch': architecture,
+    'kubernetes.io/hostname': nodeName,
+    'kubernetes.io/os': 'linux',
+    ...more,
+  };
+}
+
+/** What pods may use of the machine. */
+export function allocatableOf(machine: Machine, maxPods: number): Record<string, string> {
+  return {
+    ...capacityOf(machine, maxPods),
+    'ephemeral-storage': String(Math.floor(machine.storageBytes * 0.9)),
+    memory: kibibytes(machine.memoryBytes - reservedBytes),
+  };
+}
+
+function capacityOf(machine: Machine, maxPods: number): Record<string, string> {
+  return {
+    cpu: String(machine.cpus),
+    'ephemeral-storage': kibibytes(machine.storageBytes),
+    'hugepages-1Gi': '0',
+    'hugepages-2Mi': '0',
+    memory: kibibytes(machine.memoryBytes),
+    pods: String(maxPods),
+  };
+}
+
+/** The whole status; heartbeats are `now`, transition times move only when a status does. */
+export function nodeStatus(inputs: NodeInputs, before: NodeStatus | undefined, now: number): NodeStatus {
+  const { machine, maxPods } = inputs;
+  return {
+    capacity: capacityOf(machine, maxPods),
+    allocatable: allocatableOf(machine, maxPods),
+    addresses: [
+      { type: 'InternalIP', address: inputs.address },
+      { type: 'Hostname', address: inputs.nodeName },
+    ],
+    daemonEndpoints: { kubeletEndpoint: { Port: inputs.agentPort } },
+    nodeInfo: {
+      machineID: machine.machineId,
+      systemUUID: machine.systemUuid,
+      bootID: machine.bootId,
+      kernelVersion: machine.kernel,
+      osImage: machine.osImage,
+      containerRuntimeVersion: runtimeVersion,
+      kubeletVersion,
+      kubeProxyVersion: kubeletVersion,
+      operatingSystem: 'linux',
+      architecture: machine.architecture,
+    },
+    images: inputs.images
+      .toSorted((a, b) => b.sizeBytes - a.sizeBytes)
+      .slice(0, mostImages)
+      .map(({ digests, tags, sizeBytes }) => ({ names: [...digests, ...tags].slice(0, mostNames), sizeBytes })),
+    conditions: conditionsOf(inputs, before, formatTime(now)),
+  };
+}
+
+function conditionsOf(
+  { pressure, notReady }: NodeInputs,
+  before: NodeStatus | undefined,
+  now: string,
+): NodeCondition[] {
+  const is = (type: string, isTrue: boolean, reason: string, message: string) => ({
+    type,
+    status: isTrue ? 'True' : 'False',
+    reason,
+    message,
+  });
+  const verdicts = [
+    pressure.memory
+      ? is('MemoryPressure', true, 'KubeletHasInsufficientMemory', 'kubelet has insufficient memory available')
+      : is('MemoryPressure', false, 'KubeletHasSufficientMemory', 'kubelet has sufficient memory available'),
+    pressure.disk
+      ? is('DiskPressure', true, 'KubeletHasDiskPressure', 'kubelet has disk pressure')
+      : is('DiskPressure', false, 'KubeletHasNoDiskPressure', 'kubelet has no disk pressure'),
+    pressure.pids
+      ? is('PIDPressure', true, 'KubeletHasInsufficientPID', 'kubelet has insufficient PID available')
+      : is('PIDPressure', false, 'KubeletHasSufficientPID', 'kubelet has sufficient PID available'),
+    notReady === undefined
+      ? is('Ready', true, 'KubeletReady', 'kubelet is posting ready status')
+      : is('Ready', false, 'KubeletNotReady', notReady),
+  ];
+  return verdicts.map((verdict) => {
+    const known = conditionOf(before?.conditions, verdict.type);
+    const kept = known?.status === verdict.status ? known.lastTransitionTime : undefined;
+    return { ...verdict, lastHeartbeatTime: now, lastTransitionTime: kept ?? now };
+  });
+}
+
+/** Whether a status says something new beside its heartbeats. */
+export function saysNew(before: NodeStatus | undefined, after: NodeStatus): boolean {
+  const { conditions, ...rest } = after;
+  const others = Object.keys(rest) as (keyof typeof rest)[];
+  if (others.some((field) => !equal(before?.[field], after[field]))) return true;
+  const still = (condition: NodeCondition | undefined) => ({ ...condition, lastHeartbeatTime: undefined });
+  return (conditions ?? []).some(
+    (condition) => !equal(still(conditionOf(before?.conditions, condition.type)), still(condition)),
+  );
+}
+
+function kibibytes(bytes: number): string {
+  return `${Math.floor(bytes / 1024)}Ki`;
+}

@@ -1,0 +1,129 @@
+import assert from 'node:assert/strict';
+import http from 'node:http';
+import net from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { Server, ServerCredentials } from '@grpc/grpc-js';
+import fc from 'fast-check';
+import type { Container, Probe } from '#lib/kinds/gen/core-v1.ts';
+import { tryProbe } from './actions.ts';
+import { healthAfter, judge, noTally, probesFor } from './judge.ts';
+import { portOf } from './target.ts';
+
+const noExec = { execSync: () => Promise.resolve({ exitCode: 0, output: '', timedOut: false }) };
+const attempt = (probe: Probe, container: Container = { name: 'app' }) =>
+  tryProbe({ timeoutSeconds: 1, ...probe }, { id: 'x', container, podIp: '127.0.0.1' }, noExec, Date.now());
+
+suite('node-agent/probes', () => {
+  test('judge() turns only after as many results in a row as the threshold says', () => {
+    const probe = { failureThreshold: 2, successThreshold: 3 };
+    const after = (results: ('success' | 'failure')[]) =>
+      results.reduce((tally, result) => judge(tally, result, probe), noTally).verdict;
+    assert.equal(after(['failure']), 'unknown');
+    assert.equal(after(['failure', 'failure']), 'failure');
+    assert.equal(after(['failure', 'success', 'failure']), 'unknown');
+    assert.equal(after(['success', 'success', 'success', 'failure']), 'success');
+  });
+
+  test('judge() always has the verdict of the last row long enough', () => {
+    fc.assert(
+      fc.property(fc.array(fc.boolean()), fc.integer({ min: 1, max: 4 }), (results, threshold) => {
+        const probe = { failureThreshold: threshold, successThreshold: threshold };
+        const tally = results.reduce((now, ok) => judge(now, ok ? 'success' : 'failure', probe), noTally);
+        let expected = 'unknown';
+        for (let i = threshold; i <= results.length; i++) {
+          const row = results.slice(i - threshold, i);
+          if (row.every((ok) => ok === row[0])) expected = row[0] ? 'success' : 'failure';
+        }
+        assert.equal(tally.verdict, expected);
+      }),
+    );
+  });
+
+  test('probesFor() lets nothing run before the startup probe has succeeded', () => {
+    const probe = { exec: { command: ['true'] } };
+    const container = { name: 'app', startupProbe: probe, livenessProbe: probe, readinessProbe: probe };
+    const health = { id: 'x', started: false, ready: false };
+    assert.deepEqual(probesFor(container, health, false), ['startup']);
+    const started = healthAfter(health, container, 'startup', { verdict: 'success', last: 'success', row: 1 });
+    assert.deepEqual(probesFor(container, started, false), ['readiness', 'liveness']);
+    assert.deepEqual(probesFor(container, started, true), ['readiness']);
+    const doomed = healthAfter(started, container, 'liveness', { verdict: 'failure', last: 'failure', row: 3 });
+    assert.equal(doomed.doomed?.message, 'Container app failed liveness probe, will be restarted');
+    assert.deepEqual(probesFor(container, doomed, false), []);
+  });
+
+  test('portOf() knows ports by number and by name', () => {
+    const container = { name: 'app', ports: [{ name: 'web', containerPort: 8080 }] };
+    assert.equal(portOf('web', container), 8080);
+    assert.equal(portOf('81', container), 81);
+    assert.throws(() => portOf('no', container), /couldn't find port "no"/);
+  });
+
+  test('tryProbe() asks over HTTP, follows redirects on the same host, and gives up in time', async () => {
+    const server = http.createServer((request, response) => {
+      if (request.url === '/slow') return;
+      const status = Number(request.url!.slice(1, 4));
+      const location = request.url!.slice(4);
+      response.writeHead(status, location ? { location } : {}).end(request.headers['user-agent']);
+    });
+    const port = await listen(server);
+    try {
+      const get = (path: string) => attempt({ httpGet: { path, port } });
+      assert.deepEqual(await get('/200'), { result: 'success', output: 'kube-probe/1.32' });
+      assert.deepEqual(await get('/500'), { result: 'failure', output: 'HTTP probe failed with statuscode: 500' });
+      assert.equal((await get('/302/404')).result, 'failure');
+      assert.equal((await get('/302http://elsewhere.example/')).result, 'success');
+      assert.match((await get('/slow')).output, /context deadline exceeded/);
+    } finally {
+      server.closeAllConnections();
+      server.close();
+    }
+    assert.match((await attempt({ httpGet: { port } })).output, /connect: connection refused$/);
+  });
+
+  test('tryProbe() knocks at TCP ports', async () => {
+    const server = net.createServer((socket) => socket.end());
+    const port = await listen(server);
+    assert.equal((await attempt({ tcpSocket: { port } })).result, 'success');
+    server.close();
+    assert.equal((await attempt({ tcpSocket: { port } })).result, 'failure');
+  });
+
+  test('tryProbe() asks grpc.health.v1', async () => {
+    const answers: Record<string, number> = { '': 1, sick: 2 };
+    const server = new Server();
+    const check = {
+      path: '/grpc.health.v1.Health/Check',
+      requestStream: false as const,
+      responseStream: false as const,
+      requestSerialize: (bytes: Buffer) => bytes,
+      requestDeserialize: (bytes: Buffer) => bytes,
+      responseSerialize: (bytes: Buffer) => bytes,
+      responseDeserialize: (bytes: Buffer) => bytes,
+    };
+    server.addService(
+      { check },
+      {
+        check: (call: { request: Buffer }, callback: (error: null, answer: Buffer) => void) =>
+          callback(null, Buffer.from([0x08, answers[call.request.subarray(2).toString()] ?? 3])),
+      },
+    );
+    const port = await new Promise<number>((resolve, reject) => {
+      server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) =>
+        error ? reject(error) : resolve(bound),
+      );
+    });
+    try {
+      assert.equal((await attempt({ grpc: { port } })).result, 'success');
+      const sick = await attempt({ grpc: { port, service: 'sick' } });
+      assert.deepEqual(sick, { result: 'failure', output: 'service unhealthy (responded with "NOT_SERVING")' });
+    } finally {
+      server.forceShutdown();
+    }
+    assert.equal((await attempt({ grpc: { port } })).result, 'failure');
+  });
+});
+
+function listen(server: http.Server | net.Server): Promise<number> {
+  return new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve((server.address() as AddressInfo).port)));
+}

@@ -1,0 +1,257 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import fc from 'fast-check';
+import type { Client } from '#lib/client/types.ts';
+import { makeFakeEnv } from '#lib/env/fake.ts';
+import type { FakeEnv } from '#lib/env/fake.ts';
+import type { ConfigMap, Secret, Volume } from '#lib/kinds/gen/core-v1.ts';
+import { makeContainer, makePod } from '../lifecycle/pods.fixture.ts';
+import { writePayload } from './atomic-writer.ts';
+import { mountPoints, parseMountInfo, removeTree } from './mounts.ts';
+import type { PayloadFile } from './payload.ts';
+import { bindSubPath } from './sub-path.ts';
+import { makeVolumes } from './volumes.ts';
+import type { Volumes } from './volumes.ts';
+
+const meta = { uid: 'u', resourceVersion: '1', creationTimestamp: '' };
+const running = new AbortController().signal;
+
+suite('node-agent/volumes', () => {
+  let root: string;
+  let env: FakeEnv;
+  let volumes: Volumes;
+  let configMaps: Map<string, Record<string, string>>;
+  let tokens: number;
+
+  setup(async () => {
+    root = mkdtempSync(path.join(os.tmpdir(), 'wherry-volumes-'));
+    env = makeFakeEnv();
+    tokens = 0;
+    configMaps = new Map([['cm', { a: '1', b: '2' }]]);
+    const answerToken = () => {
+      const expirationTimestamp = new Date(env.now() + 3600_000).toISOString();
+      return Promise.resolve({ status: { token: `token-${++tokens}`, expirationTimestamp } });
+    };
+    volumes = await makeVolumes({
+      env,
+      client: { post: answerToken } as unknown as Client,
+      stateDir: `${root}/state`,
+      runDir: `${root}/run`,
+      objects: {
+        hold: () => {},
+        configMap: (_, name) => {
+          const data = configMaps.get(name);
+          return Promise.resolve(data && ({ metadata: { ...meta, name }, data } as unknown as ConfigMap));
+        },
+        secret: (_, name) =>
+          Promise.resolve(
+            name === 's'
+              ? ({ metadata: { ...meta, name }, data: { key: btoa('hush') } } as unknown as Secret)
+              : undefined,
+          ),
+      },
+      factsOf: () => ({ nodeName: 'n1', hostIps: ['10.0.0.1'], podIps: ['10.1.0.5'], allocatable: { cpu: '2' } }),
+      memoryBytes: 64 * 1024 * 1024,
+      alsoNeeded: () => ({ configMaps: [], secrets: [] }),
+    });
+  });
+  teardown(async () => {
+    volumes.stop();
+    await removeTree(root);
+  });
+
+  const podWith = (list: Volume[], more = {}) =>
+    makePod({ volumes: list, ...more }, undefined, { labels: { app: 'web' } });
+  const mountOne = async (volume: Omit<Volume, 'name'>, more = {}) => {
+    const pod = podWith([{ name: 'v', ...volume }], more);
+    return { pod, folder: (await volumes.mount(pod, running))['v']! };
+  };
+
+  test('mount() shows a ConfigMap through ..data, and refresh() swaps it whole', async () => {
+    const { pod, folder } = await mountOne({ configMap: { name: 'cm' } });
+    assert.equal(readFileSync(`${folder}/a`, 'utf8'), '1');
+    assert.equal(readlinkSync(`${folder}/a`), '..data/a');
+    const before = readlinkSync(`${folder}/..data`);
+    await volumes.refresh(pod);
+    assert.equal(readlinkSync(`${folder}/..data`), before);
+    configMaps.set('cm', { a: 'new', c: '3' });
+    await volumes.refresh(pod);
+    assert.equal(readFileSync(`${folder}/a`, 'utf8'), 'new');
+    assert.deepEqual(
+      readdirSync(folder)
+        .filter((name) => !name.startsWith('..'))
+        .sort(),
+      ['a', 'c'],
+    );
+    assert.equal(existsSync(`${folder}/${before}`), false);
+  });
+
+  test('mount() follows items, modes and fsGroup, and keeps secrets in memory', async () => {
+    const items = [{ key: 'key', path: 'deep/file', mode: 0o400 }];
+    const { folder } = await mountOne({ secret: { secretName: 's', items } }, { securityContext: { fsGroup: 4242 } });
+    const file = statSync(`${folder}/deep/file`);
+    assert.equal(readFileSync(`${folder}/deep/file`, 'utf8'), 'hush');
+    assert.deepEqual([file.mode & 0o777, file.gid], [0o440, 4242]);
+    assert.ok((await mountPoints()).includes(`${root}/run/volumes`));
+    assert.ok(folder.startsWith(`${root}/run/volumes/`));
+  });
+
+  test('mount() says which object is missing, unless it is optional', async () => {
+    await assert.rejects(mountOne({ configMap: { name: 'absent' } }), {
+      name: 'VolumeError',
+      message: 'MountVolume.SetUp failed for volume "v" : configmap "absent" not found',
+    });
+    const { folder } = await mountOne({ configMap: { name: 'absent', optional: true } });
+    assert.deepEqual(
+      readdirSync(folder).filter((name) => !name.startsWith('..')),
+      [],
+    );
+  });
+
+  test('mount() projects several sources, and fetches tokens again before they expire', async () => {
+    const { folder } = await mountOne({
+      projected: {
+        sources: [
+          { serviceAccountToken: { path: 'token', expirationSeconds: 3600 } },
+          { configMap: { name: 'cm', items: [{ key: 'a', path: 'ca' }] } },
+          { downwardAPI: { items: [{ path: 'labels', fieldRef: { fieldPath: 'metadata.labels' } }] } },
+        ],
+      },
+    });
+    assert.equal(readFileSync(`${folder}/token`, 'utf8'), 'token-1');
+    assert.equal(readFileSync(`${folder}/labels`, 'utf8'), 'app="web"');
+    await env.advance(0.79 * 3600_000);
+    assert.equal(tokens, 1);
+    await env.advance(0.02 * 3600_000);
+    await until(() => readFileSync(`${folder}/token`, 'utf8') === 'token-2');
+  });
+
+  test('mount() makes emptyDirs, in memory when asked, and unmount() removes them with their contents', async () => {
+    const { pod, folder } = await mountOne({ emptyDir: { medium: 'Memory', sizeLimit: '1Mi' } });
+    assert.equal(statSync(folder).mode & 0o7777, 0o777);
+    assert.throws(() => writeFileSync(`${folder}/big`, Buffer.alloc(2 * 1024 * 1024)), { code: 'ENOSPC' });
+    assert.deepEqual(await volumes.uids(), [pod.metadata.uid]);
+    await volumes.unmount(pod.metadata.uid);
+    assert.equal(existsSync(folder), false);
+    assert.deepEqual(await volumes.uids(), []);
+  });
+
+  test('mount() checks what a hostPath is', async () => {
+    writeFileSync(`${root}/file`, '');
+    const type = (kind: string, target = `${root}/file`) =>
+      mountOne({ hostPath: { path: target, type: kind as 'File' } });
+    assert.equal((await type('File')).folder, `${root}/file`);
+    await assert.rejects(type('Directory'), /hostPath type check failed: .*\/file is not a directory$/);
+    await assert.rejects(type('Socket'), /is not a socket$/);
+    await assert.rejects(type('File', `${root}/absent`), /absent is not a file$/);
+    await type('DirectoryOrCreate', `${root}/made/here`);
+    assert.ok(statSync(`${root}/made/here`).isDirectory());
+    assert.equal((await type('CharDevice', '/dev/null')).folder, '/dev/null');
+  });
+
+  test('mountsOf() binds subPaths, keeps shown objects read-only and expands names', async () => {
+    const pod = podWith([
+      { name: 'data', emptyDir: {} },
+      { name: 'config', configMap: { name: 'cm' } },
+    ]);
+    const paths = await volumes.mount(pod, running);
+    const spec = makeContainer('app', {
+      volumeMounts: [
+        { name: 'data', mountPath: '/data', subPathExpr: '$(WHO)/x' },
+        { name: 'config', mountPath: '/etc/a', subPath: 'a' },
+        { name: 'config', mountPath: '/etc/config', mountPropagation: 'HostToContainer' },
+      ],
+    });
+    const mounts = await volumes.mountsOf(pod, spec, paths, new Map([['WHO', 'me']]));
+    assert.deepEqual(
+      mounts.map(({ target, readOnly, propagation }) => [target, readOnly, propagation]),
+      [
+        ['/data', false, 'private'],
+        ['/etc/a', true, 'private'],
+        ['/etc/config', true, 'rslave'],
+      ],
+    );
+    writeFileSync(`${mounts[0]!.source}/f`, 'deep');
+    assert.equal(readFileSync(`${paths['data']}/me/x/f`, 'utf8'), 'deep');
+    assert.equal(readFileSync(mounts[1]!.source, 'utf8'), '1');
+    await assert.rejects(volumes.mountsOf(pod, spec, paths, new Map()), /missing value for "WHO"/);
+    await volumes.unmount(pod.metadata.uid);
+    assert.deepEqual(
+      (await mountPoints()).filter((point) => point.startsWith(`${root}/state`)),
+      [],
+    );
+  });
+
+  test('bindSubPath() refuses to leave the volume, whatever the pod has put into it', async () => {
+    mkdirSync(`${root}/volume`);
+    symlinkSync('/etc', `${root}/volume/out`);
+    symlinkSync('inside', `${root}/volume/in`);
+    mkdirSync(`${root}/volume/inside`);
+    const bind = (subPath: string) => bindSubPath(`${root}/volume`, subPath, `${root}/target`);
+    await assert.rejects(bind('out'), /not within volume path/);
+    await assert.rejects(bind('out/passwd'), /not within volume path/);
+    await assert.rejects(bind('../volume'), /must not contain/);
+    await assert.rejects(bind('/etc'), /must not be an absolute path/);
+    await bind('in');
+  });
+
+  test('removeTree() unmounts what is below before it deletes', async () => {
+    mkdirSync(`${root}/precious`);
+    writeFileSync(`${root}/precious/file`, 'kept');
+    mkdirSync(`${root}/tree/mounted`, { recursive: true });
+    execFileSync('mount', ['--bind', `${root}/precious`, `${root}/tree/mounted`]);
+    await removeTree(`${root}/tree`);
+    assert.equal(readFileSync(`${root}/precious/file`, 'utf8'), 'kept');
+    assert.equal(existsSync(`${root}/tree`), false);
+  });
+
+  test('parseMountInfo() undoes escapes', () => {
+    const line = '36 35 98:0 / /mnt/a\\040b rw,noatime master:1 - ext3 /dev/root rw\n';
+    assert.deepEqual(parseMountInfo(line), ['/mnt/a b']);
+  });
+
+  test('writePayload() ends with exactly the payload, whatever was there before', async () => {
+    const names = fc.constantFrom('a', 'b', 'd/e', 'd/f', 'g');
+    const payloads = fc.array(fc.dictionary(names, fc.string({ maxLength: 5 })), { minLength: 1, maxLength: 3 });
+    let run = 0;
+    await fc.assert(
+      fc.asyncProperty(payloads, async (list) => {
+        const folder = `${root}/payload-${run++}`;
+        for (const [i, files] of list.entries()) {
+          const payload = new Map<string, PayloadFile>(
+            Object.entries(files).map(([name, text]) => [name, { data: Buffer.from(text), mode: 0o644 }]),
+          );
+          await writePayload(folder, payload, { stamp: `s${i}` });
+          const visible = readdirSync(folder).filter((name) => !name.startsWith('..'));
+          assert.deepEqual(visible.sort(), [...new Set(Object.keys(files).map((name) => name.split('/')[0]))].sort());
+          for (const [name, text] of Object.entries(files)) {
+            assert.equal(readFileSync(path.join(folder, name), 'utf8'), text);
+          }
+          for (const name of visible) assert.ok(lstatSync(path.join(folder, name)).isSymbolicLink());
+        }
+        rmSync(folder, { recursive: true });
+      }),
+      { numRuns: 30 },
+    );
+  });
+});
+
+/** Waits for what a timer has set off on the real file system; the test's own limit is the deadline. */
+async function until(look: () => boolean): Promise<void> {
+  while (!look()) await new Promise((resolve) => setImmediate(resolve));
+}
