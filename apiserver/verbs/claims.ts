@@ -40,8 +40,9 @@ const guesses = 16;
 /** A claim younger than this may belong to an object that is just being written. */
 const settledAfterMs = 60_000;
 
-/** `reserved`: offsets up to this one are left to those who ask for them by name. */
-export function makeClaims(store: Store, env: Env, folder: string, range: Range, reserved: number): Claims {
+/** `wished`: offsets up to this one are left to those who ask for them by name, where there are more. */
+export function makeClaims(store: Store, env: Env, folder: string, range: Range, wished: number): Claims {
+  const reserved = wished < range.size ? wished : 0;
   const keyOf = (item: string) => `/ranges/${folder}/${item}`;
   const read = (value: Buffer) => JSON.parse(value.toString()) as Claim;
   const put = async (item: string, { key, uid }: Holder): Promise<boolean> => {

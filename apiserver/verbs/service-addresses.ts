@@ -20,7 +20,6 @@ export function makeServiceAddresses(ips: Claims, ports: Claims): Attachment {
         Promise.all(items.map(([claims, item]) => claims.free(item, holder)));
       const taker = makeTaker(holder, dryRun, taken);
       try {
-        if (old) dropWithType(service, old);
         refuse(service, completeFamilies(service));
         await claimAddress(service, old, ips, taker);
         await claimNodePorts(service, old, ports, taker);
@@ -95,19 +94,6 @@ function makeTaker(holder: Holder, dryRun: boolean, taken: [Claims, string][]): 
       return outcome.item;
     },
   };
-}
-
-/** A Service that ceases to have addresses or node ports loses those that it had, unless the writer changed them. */
-function dropWithType({ spec }: Service, { spec: old }: Service): void {
-  if (spec.type === 'ExternalName' && old.type !== 'ExternalName') {
-    delete spec.clusterIP;
-    delete spec.clusterIPs;
-    delete spec.ipFamilies;
-    delete spec.ipFamilyPolicy;
-  }
-  if (!needsHealthPort(spec) && needsHealthPort(old) && spec.healthCheckNodePort === old.healthCheckNodePort) {
-    delete spec.healthCheckNodePort;
-  }
 }
 
 async function claimAddress(service: Service, old: Service | undefined, ips: Claims, taker: Taker): Promise<void> {

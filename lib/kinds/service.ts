@@ -1,3 +1,4 @@
+import { equal } from '#lib/meta/equal.ts';
 import { dns1035Faults } from '#lib/meta/names.ts';
 import { formatLabels, ageColumn, nameColumn, none, text, wide } from './columns.ts';
 import { defineKind } from './define-kind.ts';
@@ -44,6 +45,7 @@ export const service = defineKind<Service>({
   },
   prepareUpdate: (object, before) => {
     const { spec } = object;
+    dropWithType(spec, before.spec);
     if (before.spec.type === 'ExternalName' || spec.type === 'ExternalName') return;
     // What the server assigned stays when the update leaves it out, as `kubectl replace` of the original manifest does.
     spec.clusterIP ||= before.spec.clusterIP;
@@ -81,6 +83,28 @@ export const service = defineKind<Service>({
 
 function needsNodePorts(type: string | undefined): boolean {
   return type === 'NodePort' || type === 'LoadBalancer';
+}
+
+type Spec = Service['spec'];
+
+const isBalanced = (spec: Spec) => spec.type === 'LoadBalancer';
+const isExternal = (spec: Spec) => needsNodePorts(spec.type) || (spec.externalIPs?.length ?? 0) > 0;
+const isInternal = (spec: Spec) => spec.type !== 'ExternalName';
+
+/** Fields that a Service has while this holds of it. */
+const fieldsWhile: readonly (readonly [(spec: Spec) => boolean, readonly (keyof Spec)[]])[] = [
+  [isInternal, ['clusterIP', 'clusterIPs', 'ipFamilies', 'ipFamilyPolicy', 'internalTrafficPolicy']],
+  [isExternal, ['externalTrafficPolicy']],
+  [isBalanced, ['allocateLoadBalancerNodePorts', 'loadBalancerClass']],
+  [(spec) => isBalanced(spec) && spec.externalTrafficPolicy === 'Local', ['healthCheckNodePort']],
+];
+
+/** An update to a type that does not know a field takes it away, unless the writer changed the field too. */
+function dropWithType(spec: Spec, before: Spec): void {
+  for (const [holds, fields] of fieldsWhile) {
+    if (!holds(before) || holds(spec)) continue;
+    for (const field of fields) if (equal(spec[field], before[field])) delete spec[field];
+  }
 }
 
 function externalOf({ spec, status }: Service): string {
