@@ -3,8 +3,12 @@ import type { Controller } from '#lib/control/reconcile.ts';
 import { deploymentController } from './deployment/controller.ts';
 import { endpointSliceController, endpointSliceMirroringController } from './endpoint-slices/controller.ts';
 import { endpointsController } from './endpoints/controller.ts';
-import { namespacedKinds } from './kinds.ts';
+import { makeGarbageController } from './garbage/controller.ts';
+import { namespacedKinds, viewedKinds } from './kinds.ts';
 import { makeNamespaceController } from './namespace/controller.ts';
+import { makeNodeIpamController } from './node-ipam/controller.ts';
+import { makeNodeLifecycleController, taintEvictionController } from './node-lifecycle/controller.ts';
+import { makePodGcController } from './pod-gc/controller.ts';
 import { replicaSetController, replicationControllerController } from './replica-set/controller.ts';
 import { makeRootCaController } from './root-ca/controller.ts';
 import { serviceAccountController } from './service-account/controller.ts';
@@ -16,9 +20,11 @@ export interface ControllerOptions {
   clusterCidr: string;
   nodeMaskSize: number;
   timings: Timings;
+  /** Milliseconds on a clock that never steps back. */
+  clock(): number;
 }
 
-export function allControllers({ ca }: ControllerOptions): Controller[] {
+export function allControllers({ ca, clusterCidr, nodeMaskSize, timings, clock }: ControllerOptions): Controller[] {
   return [
     replicaSetController,
     replicationControllerController,
@@ -29,5 +35,10 @@ export function allControllers({ ca }: ControllerOptions): Controller[] {
     serviceAccountController,
     makeRootCaController(ca),
     makeNamespaceController(namespacedKinds.viewed, namespacedKinds.unviewed),
+    makeNodeLifecycleController(timings, clock),
+    taintEvictionController,
+    makeNodeIpamController(clusterCidr, nodeMaskSize),
+    makeGarbageController(viewedKinds),
+    makePodGcController(timings),
   ];
 }

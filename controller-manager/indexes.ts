@@ -10,8 +10,20 @@ import { replicaSet } from '#lib/kinds/replica-set.ts';
 import { keyOf } from '#lib/meta/object.ts';
 import type { Resource } from '#lib/meta/object.ts';
 import { controllerOf } from '#lib/meta/owners.ts';
+import { viewedKinds } from './kinds.ts';
+
+/** The index of a kind's objects by the uids of their owners. */
+export function dependentsIndex(kind: Kind): string {
+  return `dependents/${kind.storage}`;
+}
 
 export const indexes: Indexes = {
+  ...Object.fromEntries(
+    viewedKinds.map((kind) => [
+      dependentsIndex(kind),
+      { kind, values: ({ metadata }: Resource) => (metadata.ownerReferences ?? []).map(({ uid }) => uid) },
+    ]),
+  ),
   podsByController: { kind: pod, values: (object: Pod) => [controllerValue(object)] },
   podsByNode: { kind: pod, values: ({ spec }: Pod) => [spec.nodeName ?? ''] },
   /** `namespace/name` of the Service. */

@@ -9,8 +9,11 @@ import { deployment } from '#lib/kinds/deployment.ts';
 import { endpointSlice } from '#lib/kinds/endpoint-slice.ts';
 import { endpoints } from '#lib/kinds/endpoints.ts';
 import type { Deployment } from '#lib/kinds/gen/apps-v1.ts';
-import type { Pod } from '#lib/kinds/gen/core-v1.ts';
+import type { Node, Pod } from '#lib/kinds/gen/core-v1.ts';
 import { event } from '#lib/kinds/event.ts';
+import { node } from '#lib/kinds/node.ts';
+import { replicaSet } from '#lib/kinds/replica-set.ts';
+import { conditionOf } from '#lib/meta/conditions.ts';
 import { namespace } from '#lib/kinds/namespace.ts';
 import { pod } from '#lib/kinds/pod.ts';
 import { serviceAccount } from '#lib/kinds/service-account.ts';
@@ -25,7 +28,10 @@ suite('controller-manager over a fake API', () => {
 
   setup(async () => {
     client = makeFakeClient(env);
-    running = runControllers({ ca: 'PEM', clusterCidr: '10.244.0.0/16' }, { client, env });
+    running = runControllers(
+      { ca: 'PEM', clusterCidr: '10.244.0.0/16', timings: { nodeGraceMs: 300 } },
+      { client, env },
+    );
     await client.create(namespace, {
       metadata: { name: 'shop' },
       spec: { finalizers: ['kubernetes'] },
@@ -56,15 +62,10 @@ suite('controller-manager over a fake API', () => {
   }
 
   test('a Deployment becomes available and is reached through its Service', async () => {
-    const labels = { app: 'web' };
-    const template = { metadata: { labels }, spec: { containers: [{ name: 'c', image: 'busybox' }] } };
-    await client.create<Deployment>(deployment, {
-      metadata: { name: 'web', namespace: 'shop' },
-      spec: { replicas: 3, selector: { matchLabels: labels }, template, progressDeadlineSeconds: 600 },
-    });
+    await client.create<Deployment>(deployment, deploymentOf('web', 3));
     await client.create(service, {
       metadata: { name: 'web', namespace: 'shop' },
-      spec: { clusterIP: '10.96.0.1', selector: labels, ports: [{ port: 80 }] },
+      spec: { clusterIP: '10.96.0.1', selector: { app: 'web' }, ports: [{ port: 80 }] },
     });
     await eventually(async () => (await count(pod)) === 3);
     await runPods();
@@ -77,12 +78,7 @@ suite('controller-manager over a fake API', () => {
   });
 
   test('500 replicas are created exactly once', async () => {
-    const labels = { app: 'web' };
-    const template = { metadata: { labels }, spec: { containers: [{ name: 'c', image: 'busybox' }] } };
-    await client.create<Deployment>(deployment, {
-      metadata: { name: 'many', namespace: 'shop' },
-      spec: { replicas: 500, selector: { matchLabels: labels }, template },
-    });
+    await client.create<Deployment>(deployment, deploymentOf('many', 500));
     await eventually(async () => (await count(pod)) >= 500);
     await env.sleep(100);
     assert.equal(await count(pod), 500);
@@ -98,4 +94,49 @@ suite('controller-manager over a fake API', () => {
     assert.equal(await count(configMap), 0);
     assert.equal(await count(serviceAccount), 0);
   });
+
+  test('deleting a Deployment removes its ReplicaSets and pods, in the background and in the foreground', async () => {
+    for (const propagationPolicy of ['Background', 'Foreground'] as const) {
+      await client.create<Deployment>(deployment, deploymentOf('web', 3));
+      await eventually(async () => (await count(pod)) === 3);
+      await client.delete(deployment, refOf('shop/web'), { propagationPolicy });
+      await eventually(async () => (await count(replicaSet)) + (await count(pod)) + (await count(deployment)) === 0);
+    }
+  });
+
+  test('deleting a Deployment as an orphan leaves its ReplicaSet, and a new one adopts it', async () => {
+    await client.create<Deployment>(deployment, deploymentOf('web', 2));
+    await eventually(async () => (await count(pod)) === 2);
+    await client.delete(deployment, refOf('shop/web'), { propagationPolicy: 'Orphan' });
+    await eventually(async () => (await count(deployment)) === 0);
+    const [orphan] = (await client.list(replicaSet)).items;
+    assert.equal(orphan!.metadata.ownerReferences, undefined);
+    const adopter = await client.create<Deployment>(deployment, deploymentOf('web', 2));
+    await eventually(
+      async () => (await client.list(replicaSet)).items[0]?.metadata.ownerReferences?.[0]?.uid === adopter.metadata.uid,
+    );
+    assert.equal(await count(replicaSet), 1);
+    assert.equal(await count(pod), 2);
+  });
+
+  test('a node gets its network, and is given up when its heart stops', async () => {
+    const conditions = [{ type: 'Ready', status: 'True', lastHeartbeatTime: new Date().toISOString() }];
+    const created = await client.create<Node>(node, { metadata: { name: 'n1' }, spec: {} });
+    await client.updateStatus(node, { ...created, status: { conditions } });
+    await eventually(async () => (await client.get(node, refOf('n1'))).spec.podCIDR === '10.244.0.0/24');
+    await eventually(async () => isUnknown(await client.get(node, refOf('n1'))));
+    await eventually(
+      async () => (await client.get(node, refOf('n1'))).spec.taints?.[0]?.key === 'node.kubernetes.io/unreachable',
+    );
+  });
 });
+
+function deploymentOf(name: string, replicas: number) {
+  const labels = { app: name };
+  const template = { metadata: { labels }, spec: { containers: [{ name: 'c', image: 'busybox' }] } };
+  return { metadata: { name, namespace: 'shop' }, spec: { replicas, selector: { matchLabels: labels }, template } };
+}
+
+function isUnknown({ status }: Node): boolean {
+  return conditionOf(status?.conditions, 'Ready')?.status === 'Unknown';
+}

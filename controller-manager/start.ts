@@ -62,7 +62,7 @@ export function runControllers(
     { indexes, env, signal },
   );
   const { ca, clusterCidr, nodeMaskSize = 24 } = config;
-  const controllers = allControllers({ ca, clusterCidr, nodeMaskSize, timings });
+  const controllers = allControllers({ ca, clusterCidr, nodeMaskSize, timings, clock: env.monotonic });
   const queues = config.redis === undefined ? undefined : connectRedisQueues({ url: config.redis }, env);
   const shell: Shell = { view, client, env, ...(queues && { openQueue: queues.open }) };
 

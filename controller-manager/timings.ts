@@ -6,6 +6,8 @@ export interface Timings {
   nodeCheckMs: number;
   /** A pod bound to no node that exists is removed after this long. */
   orphanQuarantineMs: number;
+  /** How often all pods are looked at for those that nobody will remove. */
+  podCheckMs: number;
 }
 
 /** Upstream's. */
@@ -13,4 +15,5 @@ export const defaultTimings: Timings = {
   nodeGraceMs: 40_000,
   nodeCheckMs: 5000,
   orphanQuarantineMs: 40_000,
+  podCheckMs: 20_000,
 };
