@@ -33,14 +33,16 @@ export const eventsV1Event = defineKind<Event>({
   },
 });
 
+const nowhen = null as unknown as string;
+
 function fromCore(stored: CoreEvent): Event {
   const { involvedObject, message, source, firstTimestamp, lastTimestamp, count, reportingComponent, ...same } = stored;
   return {
     ...(same as Resource & Omit<typeof same, 'series'>),
     apiVersion: 'events.k8s.io/v1',
-    series: same.series && { count: same.series.count ?? 0, lastObservedTime: same.series.lastObservedTime ?? '' },
-    // Always there in this version; null, as upstream shows it, for events of older clients.
-    eventTime: same.eventTime ?? (null as unknown as string),
+    // Both times are always there in this version: null, as upstream shows it, where older clients gave none.
+    series: same.series && { count: same.series.count ?? 0, lastObservedTime: same.series.lastObservedTime ?? nowhen },
+    eventTime: same.eventTime ?? nowhen,
     regarding: involvedObject,
     note: message,
     reportingController: reportingComponent,
@@ -61,12 +63,14 @@ function toCore(object: Event): CoreEvent {
     deprecatedLastTimestamp,
     deprecatedCount,
     eventTime,
+    series,
     ...same
   } = object;
   return {
     ...same,
     apiVersion: 'v1',
     eventTime: eventTime ?? undefined,
+    series: series && { ...series, lastObservedTime: series.lastObservedTime ?? undefined },
     involvedObject: regarding ?? {},
     message: note,
     reportingComponent: reportingController,

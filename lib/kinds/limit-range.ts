@@ -63,7 +63,7 @@ type Amounts = Readonly<Record<string, number | string>>;
 
 function ordered(path: string, low: Amounts, high: Amounts, lowName: string, highName: string): FieldError[] {
   return Object.entries(low).flatMap(([name, value]) => {
-    const most = high[name];
+    const most = Object.hasOwn(high, name) ? high[name] : undefined;
     return most !== undefined && parseQuantity(value) > parseQuantity(most)
       ? [invalid(`${path}[${name}]`, String(value), `${lowName} ${value} is greater than ${highName} ${most}`)]
       : [];

@@ -5,10 +5,17 @@
  */
 import { ApiError, badRequest } from '#lib/meta/errors.ts';
 import type { Resource } from '#lib/meta/object.ts';
-import { canonicalQuantity, QuantityError } from '#lib/meta/quantities.ts';
-import { formatMicroTime, formatTime } from '#lib/meta/time.ts';
 import type { Kind } from './define-kind.ts';
 import { schemaType, type SchemaField } from './schema.ts';
+import {
+  canonicalBytes,
+  canonicalTime,
+  decodeQuantity,
+  goName,
+  goTypeOf,
+  jsonTypeOf,
+  shortName,
+} from './structure-scalars.ts';
 
 /** Levels that free-form JSON may nest. */
 const maxDepth = 512;
@@ -266,44 +273,6 @@ function zeroOf(field: SchemaField): unknown {
   }
 }
 
-function decodeQuantity(value: unknown): string {
-  if (typeof value !== 'string' && typeof value !== 'number') {
-    throw badRequest("quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'");
-  }
-  try {
-    return canonicalQuantity(typeof value === 'string' ? value.trim() : value);
-  } catch (error) {
-    if (error instanceof QuantityError) throw badRequest(error.message);
-    throw error;
-  }
-}
-
-const rfc3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/;
-
-function canonicalTime(text: string, micro: boolean): string {
-  const ms = rfc3339.test(text) ? Date.parse(text) : NaN;
-  if (Number.isNaN(ms)) {
-    const layout = micro ? '2006-01-02T15:04:05.000000Z07:00' : '2006-01-02T15:04:05Z07:00';
-    throw badRequest(
-      `parsing time ${JSON.stringify(text)} as ${JSON.stringify(layout)}: cannot parse ${JSON.stringify(text)} as "2006"`,
-    );
-  }
-  if (!micro) return formatTime(ms);
-  // A Date holds milliseconds; the three digits below them come from the text.
-  const fraction = /\.(\d+)/.exec(text)?.[1] ?? '';
-  return `${formatMicroTime(ms).slice(0, 20)}${fraction.slice(0, 6).padEnd(6, '0')}Z`;
-}
-
-function canonicalBytes(text: string): string {
-  const plain = /[\r\n]/.test(text) ? text.replace(/[\r\n]/g, '') : text;
-  const bad = /[^A-Za-z0-9+/=]/.exec(plain)?.index ?? (plain.length % 4 === 0 ? -1 : plain.length);
-  const padding = plain.indexOf('=');
-  if (bad >= 0 || (padding >= 0 && !/^={1,2}$/.test(plain.slice(padding)))) {
-    throw badRequest(`illegal base64 data at input byte ${bad >= 0 ? bad : padding}`);
-  }
-  return plain;
-}
-
 /** Free-form JSON, as it is but for its depth. */
 function bounded(value: unknown, context: Context, depth: number): unknown {
   if (typeof value !== 'object' || value === null) return value;
@@ -334,44 +303,4 @@ function mismatch(context: Context, value: unknown, goType: string, owner?: stri
   const field = context.path.filter((step) => typeof step === 'string').join('.');
   const where = owner && field ? `Go struct field ${shortName(owner)}.${field}` : 'Go value';
   return badRequest(`json: cannot unmarshal ${jsonTypeOf(value)} into ${where} of type ${goType}`);
-}
-
-function jsonTypeOf(value: unknown): string {
-  if (Array.isArray(value)) return 'array';
-  if (typeof value === 'boolean') return 'bool';
-  if (value === null) return 'null';
-  if (typeof value === 'number')
-    return Number.isSafeInteger(value) && Math.abs(value) < 2 ** 31 ? 'number' : `number ${value}`;
-  return typeof value;
-}
-
-function goTypeOf(field: SchemaField): string {
-  if (field.$ref) return goName(field.$ref);
-  switch (field.type) {
-    case 'boolean':
-      return 'bool';
-    case 'integer':
-      return field.format ?? 'int64';
-    case 'number':
-      return 'float64';
-    case 'array':
-      return `[]${goTypeOf(field.items ?? {})}`;
-    case 'object':
-      return `map[string]${goTypeOf(field.additionalProperties ?? {})}`;
-    case 'quantity':
-      return 'resource.Quantity';
-    case 'int-or-string':
-      return 'intstr.IntOrString';
-    default:
-      return field.format === 'byte' ? '[]uint8' : 'string';
-  }
-}
-
-/** `io.k8s.api.core.v1.Container` -> `v1.Container`. */
-function goName(schema: string): string {
-  return schema.split('.').slice(-2).join('.');
-}
-
-function shortName(schema: string): string {
-  return schema.slice(schema.lastIndexOf('.') + 1);
 }

@@ -9,8 +9,13 @@ export function equal(a: unknown, b: unknown): boolean {
   }
   const left = a as Record<string, unknown>;
   const right = b as Record<string, unknown>;
-  for (const key in left) if (left[key] !== undefined && !equal(left[key], right[key])) return false;
-  for (const key in right) if (right[key] !== undefined && left[key] === undefined) return false;
+  for (const key in left) {
+    if (left[key] !== undefined && !(Object.hasOwn(right, key) && equal(left[key], right[key]))) return false;
+  }
+  // A key may bear the name of something that every object inherits, so only own fields count.
+  for (const key in right) {
+    if (right[key] !== undefined && (left[key] === undefined || !Object.hasOwn(left, key))) return false;
+  }
   return true;
 }
 

@@ -13,7 +13,7 @@ export function checkResources(path: string, { limits = {}, requests = {} }: Res
   const faults = [...checkList(`${path}.limits`, limits), ...checkList(`${path}.requests`, requests)];
   if (faults.length > 0) return faults;
   for (const [name, request] of Object.entries(requests)) {
-    const limit = limits[name];
+    const limit = Object.hasOwn(limits, name) ? limits[name] : undefined;
     if (limit === undefined) {
       if (!isOvercommitable(name))
         faults.push(required(`${path}.limits`, 'Limit must be set for non overcommitable resources'));

@@ -140,7 +140,8 @@ export function checkPodResize(now: Pod, before: Pod): FieldError[] {
     const old = before.spec.containers[i]!;
     for (const side of ['limits', 'requests'] as const) {
       const changed = Object.entries(container.resources?.[side] ?? {}).filter(
-        ([name, value]) => parseQuantity(value) !== parseQuantity(old.resources?.[side]?.[name] ?? '0'),
+        ([name, value]) =>
+          parseQuantity(value) !== parseQuantity(new Map(Object.entries(old.resources?.[side] ?? {})).get(name) ?? 0),
       );
       if (changed.some(([name]) => name !== 'cpu' && name !== 'memory')) {
         faults.push(fieldForbidden(`spec.containers[${i}].resources`, 'only cpu and memory resources are mutable'));

@@ -1,0 +1,15 @@
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { generateProtos } from './generate.ts';
+
+test('generateProtos() gives exactly the files in gen/', () => {
+  const files = generateProtos();
+  assert.deepEqual(readdirSync(new URL('./gen/', import.meta.url)).sort(), [...files.keys()].sort());
+  for (const [file, text] of files) {
+    assert.equal(
+      readFileSync(new URL(`./gen/${file}`, import.meta.url), 'utf8'),
+      text,
+      `${file} is stale: npm run generate`,
+    );
+  }
+});
