@@ -102,6 +102,7 @@ async function serve(config: ApiServerConfig, store: Store, env: Env): Promise<A
     verbs,
     env,
     authenticate: makeAuthenticator(readers),
+    authorize,
     checks: { ping: async () => {}, etcd: async () => void (await store.revision()) },
     documents: (path) => documents.get(path),
   });

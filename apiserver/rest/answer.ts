@@ -1,5 +1,7 @@
 /** Writing answers: prebuilt bytes for objects and lists, Status for failures. */
+import { STATUS_CODES } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
 import { stringify } from 'yaml';
 import type { Log } from '#lib/env/log.ts';
 import { ApiError } from '#lib/meta/errors.ts';
@@ -50,13 +52,9 @@ export function sendValue(
   sendBytes(response, code, mediaTypes.json, Buffer.from(JSON.stringify(value, null, pretty ? 2 : 0)));
 }
 
-/** Answers a failure as a Status. What is no ApiError is a fault of ours: it is logged, and the client learns little. */
+/** Answers a failure as a Status. */
 export function sendError(response: Response, error: unknown, log: Log): void {
-  const known =
-    error instanceof ApiError
-      ? error
-      : new ApiError('InternalError', `Internal error occurred: ${error instanceof Error ? error.message : 'unknown'}`);
-  if (known !== error) log.error('A request failed', { error });
+  const known = asApiError(error, log);
   if (response.headersSent) {
     response.destroy();
     return;
@@ -65,8 +63,30 @@ export function sendError(response: Response, error: unknown, log: Log): void {
   if (seconds !== undefined) response.setHeader('retry-after', seconds);
   if (known.reason === 'Unauthorized') response.setHeader('www-authenticate', 'Bearer realm="wherry"');
   // A client that is still sending a body nobody reads must not keep the connection busy.
-  if (known.reason === 'RequestEntityTooLarge') response.setHeader('connection', 'close');
+  if (known.reason === 'RequestEntityTooLarge' && response.req.httpVersionMajor === 1) {
+    response.setHeader('connection', 'close');
+  }
   sendBytes(response, known.code, mediaTypes.json, Buffer.from(JSON.stringify(known.toStatus())));
+}
+
+/** Answers a failure on a connection that was to be taken over, and closes it. */
+export function refuseUpgrade(socket: Duplex, error: unknown, log: Log): void {
+  const known = asApiError(error, log);
+  const body = JSON.stringify(known.toStatus());
+  const head = [
+    `HTTP/1.1 ${known.code} ${STATUS_CODES[known.code] ?? 'Error'}`,
+    `content-type: ${mediaTypes.json}`,
+    `content-length: ${Buffer.byteLength(body)}`,
+    'connection: close',
+  ];
+  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
+}
+
+/** What is no ApiError is a fault of ours: it is logged, and the client learns little. */
+function asApiError(error: unknown, log: Log): ApiError {
+  if (error instanceof ApiError) return error;
+  log.error('A request failed', { error });
+  return new ApiError('InternalError', 'Internal error occurred', undefined, { cause: error });
 }
 
 /** Adds a warning that the client shows to its user. */

@@ -1,19 +1,19 @@
 /** The REST front: authenticates, then sends each path to what answers it. */
-import type { NextFunction, Request as ExpressRequest, Response as ExpressResponse } from 'express';
-import type { Application } from 'express';
+import type { Duplex } from 'node:stream';
+import type { Application, NextFunction, Request as ExpressRequest, Response as ExpressResponse } from 'express';
 import type { Env } from '#lib/env/env.ts';
 import { ApiError } from '#lib/meta/errors.ts';
 import type { Authenticator } from '../auth/authenticate.ts';
+import type { Authorizer } from '../auth/authorize.ts';
 import type { Verbs } from '../verbs/types.ts';
-import { sendBytes, sendError, sendValue } from './answer.ts';
+import { refuseUpgrade, sendBytes, sendError, sendValue } from './answer.ts';
 import type { Request, Response } from './answer.ts';
-import type { Exchange } from './exchange.ts';
+import type { SubresourceHandler, UpgradeHandler } from './exchange.ts';
 import { isPublic, serveHealth, version } from './health.ts';
 import type { Check } from './health.ts';
 import { makeExpress } from './http2-bridge.ts';
 import { mediaTypes } from './negotiate.ts';
 import { makeResources } from './resources.ts';
-import type { SubresourceHandler } from './resources.ts';
 import { routeOf } from './route.ts';
 
 /** A prepared answer: discovery, OpenAPI. */
@@ -27,24 +27,27 @@ export interface AppOptions {
   verbs: Verbs;
   env: Env;
   authenticate: Authenticator;
+  authorize: Authorizer;
   checks: Readonly<Record<string, Check>>;
   /** The document at a path, in a form that the Accept header allows; undefined when there is none. */
   documents(path: string, accept: string): Document | undefined;
   /** By `plural/subresource`: those that are no objects, such as `pods/log`. */
   handlers?: ReadonlyMap<string, SubresourceHandler>;
+  /** By `plural/subresource`: those that take the connection over, such as `pods/exec`. */
+  upgrades?: ReadonlyMap<string, UpgradeHandler>;
 }
 
 export interface App {
   /** For requests by HTTP/1.1 and by HTTP/2. */
   listener(request: Request, response: Response): void;
-  /** Who asks for an upgrade of the connection, and for what; throws what the client is to be told. */
-  openExchange(request: Request): Promise<Omit<Exchange, 'response'>>;
+  /** For requests to speak another protocol on their connection. */
+  upgrade(request: Request, socket: Duplex, head: Buffer): void;
   endWatches(): void;
 }
 
 export function buildApp(options: AppOptions): App {
   const { env, authenticate } = options;
-  const resources = makeResources(options, options.handlers ?? new Map());
+  const resources = makeResources(options, options.handlers ?? new Map(), options.upgrades ?? new Map());
 
   const serve = async (request: Request, response: Response) => {
     const { path, query } = split(request.url ?? '/');
@@ -60,7 +63,16 @@ export function buildApp(options: AppOptions): App {
       const document = options.documents(path, request.headers.accept ?? '');
       if (document) return sendDocument(request, response, document);
     }
-    throw new ApiError('NotFound', 'the server could not find the requested resource', {});
+    throw unknownPath();
+  };
+
+  const openUpgrade = async (request: Request, socket: Duplex, head: Buffer) => {
+    const { path, query } = split(request.url ?? '/');
+    const caller = await authenticate(request);
+    if (!caller) throw unauthorized();
+    const route = routeOf(path);
+    if (!route) throw unknownPath();
+    await resources.upgrade({ request, socket, head, route, query, caller });
   };
 
   const apps: Record<1 | 2, Application> = { 1: makeExpress(1), 2: makeExpress(2) };
@@ -76,19 +88,17 @@ export function buildApp(options: AppOptions): App {
     listener(request, response) {
       apps[request.httpVersionMajor === 2 ? 2 : 1](request, response);
     },
-    async openExchange(request) {
-      const { path, query } = split(request.url ?? '/');
-      const caller = await authenticate(request);
-      if (!caller) throw unauthorized();
-      const route = routeOf(path);
-      if (!route) throw new ApiError('NotFound', 'the server could not find the requested resource', {});
-      return { request, route, query, caller };
+    upgrade(request, socket, head) {
+      socket.on('error', (error) => env.log.debug('An upgraded connection failed', { error }));
+      openUpgrade(request, socket, head).catch((error: unknown) => refuseUpgrade(socket, error, env.log));
     },
     endWatches: () => resources.endWatches(),
   };
 }
 
 const json = { format: 'json', shape: 'object', version: 'v1' } as const;
+
+const unknownPath = () => new ApiError('NotFound', 'the server could not find the requested resource', {});
 
 const unauthorized = () => new ApiError('Unauthorized', 'Unauthorized');
 

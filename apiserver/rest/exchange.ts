@@ -1,6 +1,8 @@
 /** One request to a resource, and how its objects are sent back. */
+import type { Duplex } from 'node:stream';
 import type { Env } from '#lib/env/env.ts';
 import type { Kind } from '#lib/kinds/define-kind.ts';
+import type { Authorizer } from '../auth/authorize.ts';
 import type { Entry } from '../store/world-types.ts';
 import type { Caller, ListResult, Verbs } from '../verbs/types.ts';
 import { sendBytes, sendEncoded, sendValue } from './answer.ts';
@@ -20,10 +22,24 @@ export interface Exchange {
   caller: Caller;
 }
 
+/** Answers requests to a subresource that is no object: logs, a proxy. The caller has been found to be allowed. */
+export type SubresourceHandler = (exchange: Exchange) => Promise<void>;
+
+/** A request to speak another protocol on the connection. */
+export type Upgrade = Omit<Exchange, 'response'> & {
+  socket: Duplex;
+  /** The first bytes after the request. */
+  head: Buffer;
+};
+
+/** Takes the connection over, for a subresource such as exec. What it throws before it has written anything is answered as a Status. */
+export type UpgradeHandler = (upgrade: Upgrade) => Promise<void>;
+
 /** What answering needs besides the exchange. */
 export interface Serving {
   verbs: Verbs;
   env: Env;
+  authorize: Authorizer;
 }
 
 /** Whether the client wants to read the JSON with its own eyes. */

@@ -1,7 +1,8 @@
 /** The resource paths: from method and route to what answers them. */
 import type { Verb } from '#lib/kinds/define-kind.ts';
 import { ApiError } from '#lib/meta/errors.ts';
-import type { Exchange, Serving } from './exchange.ts';
+import { demand } from '../auth/authorize.ts';
+import type { Exchange, Serving, SubresourceHandler, Upgrade, UpgradeHandler } from './exchange.ts';
 import { negotiate } from './negotiate.ts';
 import type { Accepted } from './negotiate.ts';
 import { isOn } from './query.ts';
@@ -10,19 +11,21 @@ import type { Route } from './route.ts';
 import type { WatchStream } from './watch-stream.ts';
 import { create, patch, remove, removeCollection, update } from './writes.ts';
 
-/** Answers requests to a subresource that is no object: logs, a proxy. */
-export type SubresourceHandler = (exchange: Exchange) => Promise<void>;
-
 export interface Resources {
   serve(exchange: Exchange): Promise<void>;
+  upgrade(upgrade: Upgrade): Promise<void>;
   /** Ends all watches, as when the server stops. */
   endWatches(): void;
 }
 
 type Action = (exchange: Exchange, accepted: Accepted, serving: Serving) => Promise<void>;
 
-/** `handlers` is by `plural/subresource`, such as `pods/log`. */
-export function makeResources(serving: Serving, handlers: ReadonlyMap<string, SubresourceHandler>): Resources {
+/** Both tables are by `plural/subresource`, such as `pods/log`. */
+export function makeResources(
+  serving: Serving,
+  handlers: ReadonlyMap<string, SubresourceHandler>,
+  upgrades: ReadonlyMap<string, UpgradeHandler>,
+): Resources {
   const open = new Set<WatchStream>();
   const actions: Record<Verb, Action> = {
     get,
@@ -38,17 +41,37 @@ export function makeResources(serving: Serving, handlers: ReadonlyMap<string, Su
     async serve(exchange) {
       const { request, route, query } = exchange;
       const handler = handlers.get(`${route.kind.plural}/${route.subresource}`);
-      if (handler) return handler(exchange);
-      const verb = verbOf(request.method ?? '', route, query);
-      if (!verb || !allows(route, verb)) {
-        throw new ApiError('MethodNotAllowed', 'the server does not allow this method on the requested resource');
+      if (handler) {
+        demandConnect(serving, exchange);
+        return handler(exchange);
       }
+      const verb = verbOf(request.method ?? '', route, query);
+      if (!verb || !allows(route, verb)) throw notAllowed();
       await actions[verb](exchange, negotiate(request.headers.accept), serving);
+    },
+    async upgrade(upgrade) {
+      const { kind, subresource } = upgrade.route;
+      const handler = upgrades.get(`${kind.plural}/${subresource}`);
+      if (!handler) throw notAllowed();
+      demandConnect(serving, upgrade);
+      await handler(upgrade);
     },
     endWatches() {
       for (const stream of open) stream.end();
     },
   };
+}
+
+const notAllowed = () =>
+  new ApiError('MethodNotAllowed', 'the server does not allow this method on the requested resource');
+
+/** Subresources that are connected to know a method's plain verb alone. */
+function demandConnect(
+  { authorize }: Serving,
+  { request, route, caller }: Pick<Exchange, 'request' | 'route' | 'caller'>,
+): void {
+  const verbs: Record<string, Verb> = { POST: 'create', PUT: 'update', PATCH: 'patch', DELETE: 'delete' };
+  demand(authorize, caller, verbs[request.method ?? ''] ?? 'get', route.kind, route);
 }
 
 /** The verb that a method means here; undefined when it means none. */

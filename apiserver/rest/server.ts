@@ -4,7 +4,6 @@ import { createSecureServer } from 'node:http2';
 import type { Http2SecureServer, ServerHttp2Session } from 'node:http2';
 import type { IncomingMessage } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
-import type { Duplex } from 'node:stream';
 import type { Log } from '#lib/env/log.ts';
 import type { App } from './app.ts';
 
@@ -16,8 +15,6 @@ export interface ServerOptions {
   key: string;
   app: App;
   log: Log;
-  /** Answers requests to speak another protocol on the connection. */
-  upgrade?: (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
 }
 
 export interface RunningServer {
@@ -51,7 +48,7 @@ export async function listen(options: ServerOptions): Promise<RunningServer> {
   };
 }
 
-function makeServer({ ca, cert, key, app, log, upgrade }: ServerOptions): {
+function makeServer({ ca, cert, key, app, log }: ServerOptions): {
   server: Http2SecureServer;
   stop(): Promise<void>;
 } {
@@ -70,7 +67,7 @@ function makeServer({ ca, cert, key, app, log, upgrade }: ServerOptions): {
   server.on('request', (request, response) => {
     app.listener(request as unknown as IncomingMessage, response as never);
   });
-  if (upgrade) server.on('upgrade' as 'request', upgrade as never);
+  server.on('upgrade' as 'request', app.upgrade as never);
   server.on('session', (session) => {
     sessions.add(session);
     session.on('close', () => sessions.delete(session));
