@@ -61,6 +61,7 @@ export async function register(parts: RegistrationParts, signal: AbortSignal): P
 
   /** Waits for the time, for update() or for the end. */
   function rest(ms: number): Promise<void> {
+    if (stopping.signal.aborted) return Promise.resolve();
     return new Promise((resolve) => {
       const cancel = env.after(ms, resolve);
       wakeUp = () => {

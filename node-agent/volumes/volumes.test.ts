@@ -238,7 +238,10 @@ suite('node-agent/volumes', () => {
           );
           await writePayload(folder, payload, { stamp: `s${i}` });
           const visible = readdirSync(folder).filter((name) => !name.startsWith('..'));
-          assert.deepEqual(visible.sort(), [...new Set(Object.keys(files).map((name) => name.split('/')[0]))].sort());
+          assert.deepEqual(
+            visible.toSorted(byName),
+            [...new Set(Object.keys(files).map((name) => name.split('/')[0]!))].toSorted(byName),
+          );
           for (const [name, text] of Object.entries(files)) {
             assert.equal(readFileSync(path.join(folder, name), 'utf8'), text);
           }
@@ -255,3 +258,5 @@ suite('node-agent/volumes', () => {
 async function until(look: () => boolean): Promise<void> {
   while (!look()) await new Promise((resolve) => setImmediate(resolve));
 }
+
+const byName = (a: string, b: string) => (a < b ? -1 : 1);
