@@ -5,7 +5,7 @@
 import protobuf from 'protobufjs';
 import { schemaNames, schemaType } from '#lib/kinds/schema.ts';
 import type { SchemaField } from '#lib/kinds/schema.ts';
-import { badRequest } from '#lib/meta/errors.ts';
+import { ApiError, badRequest } from '#lib/meta/errors.ts';
 import { formatMicroTime, formatTime } from '#lib/meta/time.ts';
 import { embedded, isPointer } from './protobuf-shapes.ts';
 
@@ -31,10 +31,8 @@ export function decodeEnvelope(bytes: Buffer): Json {
     const value = readMessage(schema, protobuf.Reader.create(unknown.raw), unknown.raw.length, 0);
     return { ...value, apiVersion: unknown.apiVersion, kind: unknown.kind };
   } catch (error) {
-    if (error instanceof RangeError || error instanceof SyntaxError) {
-      throw badRequest(`couldn't decode protobuf: ${error.message}`);
-    }
-    throw error;
+    if (error instanceof ApiError) throw error;
+    throw badRequest(`couldn't decode protobuf: ${error instanceof Error ? error.message : 'unknown fault'}`);
   }
 }
 

@@ -1,0 +1,177 @@
+/** For tests: a whole API server in this process, on ephemeral ports, over a real etcd, and ways to talk to it. */
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:http2';
+import type { ClientHttp2Session } from 'node:http2';
+import { Agent, request } from 'node:https';
+import { tmpdir } from 'node:os';
+import { createInterface } from 'node:readline';
+import { join } from 'node:path';
+import { makeRealEnv } from '#lib/env/real.ts';
+import { issue, makeAuthority, makeSigningKey } from '#lib/pki/certificates.ts';
+import { startEtcd } from '../test/harness/etcd.ts';
+import type { TestEtcd } from '../test/harness/etcd.ts';
+import { start } from './start.ts';
+import type { ApiServer, ApiServerConfig } from './start.ts';
+
+export interface Answer {
+  code: number;
+  headers: Record<string, string | string[] | undefined>;
+  bytes: Buffer;
+  /** The body as JSON; tests read it loosely. */
+  // oxlint-disable-next-line typescript/no-explicit-any
+  body: any;
+}
+
+export interface AskOptions {
+  body?: unknown;
+  headers?: Record<string, string>;
+  /** 'admin' by client certificate when absent; '' for nobody; else a bearer token. */
+  token?: string;
+}
+
+export interface TestApi {
+  etcd: TestEtcd;
+  server: ApiServer;
+  config: ApiServerConfig;
+  url: string;
+  folder: string;
+  ask(method: string, path: string, options?: AskOptions): Promise<Answer>;
+  /** Reads a stream's lines as JSON until `close`. */
+  watch(path: string, headers?: Record<string, string>): Promise<WatchReader>;
+  /** A session of HTTP/2 with the admin's certificate. */
+  http2(): ClientHttp2Session;
+  /** Stops the server and starts another on the same etcd. */
+  restart(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export interface WatchReader {
+  code: number;
+  /** The next event; rejects when none comes within a while. Undefined at the end of the stream. */
+  // oxlint-disable-next-line typescript/no-explicit-any
+  next(): Promise<any>;
+  close(): void;
+}
+
+const patienceMs = 10_000;
+
+export async function startTestApi(): Promise<TestApi> {
+  const folder = mkdtempSync(join(tmpdir(), 'wherry-api-'));
+  const file = (name: string) => join(folder, name);
+  const now = Date.now();
+  const [authority, signing, etcd] = await Promise.all([makeAuthority('test', now), makeSigningKey(), startEtcd()]);
+  const [own, admin] = await Promise.all([
+    issue(authority, { commonName: 'kube-apiserver', ipAddresses: ['127.0.0.1'], usages: ['server', 'client'] }, now),
+    issue(authority, { commonName: 'admin', organizations: ['system:masters'], usages: ['client'] }, now),
+  ]);
+  const files = {
+    'ca.crt': authority.certPem,
+    'server.crt': own.certPem,
+    'server.key': own.keyPem,
+    'admin.crt': admin.certPem,
+    'admin.key': admin.keyPem,
+    'service-account.key': signing.privatePem,
+    'tokens.csv': 'file-token,bob,b1,"dev,ops"\n',
+  };
+  for (const [name, text] of Object.entries(files)) writeFileSync(file(name), text, { mode: 0o600 });
+  const config: ApiServerConfig = {
+    listen: [{ host: '127.0.0.1', port: 0 }],
+    grpc: { socket: file('api.sock') },
+    etcd: { endpoints: [etcd.endpoint] },
+    pki: {
+      caFile: file('ca.crt'),
+      certFile: file('server.crt'),
+      keyFile: file('server.key'),
+      serviceAccountKeyFile: file('service-account.key'),
+    },
+    tokenFile: file('tokens.csv'),
+    serviceCidr: '10.43.0.0/16',
+    clusterDomain: 'cluster.local',
+    advertise: { host: '10.99.0.1', port: 6443 },
+  };
+  const env = makeRealEnv({ service: 'test' });
+  let server = await start(config, env);
+  config.listen = [{ host: '127.0.0.1', port: server.address.port }];
+  const url = `https://127.0.0.1:${server.address.port}`;
+  const tls = { ca: authority.certPem };
+  const asAdmin = { ...tls, cert: admin.certPem, key: admin.keyPem };
+  const agents = { admin: new Agent({ ...asAdmin, keepAlive: true }), other: new Agent({ ...tls, keepAlive: true }) };
+  const sessions = new Set<ClientHttp2Session>();
+
+  const open = (method: string, path: string, { body, headers, token }: AskOptions) => {
+    const agent = token === undefined ? agents.admin : agents.other;
+    const sending = request(url + path, {
+      method,
+      agent,
+      headers: {
+        ...(body !== undefined && !Buffer.isBuffer(body) && { 'content-type': 'application/json' }),
+        ...(token && { authorization: `Bearer ${token}` }),
+        ...headers,
+      },
+    });
+    if (body === undefined) sending.end();
+    else sending.end(Buffer.isBuffer(body) || typeof body === 'string' ? body : JSON.stringify(body));
+    return sending;
+  };
+
+  return {
+    etcd,
+    get server() {
+      return server;
+    },
+    config,
+    url,
+    folder,
+
+    async ask(method, path, options = {}) {
+      const sending = open(method, path, options);
+      const [response] = await once(sending, 'response');
+      const chunks: Buffer[] = [];
+      for await (const chunk of response) chunks.push(chunk as Buffer);
+      const bytes = Buffer.concat(chunks);
+      const isJson = String(response.headers['content-type']).includes('json');
+      return {
+        code: response.statusCode,
+        headers: response.headers,
+        bytes,
+        body: isJson ? JSON.parse(bytes.toString()) : undefined,
+      };
+    },
+
+    async watch(path, headers = {}) {
+      const sending = open('GET', path, { headers });
+      const [response] = await once(sending, 'response');
+      const lines = createInterface({ input: response })[Symbol.asyncIterator]();
+      return {
+        code: response.statusCode,
+        async next() {
+          const cancel = setTimeout(() => sending.destroy(new Error('No event came')), patienceMs);
+          const line = await lines.next();
+          clearTimeout(cancel);
+          return line.done ? undefined : JSON.parse(line.value);
+        },
+        close: () => sending.destroy(),
+      };
+    },
+
+    http2() {
+      const session = connect(url, asAdmin);
+      sessions.add(session);
+      return session;
+    },
+
+    async restart() {
+      await server.stop();
+      server = await start(config, env);
+    },
+
+    async stop() {
+      for (const session of sessions) session.destroy();
+      for (const agent of Object.values(agents)) agent.destroy();
+      await server.stop();
+      await etcd.stop();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
