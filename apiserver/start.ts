@@ -24,6 +24,7 @@ import { listen } from './rest/server.ts';
 import { makeEtcdStore } from './store/etcd.ts';
 import type { Store } from './store/types.ts';
 import { makeWorld } from './store/world.ts';
+import { makePodStreams } from './streams/pod-streams.ts';
 import { makeClaims } from './verbs/claims.ts';
 import type { Claims } from './verbs/claims.ts';
 import { makeLookup } from './verbs/context.ts';
@@ -97,6 +98,7 @@ async function serve(config: ApiServerConfig, store: Store, env: Env): Promise<A
   });
   await bootstrap(verbs, look, { advertise: config.advertise, serviceIp: ips.range.at(1) });
 
+  const streams = makePodStreams({ verbs, tls: config.pki, env });
   const documents = issuerDocuments(tokens, config.advertise);
   const app = buildApp({
     verbs,
@@ -105,6 +107,8 @@ async function serve(config: ApiServerConfig, store: Store, env: Env): Promise<A
     authorize,
     checks: { ping: async () => {}, etcd: async () => void (await store.revision()) },
     documents: (path) => documents.get(path),
+    handlers: streams.handlers,
+    upgrades: streams.upgrades,
   });
   const [grpc, rest] = await Promise.all([
     startGrpc(grpcConfig(config), { verbs, kindAt, env }),
@@ -125,6 +129,7 @@ async function serve(config: ApiServerConfig, store: Store, env: Env): Promise<A
     async stop() {
       stopRepair();
       app.endWatches();
+      streams.stop();
       await Promise.all([rest.stop(), grpc.stop()]);
       await world.close();
       await store.close();

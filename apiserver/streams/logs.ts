@@ -1,0 +1,51 @@
+/** `pods/log`: the node's stream of a container's log as a plain, chunked answer. */
+import { once } from 'node:events';
+import type { ServerResponse } from 'node:http';
+import type { ClientReadableStream } from '@grpc/grpc-js';
+import type { Env } from '#lib/env/env.ts';
+import type { Chunk } from '#protos/gen/node.ts';
+import { nodeFailure } from './node-connection.ts';
+
+/** A node that says nothing for this long has not refused: a followed log may be silent for hours. */
+const refusalMs = 1000;
+
+/** Sends the log until it ends or the client leaves. Rejects with ApiError while the client can still be told by a status code. */
+export async function sendLog(call: ClientReadableStream<Chunk>, response: ServerResponse, env: Env): Promise<void> {
+  const gone = new AbortController();
+  const onClose = () => {
+    gone.abort(new Error('the client left'));
+    call.cancel();
+  };
+  response.once('close', onClose);
+  const begin = () => {
+    if (response.headersSent || gone.signal.aborted) return;
+    response.writeHead(200, { 'content-type': 'text/plain', 'cache-control': 'no-cache, private' });
+    response.flushHeaders?.();
+  };
+  const cancelBegin = env.after(refusalMs, begin);
+  call.once('metadata', begin);
+  try {
+    for await (const { data } of call as AsyncIterable<Chunk>) {
+      begin();
+      if (!response.write(data)) await once(response, 'drain', { signal: gone.signal });
+    }
+    begin();
+    response.end();
+  } catch (error) {
+    if (gone.signal.aborted) return;
+    if (!response.headersSent) throw nodeFailure(error);
+    env.log.debug('A log ended early', { error });
+    response.destroy();
+  } finally {
+    cancelBegin();
+    response.off('close', onClose);
+    call.on('error', () => {});
+    call.cancel();
+  }
+}
+
+/** The log of a pod that no node has yet. */
+export function sendEmptyLog(response: ServerResponse): void {
+  response.writeHead(200, { 'content-type': 'text/plain', 'cache-control': 'no-cache, private' });
+  response.end();
+}

@@ -1,0 +1,147 @@
+/** Connections to the nodes' agents: one per node, opened when first needed, closed when idle. */
+import { readFileSync } from 'node:fs';
+import { Client as Channel, credentials, status } from '@grpc/grpc-js';
+import type { ChannelOptions, ClientDuplexStream, ClientReadableStream, ServiceError } from '@grpc/grpc-js';
+import type { Env } from '#lib/env/env.ts';
+import { fromServiceError } from '#lib/client/grpc-status.ts';
+import type { Node } from '#lib/kinds/gen/core-v1.ts';
+import { ApiError } from '#lib/meta/errors.ts';
+import { nodeService } from '#protos/gen/node.ts';
+import type { Chunk, ExecInput, ExecOutput, LogsRequest, PortInput } from '#protos/gen/node.ts';
+
+/** PEM files: the authority of the agents' certificates, and our own certificate, which they ask for. */
+export interface NodeTls {
+  caFile: string;
+  certFile: string;
+  keyFile: string;
+}
+
+/** Calls to one node. They begin at once and fail by an `error` event; see nodeFailure(). */
+export interface NodeCalls {
+  logs(request: LogsRequest): ClientReadableStream<Chunk>;
+  exec(): ClientDuplexStream<ExecInput, ExecOutput>;
+  attach(): ClientDuplexStream<ExecInput, ExecOutput>;
+  portForward(): ClientDuplexStream<PortInput, Chunk>;
+}
+
+export interface Nodes {
+  /** Throws ServiceUnavailable when the node has not said where its agent is. */
+  callsTo(node: Node): NodeCalls;
+  close(): void;
+}
+
+const idleMs = 60_000;
+
+/** A node that is silent for 15 s is given up, and everything streaming from it fails. */
+const channelOptions: ChannelOptions = {
+  'grpc.keepalive_time_ms': 10_000,
+  'grpc.keepalive_timeout_ms': 5000,
+  'grpc.initial_reconnect_backoff_ms': 50,
+  'grpc.max_reconnect_backoff_ms': 2000,
+  'grpc.use_local_subchannel_pool': 1,
+};
+
+interface Pooled {
+  channel: Channel;
+  calls: number;
+  cancelIdle: () => void;
+}
+
+export function connectNodes(tls: NodeTls, env: Env): Nodes {
+  const pool = new Map<string, Pooled>();
+  const read = (file: string) => readFileSync(file);
+  const identity = credentials.createSsl(read(tls.caFile), read(tls.keyFile), read(tls.certFile));
+
+  const channelTo = (key: string, address: string, name: string): Pooled => {
+    const known = pool.get(key);
+    if (known) return known;
+    // The certificate must be that node's own: another node may answer at an address that moved.
+    const options = { ...channelOptions, 'grpc.ssl_target_name_override': name, 'grpc.default_authority': name };
+    const made: Pooled = { channel: new Channel(address, identity, options), calls: 0, cancelIdle: () => {} };
+    pool.set(key, made);
+    return made;
+  };
+
+  /** Counts the call, so that the channel closes some time after its last one. */
+  const track = <C extends { on(event: 'status', listener: () => void): unknown }>(
+    key: string,
+    pooled: Pooled,
+    call: C,
+  ) => {
+    pooled.cancelIdle();
+    pooled.calls += 1;
+    call.on('status', () => {
+      pooled.calls -= 1;
+      if (pooled.calls > 0) return;
+      pooled.cancelIdle = env.after(idleMs, () => {
+        if (pool.get(key) === pooled) pool.delete(key);
+        pooled.channel.close();
+      });
+    });
+    return call;
+  };
+
+  return {
+    callsTo(node) {
+      const { name } = node.metadata;
+      const address = addressOf(node);
+      if (address === undefined)
+        throw new ApiError('ServiceUnavailable', `no preferred addresses found; known addresses: []`);
+      const key = `${name} ${address}`;
+      const pooled = channelTo(key, address, name);
+      const { exec, attach, portForward, logs } = nodeService;
+      const duplex = <Req, Res>(method: { path: string } & Codec<Req, Res>) =>
+        track(
+          key,
+          pooled,
+          pooled.channel.makeBidiStreamRequest(method.path, method.requestSerialize, method.responseDeserialize),
+        );
+      return {
+        exec: () => duplex(exec),
+        attach: () => duplex(attach),
+        portForward: () => duplex(portForward),
+        logs: (request) =>
+          track(
+            key,
+            pooled,
+            pooled.channel.makeServerStreamRequest(logs.path, logs.requestSerialize, logs.responseDeserialize, request),
+          ),
+      };
+    },
+    close() {
+      for (const { channel, cancelIdle } of pool.values()) {
+        cancelIdle();
+        channel.close();
+      }
+      pool.clear();
+    },
+  };
+}
+
+interface Codec<Req, Res> {
+  requestSerialize: (value: Req) => Buffer;
+  responseDeserialize: (bytes: Buffer) => Res;
+}
+
+/** What a failed call means: what the agent says, or that it cannot be reached. */
+export function nodeFailure(error: unknown): Error {
+  if (!isServiceError(error)) return error instanceof Error ? error : new Error(String(error));
+  if (error.metadata?.get('wherry-status-bin').length > 0) return fromServiceError(error);
+  const { code, details } = error;
+  if (code === status.NOT_FOUND) return new ApiError('NotFound', details, undefined, { cause: error });
+  if (code === status.INVALID_ARGUMENT || code === status.FAILED_PRECONDITION)
+    return new ApiError('BadRequest', details, undefined, { cause: error });
+  const because = code === status.UNAVAILABLE ? `error dialing backend: ${details}` : details;
+  return new ApiError('InternalError', because, undefined, { cause: error });
+}
+
+function isServiceError(error: unknown): error is ServiceError {
+  return error instanceof Error && 'code' in error && 'details' in error && 'metadata' in error;
+}
+
+function addressOf({ status }: Node): string | undefined {
+  const ip = status?.addresses?.find(({ type }) => type === 'InternalIP')?.address;
+  const port = status?.daemonEndpoints?.kubeletEndpoint?.Port;
+  if (!ip || !port) return undefined;
+  return ip.includes(':') ? `[${ip}]:${port}` : `${ip}:${port}`;
+}
