@@ -209,3 +209,8 @@ export interface ContainerUsage {
 export interface StatsReader {
   stats(podUid: string): Promise<ContainerUsage[]>;
 }
+
+/** Capability: begin a container's log file anew after it was renamed; for rotation. */
+export interface LogReopener {
+  reopenLog(id: string): Promise<void>;
+}

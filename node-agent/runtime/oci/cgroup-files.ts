@@ -1,0 +1,145 @@
+/** Makes, reads and removes cgroups. Paths begin below each hierarchy: `/wherry/...`. */
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import type { CgroupResources } from '../types.ts';
+import { podControllers, resourceWrites } from './cgroups.ts';
+import type { CgroupVersion } from './cgroups.ts';
+import { signalProcess } from './process-table.ts';
+
+export interface Cgroups {
+  /** Makes a cgroup and limits it; children may be limited in turn. */
+  make(cgroup: string, resources: CgroupResources): void;
+  /** Sends SIGKILL to everything in the cgroup and below; the number of processes there were. */
+  kill(cgroup: string): number;
+  /** Removes the cgroup and all below. False when processes are still in it. */
+  remove(cgroup: string): boolean;
+  /** Names of the cgroups right below this one, over all hierarchies. */
+  children(cgroup: string): string[];
+  /** How often the kernel killed in the cgroup for want of memory. */
+  oomKills(cgroup: string): number;
+  usage(cgroup: string): CgroupUsage;
+}
+
+export interface CgroupUsage {
+  cpuNanoseconds: number;
+  memoryBytes: number;
+  workingSetBytes: number;
+  pids: number;
+}
+
+const wantedControllers = ['cpuset', 'cpu', 'io', 'memory', 'pids', 'hugetlb'];
+const sigkill = 9;
+
+/** `mount` is where cgroups are mounted: one file system for v2, a folder of hierarchies for v1. */
+export function openCgroups(version: CgroupVersion, mount = '/sys/fs/cgroup'): Cgroups {
+  const hierarchies =
+    version === 'v2'
+      ? [mount]
+      : readdirSync(mount, { withFileTypes: true })
+          .filter((entry) => entry.isDirectory() && existsSync(path.join(mount, entry.name, 'cgroup.procs')))
+          .map((entry) => path.join(mount, entry.name));
+  const of = (controller: string, cgroup: string) =>
+    version === 'v2' ? path.join(mount, cgroup) : path.join(mount, controller, cgroup);
+  /** Every process is in all hierarchies, so one tells who is in a cgroup. */
+  const members = (cgroup: string) => of('pids', cgroup);
+
+  return {
+    make(cgroup, resources) {
+      if (version === 'v2') enableControllers(mount, cgroup);
+      else for (const controller of podControllers) mkdirSync(of(controller, cgroup), { recursive: true });
+      for (const { controller, file, value } of resourceWrites(resources, version))
+        writeFileSync(path.join(of(controller, cgroup), file), value);
+    },
+    kill(cgroup) {
+      let count = 0;
+      for (const folder of withFoldersBelow(members(cgroup))) {
+        for (const line of readText(path.join(folder, 'cgroup.procs')).split('\n')) {
+          if (line !== '' && signalProcess(Number(line), sigkill)) count++;
+        }
+      }
+      return count;
+    },
+    remove(cgroup) {
+      return hierarchies.every((hierarchy) => removeFolders(path.join(hierarchy, cgroup)));
+    },
+    children(cgroup) {
+      return [...new Set(hierarchies.flatMap((hierarchy) => foldersIn(path.join(hierarchy, cgroup))))];
+    },
+    oomKills(cgroup) {
+      const file = version === 'v2' ? 'memory.events' : 'memory.oom_control';
+      return numberAfter('oom_kill', readText(path.join(of('memory', cgroup), file)));
+    },
+    usage(cgroup) {
+      const memory = of('memory', cgroup);
+      const v2 = version === 'v2';
+      const memoryBytes = Number(readText(path.join(memory, v2 ? 'memory.current' : 'memory.usage_in_bytes')));
+      const inactive = numberAfter(
+        v2 ? 'inactive_file' : 'total_inactive_file',
+        readText(path.join(memory, 'memory.stat')),
+      );
+      return {
+        cpuNanoseconds: v2
+          ? numberAfter('usage_usec', readText(path.join(of('cpu', cgroup), 'cpu.stat'))) * 1000
+          : Number(readText(path.join(of('cpuacct', cgroup), 'cpuacct.usage'))),
+        memoryBytes,
+        // What could not be freed at once: upstream's meaning.
+        workingSetBytes: Math.max(0, memoryBytes - inactive),
+        pids: Number(readText(path.join(of('pids', cgroup), 'pids.current'))),
+      };
+    },
+  };
+}
+
+/** In v2 a controller works in a cgroup when all its ancestors hand it on. */
+function enableControllers(mount: string, cgroup: string): void {
+  let at = mount;
+  for (const part of ['', ...cgroup.split('/').filter((name) => name !== '')]) {
+    at = path.join(at, part);
+    mkdirSync(at, { recursive: true });
+    const offered = new Set(readText(path.join(at, 'cgroup.controllers')).trim().split(' '));
+    const passed = new Set(readText(path.join(at, 'cgroup.subtree_control')).trim().split(' '));
+    const missing = wantedControllers.filter((name) => offered.has(name) && !passed.has(name));
+    if (missing.length > 0)
+      writeFileSync(path.join(at, 'cgroup.subtree_control'), missing.map((name) => `+${name}`).join(' '));
+  }
+}
+
+/** Deepest first. */
+function withFoldersBelow(folder: string): string[] {
+  return [...foldersIn(folder).flatMap((name) => withFoldersBelow(path.join(folder, name))), folder];
+}
+
+function removeFolders(folder: string): boolean {
+  for (const each of withFoldersBelow(folder)) {
+    try {
+      rmdirSync(each);
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === 'EBUSY') return false;
+      if (code !== 'ENOENT') throw error;
+    }
+  }
+  return true;
+}
+
+function foldersIn(folder: string): string[] {
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map((entry) => entry.name);
+}
+
+/** '' for a file that is not there: its cgroup is gone, or the controller is not in use. */
+function readText(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENODEV') return '';
+    throw error;
+  }
+}
+
+function numberAfter(name: string, text: string): number {
+  return Number(new RegExp(`^${name} (\\d+)$`, 'm').exec(text)?.[1] ?? 0);
+}

@@ -1,0 +1,54 @@
+/** Where pods' cgroups are and what is written to them, for cgroup v1 and v2. */
+import type { CgroupResources, SandboxSpec } from '../types.ts';
+
+export type CgroupVersion = 'v1' | 'v2';
+
+/** A file below a cgroup's folder, and its new content. */
+export interface CgroupWrite {
+  /** Of v1. */
+  controller: string;
+  file: string;
+  value: string;
+}
+
+/** The v1 hierarchies in which a pod has a folder of its own before its containers do. */
+export const podControllers = ['cpu', 'memory', 'pids'] as const;
+
+/** The pod's cgroup below `root`, in upstream's order: guaranteed pods stand beside the folders of the other classes. */
+export function podCgroup(root: string, pod: Pick<SandboxSpec, 'uid' | 'qos'>): string {
+  const tier = pod.qos === 'Guaranteed' ? '' : `/${pod.qos.toLowerCase()}`;
+  return `${root}/kubepods${tier}/pod${pod.uid}`;
+}
+
+/** The writes that limit a cgroup so. */
+export function resourceWrites(resources: CgroupResources, version: CgroupVersion): CgroupWrite[] {
+  const { cpuShares, cpuQuota, cpuPeriod = 100_000, memoryLimitBytes, pidsLimit } = resources;
+  const writes: (CgroupWrite | undefined)[] =
+    version === 'v2'
+      ? [
+          write('cpu', 'cpu.weight', cpuShares === undefined ? undefined : weightOf(cpuShares)),
+          write(
+            'cpu',
+            'cpu.max',
+            cpuQuota === undefined ? undefined : `${cpuQuota < 0 ? 'max' : cpuQuota} ${cpuPeriod}`,
+          ),
+          write('memory', 'memory.max', memoryLimitBytes),
+        ]
+      : [
+          write('cpu', 'cpu.shares', cpuShares),
+          write('cpu', 'cpu.cfs_period_us', cpuQuota === undefined ? undefined : cpuPeriod),
+          write('cpu', 'cpu.cfs_quota_us', cpuQuota),
+          write('memory', 'memory.limit_in_bytes', memoryLimitBytes),
+        ];
+  return [...writes, write('pids', 'pids.max', pidsLimit)].filter((item) => item !== undefined);
+}
+
+/** Processor shares of v1 (2 to 262144) as a weight of v2 (1 to 10000), by the formula all runtimes use. */
+function weightOf(shares: number): number {
+  const within = Math.min(Math.max(shares, 2), 262_144);
+  return Math.floor(1 + ((within - 2) * 9999) / 262_142);
+}
+
+function write(controller: string, file: string, value: number | string | undefined): CgroupWrite | undefined {
+  return value === undefined ? undefined : { controller, file, value: String(value) };
+}

@@ -1,0 +1,74 @@
+/** conmon's command line and its small language. */
+import { StartError } from '../types.ts';
+
+export interface ConmonInputs {
+  id: string;
+  name: string;
+  bundle: string;
+  crun: string;
+  crunRoot: string;
+  exits: string;
+  logPath: string;
+  tty: boolean;
+  stdin: boolean;
+  /** Standard input ends with the first client that leaves. */
+  stdinOnce: boolean;
+}
+
+/** The arguments for one container. */
+export function conmonArguments(inputs: ConmonInputs): string[] {
+  return [
+    '--api-version=1',
+    `--cid=${inputs.id}`,
+    `--cuuid=${inputs.id}`,
+    `--name=${inputs.name}`,
+    `--runtime=${inputs.crun}`,
+    `--bundle=${inputs.bundle}`,
+    `--persist-dir=${inputs.bundle}`,
+    `--container-pidfile=${inputs.bundle}/pid`,
+    `--conmon-pidfile=${inputs.bundle}/conmon.pid`,
+    `--exit-dir=${inputs.exits}`,
+    // The format of log lines that the Container Runtime Interface asks for.
+    `--log-path=k8s-file:${inputs.logPath}`,
+    // Without this the socket's path would be cut off at the 108 bytes of a socket address.
+    '--full-attach',
+    '--no-sync-log',
+    '--log-level=error',
+    `--runtime-arg=--root=${inputs.crunRoot}`,
+    '--runtime-arg=--cgroup-manager=cgroupfs',
+    ...(inputs.tty ? ['--terminal'] : []),
+    ...(inputs.stdin ? ['--stdin'] : []),
+    ...(inputs.stdin && !inputs.stdinOnce ? ['--leave-stdin-open'] : []),
+  ];
+}
+
+/** Orders for the control fifo. */
+export const conmonOrders = {
+  resize: (width: number, height: number) => `1 ${height} ${width}\n`,
+  reopenLog: '2 0 0\n',
+};
+
+/** The container's process id from conmon's report. Throws StartError with crun's complaint. */
+export function readReport(report: string, args: readonly string[]): number {
+  const parsed = /^\{.*\}$/s.test(report.trim())
+    ? (JSON.parse(report) as { data: number; message?: string })
+    : { data: -1, message: report.trim() };
+  if (parsed.data > 0) return parsed.data;
+  throw new StartError('RunContainerError', describeFailure(parsed.message ?? '', args));
+}
+
+/** crun's complaint in the words that runc and upstream's documentation use for what users meet most. */
+export function describeFailure(complaint: string, args: readonly string[]): string {
+  const said = complaint.trim();
+  const program = JSON.stringify(args[0] ?? '');
+  const isMissing = /executable.*: No such file or directory/.test(said);
+  const because =
+    isMissing && args[0]?.includes('/')
+      ? `exec: ${program}: stat ${args[0]}: no such file or directory`
+      : isMissing
+        ? `exec: ${program}: executable file not found in $PATH`
+        : /executable.*: Permission denied/.test(said)
+          ? `exec: ${program}: permission denied`
+          : said || 'the runtime gave no reason';
+  return `failed to create container: unable to start container process: ${because}`;
+}

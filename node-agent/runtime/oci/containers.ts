@@ -1,0 +1,232 @@
+/** Starts and removes containers. */
+import { createHash } from 'node:crypto';
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import path from 'node:path';
+import { runCommand } from '../../network/command.ts';
+import { StartError } from '../types.ts';
+import type { ContainerSpec } from '../types.ts';
+import { grantCapabilities } from './capabilities.ts';
+import { podCgroup } from './cgroups.ts';
+import { conmonArguments, readReport } from './conmon.ts';
+import { containerFolders, podFolders } from './folders.ts';
+import { listDevices } from './devices.ts';
+import { mountsBelow } from './mount-table.ts';
+import { overlayMount } from './overlay.ts';
+import { isConmonOf, readPidFile, signalProcess } from './process-table.ts';
+import { writeRecord } from './records.ts';
+import type { ContainerRecord } from './records.ts';
+import { readInRoot } from './rootfs-file.ts';
+import { containerScript, mountScript, removeContainersScript, scriptNames } from './scripts.ts';
+import { defaultSeccomp } from './seccomp-default.ts';
+import type { SeccompProfile } from './seccomp-default.ts';
+import { renderSpec } from './spec.ts';
+import { resolveUser } from './users.ts';
+import type { ContainerEntry, PodEntry, Workshop } from './workshop.ts';
+
+/** The image's users; images do not change, so each is read once. */
+interface Accounts {
+  passwd: string;
+  group: string;
+}
+
+const mostAccountsKept = 256;
+const sigkill = 9;
+
+/** The same for the same run, so that starting it again finds it. */
+export function containerId(spec: Pick<ContainerSpec, 'pod' | 'name' | 'attempt'>): string {
+  return createHash('sha256').update(`${spec.pod.uid}/${spec.name}/${spec.attempt}`).digest('hex');
+}
+
+export interface ContainerStarter {
+  /** Creates and starts the container in a sandbox that stands. Rejects with StartError, leaving nothing. */
+  start(pod: PodEntry, spec: ContainerSpec, signal: AbortSignal): Promise<ContainerEntry>;
+}
+
+export function makeContainerStarter(shop: Workshop): ContainerStarter {
+  const accounts = new Map<string, Accounts>();
+
+  async function create(pod: PodEntry, record: ContainerRecord, spec: ContainerSpec): Promise<number> {
+    const folders = containerFolders(shop.folders, record.podUid, record.id);
+    prepareFolders(folders, spec.logPath);
+    const overlay = overlayMount(spec.image.layers, folders.upper, folders.work);
+    let known = accounts.get(spec.image.id);
+    const mountedFirst = known === undefined;
+    if (!known) {
+      const args = ['-c', mountScript, scriptNames.container, record.id, overlay.from, overlay.options, folders.rootfs];
+      const { exitCode, stderr } = await runCommand('sh', args);
+      if (exitCode !== 0) throw new StartError('CreateContainerError', `cannot mount the image: ${stderr.trim()}`);
+      known = { passwd: readInRoot(folders.rootfs, '/etc/passwd'), group: readInRoot(folders.rootfs, '/etc/group') };
+      if (accounts.size >= mostAccountsKept) accounts.clear();
+      accounts.set(spec.image.id, known);
+    }
+    writeFileSync(folders.config, JSON.stringify(specOf(pod, record.id, spec, known)), { mode: 0o600 });
+    const conmon = conmonArguments({
+      id: record.id,
+      name: `${spec.pod.namespace}_${spec.pod.name}_${spec.name}`,
+      bundle: folders.folder,
+      crun: shop.programs.crun,
+      crunRoot: shop.folders.crun,
+      exits: path.dirname(folders.exit),
+      logPath: spec.logPath,
+      tty: spec.tty,
+      stdin: spec.stdin,
+      stdinOnce: spec.stdinOnce,
+    });
+    const { exitCode, stdout, stderr } = await runCommand('sh', [
+      '-c',
+      containerScript,
+      scriptNames.container,
+      record.id,
+      folders.folder,
+      shop.programs.crun,
+      shop.folders.crun,
+      overlay.from,
+      mountedFirst ? '' : overlay.options,
+      shop.programs.conmon,
+      ...conmon,
+    ]);
+    const said = stderr.trim() || (existsSync(folders.conmonLog) ? readFileSync(folders.conmonLog, 'utf8').trim() : '');
+    if (stdout.trim() === '') throw new StartError('CreateContainerError', `cannot create the container: ${said}`);
+    const pid = readReport(stdout, spec.args);
+    if (exitCode !== 0) throw new StartError('RunContainerError', `cannot start the container: ${said}`);
+    return pid;
+  }
+
+  function specOf(pod: PodEntry, id: string, spec: ContainerSpec, { passwd, group }: Accounts) {
+    const user = resolveUser(spec, passwd, group);
+    if (spec.runAsNonRoot && user.uid === 0) {
+      const where = `(pod: "${spec.pod.name}_${spec.pod.namespace}(${spec.pod.uid})", container: ${spec.name})`;
+      throw new StartError(
+        'CreateContainerConfigError',
+        `container has runAsNonRoot and image will run as root ${where}`,
+      );
+    }
+    const { privileged, capabilitiesAdd, capabilitiesDrop, seccomp } = spec.security;
+    const capabilities = grantCapabilities(
+      { privileged, add: capabilitiesAdd, drop: capabilitiesDrop },
+      shop.host.capabilities,
+    );
+    const { pins, shm, etc } = podFolders(shop.folders, spec.pod.uid);
+    const { rootfs, termination } = containerFolders(shop.folders, spec.pod.uid, id);
+    return renderSpec({
+      pod: pod.record.spec,
+      container: spec,
+      user,
+      capabilities,
+      seccomp: privileged || !shop.host.seccomp ? undefined : profileOf(seccomp, capabilities),
+      host: shop.host,
+      hostDevices: privileged ? listDevices() : [],
+      cgroup: `${podCgroup(shop.cgroupRoot, pod.record.spec)}/${id}`,
+      rootfs,
+      paths: { pins, shm, etc },
+      terminationFile: termination,
+    });
+  }
+
+  return {
+    async start(pod, spec, signal) {
+      const id = containerId(spec);
+      const known = pod.containers.get(id);
+      if (known?.record.started) return known;
+      if (known) await removeContainers(shop, pod, [id]);
+      signal.throwIfAborted();
+      if (spec.args.length === 0) throw new StartError('CreateContainerError', 'no command specified');
+      const entry: ContainerEntry = { record: recordOf(shop, id, spec) };
+      const folders = containerFolders(shop.folders, spec.pod.uid, id);
+      mkdirSync(folders.folder, { recursive: true, mode: 0o700 });
+      writeRecord(folders.record, entry.record);
+      pod.containers.set(id, entry);
+      try {
+        const pid = await create(pod, entry.record, spec);
+        entry.record.started = { at: shop.env.now(), pid };
+        writeRecord(folders.record, entry.record);
+        return entry;
+      } catch (error) {
+        await removeContainers(shop, pod, [id]);
+        if (error instanceof StartError) throw error;
+        throw new StartError('CreateContainerError', error instanceof Error ? error.message : String(error), {
+          cause: error,
+        });
+      }
+    },
+  };
+}
+
+/** Removes containers of one pod, killing what still runs, with everything but their logs. Rejects when something resists. */
+export async function removeContainers(shop: Workshop, pod: PodEntry, ids: readonly string[]): Promise<void> {
+  if (ids.length === 0) return;
+  const { uid } = pod.record.spec;
+  const podCgroupPath = podCgroup(shop.cgroupRoot, pod.record.spec);
+  for (const id of ids) shop.cgroups.kill(`${podCgroupPath}/${id}`);
+  await runCommand('sh', [
+    '-c',
+    removeContainersScript,
+    scriptNames.container,
+    uid,
+    shop.programs.crun,
+    shop.folders.crun,
+    podFolders(shop.folders, uid).containers,
+    ...ids,
+  ]);
+  for (const id of ids) {
+    const folders = containerFolders(shop.folders, uid, id);
+    await awaitConmon(shop, id, folders.conmonPid);
+    const stuck = mountsBelow(folders.folder);
+    if (stuck.length > 0) throw new Error(`Cannot remove container ${id}: still mounted: ${stuck.join(', ')}`);
+    shop.cgroups.remove(`${podCgroupPath}/${id}`);
+    await rm(folders.folder, { recursive: true, force: true });
+    shop.exits.forget(id);
+    pod.containers.delete(id);
+  }
+}
+
+/** Until conmon has ended it may still write into the container's folder. One that outlives its container is stuck, and killed. */
+async function awaitConmon(shop: Workshop, id: string, pidFile: string): Promise<void> {
+  const pid = readPidFile(pidFile);
+  if (pid === undefined) return;
+  for (let attempt = 0; isConmonOf(pid, id); attempt++) {
+    if (attempt === 100) signalProcess(pid, sigkill);
+    await shop.env.sleep(10);
+  }
+}
+
+function recordOf(shop: Workshop, id: string, spec: ContainerSpec): ContainerRecord {
+  return {
+    id,
+    podUid: spec.pod.uid,
+    name: spec.name,
+    attempt: spec.attempt,
+    image: spec.image.name,
+    imageId: spec.image.id,
+    createdAt: shop.env.now(),
+    logPath: spec.logPath,
+    stopSignal: spec.image.config.stopSignal,
+    tty: spec.tty,
+    stdin: spec.stdin,
+    bootId: shop.host.bootId,
+  };
+}
+
+function prepareFolders(folders: ReturnType<typeof containerFolders>, logPath: string): void {
+  for (const folder of [folders.rootfs, folders.upper, folders.work]) mkdirSync(folder, { recursive: true });
+  // The upper folder's mode is that of the container's `/`.
+  chmodSync(folders.upper, 0o755);
+  writeFileSync(folders.termination, '');
+  // Whatever user the container has may leave its last words.
+  chmodSync(folders.termination, 0o666);
+  mkdirSync(path.dirname(logPath), { recursive: true });
+}
+
+function profileOf(seccomp: string, capabilities: readonly string[]): SeccompProfile | undefined {
+  if (seccomp === 'Unconfined') return undefined;
+  if (seccomp === 'RuntimeDefault') return defaultSeccomp(capabilities, process.arch);
+  try {
+    return JSON.parse(readFileSync(seccomp, 'utf8')) as SeccompProfile;
+  } catch (error) {
+    const because = error instanceof Error ? error.message : String(error);
+    throw new StartError('CreateContainerError', `cannot load seccomp profile "${seccomp}": ${because}`, {
+      cause: error,
+    });
+  }
+}

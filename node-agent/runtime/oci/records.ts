@@ -1,0 +1,51 @@
+/** What the runtime remembers of its pods: a small file each, replaced whole, written before the world is changed. */
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import type { SandboxSpec } from '../types.ts';
+
+export interface PodRecord {
+  spec: SandboxSpec;
+  /** Milliseconds since the epoch. */
+  createdAt: number;
+  /** Of the machine's start in which the sandbox was made. */
+  bootId: string;
+  /** '' on the node's network. */
+  address: string;
+  /** The node's end of the pod's cable; '' on the node's network. */
+  nodeInterface: string;
+  /** `ready` once it stood complete. */
+  phase: 'making' | 'ready' | 'removing';
+}
+
+export interface ContainerRecord {
+  id: string;
+  podUid: string;
+  name: string;
+  attempt: number;
+  image: string;
+  imageId: string;
+  createdAt: number;
+  logPath: string;
+  stopSignal: string;
+  tty: boolean;
+  stdin: boolean;
+  bootId: string;
+  /** Absent until the program was started. */
+  started?: { at: number; pid: number };
+}
+
+/** Replaces a record. Secrets may be in it, so that only root may read it. */
+export function writeRecord(file: string, record: PodRecord | ContainerRecord): void {
+  const draft = `${file}.new`;
+  writeFileSync(draft, JSON.stringify(record), { mode: 0o600 });
+  renameSync(draft, file);
+}
+
+/** The record, or undefined when there is none or it is torn: what it would describe is half made then. */
+export function readRecord<T extends PodRecord | ContainerRecord>(file: string): T | undefined {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8')) as T;
+  } catch (error) {
+    if (error instanceof SyntaxError || (error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}

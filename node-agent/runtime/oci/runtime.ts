@@ -1,0 +1,205 @@
+/** The OCI runtime: pods as Linux namespaces and cgroups, containers by crun, each under a conmon of its own that outlives us. */
+import { mkdirSync } from 'node:fs';
+import type { Env } from '#lib/env/env.ts';
+import { makePodNetwork } from '../../network/pod-network.ts';
+import type { NetworkOptions } from '../../network/pod-network.ts';
+import { StartError } from '../types.ts';
+import type { Attacher, Executor, LogReopener, ObservedPod, PortOpener, Runtime, StatsReader } from '../types.ts';
+import { makeAttacher, makePortOpener, reopenLog } from './attach.ts';
+import { openCgroups } from './cgroup-files.ts';
+import { podCgroup } from './cgroups.ts';
+import { makeContainerStarter, removeContainers } from './containers.ts';
+import { makeEnds } from './ends.ts';
+import { makeExecutor } from './exec.ts';
+import { openExits } from './exits.ts';
+import { runtimeFolders } from './folders.ts';
+import { prepareHost, probeHost } from './host.ts';
+import { observeContainer, observePod } from './observe.ts';
+import { writeRecord } from './records.ts';
+import { recover } from './recover.ts';
+import { makeSandbox, removeSandbox, sandboxStands } from './sandbox.ts';
+import { makeTurns } from './turns.ts';
+import { findContainer } from './workshop.ts';
+import type { PodEntry, Workshop } from './workshop.ts';
+import { podFolders } from './folders.ts';
+
+export interface OciRuntimeOptions {
+  /** Outlives the machine's restarts. */
+  stateDir: string;
+  /** Made anew at each start of the machine. */
+  runDir: string;
+  /** Below each cgroup hierarchy, such as `/wherry/east-node-1`; nobody else's. */
+  cgroupRoot: string;
+  network: NetworkOptions;
+  /** The node's own addresses: those of pods on the node's network. */
+  nodeIps: readonly string[];
+  crun?: string;
+  conmon?: string;
+}
+
+export type OciRuntime = Runtime &
+  Executor &
+  Attacher &
+  PortOpener &
+  StatsReader &
+  LogReopener & {
+    /** Stops watching. Pods go on. */
+    close(): void;
+  };
+
+/**
+ * Makes the runtime of a node. It acts in the network and mount namespace this process lives in, and must find the same ones after a restart. The first
+ * call of any verb makes the machine ready and adopts what an earlier process left.
+ */
+export function makeOciRuntime(options: OciRuntimeOptions, env: Env): OciRuntime {
+  const listeners = new Set<(podUid: string) => void>();
+  const inTurn = makeTurns();
+  let opening: ReturnType<typeof open> | undefined;
+  let closed = false;
+
+  async function open() {
+    const shop = await openWorkshop(options, env);
+    const ends = makeEnds(shop);
+    shop.exits.start((id) => {
+      const found = findContainer(shop, id);
+      if (!found) return;
+      ends.settle(found.pod, found.container);
+      ends.wake(id);
+      for (const listener of listeners) listener(found.pod.record.spec.uid);
+    });
+    await recover(shop);
+    if (closed) shop.exits.stop();
+    const parts = {
+      starter: makeContainerStarter(shop),
+      executor: makeExecutor(shop),
+      attacher: makeAttacher(shop),
+      ports: makePortOpener(shop),
+    };
+    return { shop, ends, ...parts };
+  }
+
+  /** Opens at the first call; after a failure the next call tries again. */
+  async function opened() {
+    opening ??= open();
+    try {
+      return await opening;
+    } catch (error) {
+      opening = undefined;
+      throw error;
+    }
+  }
+
+  function observe({ shop, ends }: Awaited<ReturnType<typeof open>>, pod: PodEntry): ObservedPod {
+    for (const container of pod.containers.values()) ends.settle(pod, container);
+    const containers = [...pod.containers.values()].map(({ record, exit }) => observeContainer(record, exit));
+    return observePod(pod.record, sandboxStands(shop, pod), shop.nodeIps, containers);
+  }
+
+  return {
+    async list() {
+      const all = await opened();
+      return [...all.shop.pods.values()].map((pod) => observe(all, pod));
+    },
+    async preparePod(spec, signal) {
+      const all = await opened();
+      if (!spec.hostUsers)
+        throw new Error('Cannot set up the pod sandbox: user namespaces (hostUsers: false) are not supported');
+      return await inTurn(spec.uid, async () => {
+        const known = all.shop.pods.get(spec.uid);
+        if (known && sandboxStands(all.shop, known)) return observe(all, known);
+        if (known) await endAll(all, known);
+        return observe(all, await makeSandbox(all.shop, spec, signal));
+      });
+    },
+    async startContainer(spec, signal) {
+      const all = await opened();
+      return await inTurn(spec.pod.uid, async () => {
+        const pod = all.shop.pods.get(spec.pod.uid);
+        if (!pod || !sandboxStands(all.shop, pod))
+          throw new StartError('CreateContainerError', `the sandbox of pod ${spec.pod.uid} does not stand`);
+        const container = await all.starter.start(pod, spec, signal);
+        all.ends.settle(pod, container);
+        return observeContainer(container.record, container.exit);
+      });
+    },
+    async stopContainer(id, graceMs, signal) {
+      const { shop, ends } = await opened();
+      const found = findContainer(shop, id);
+      if (found) await ends.stop(found.pod, found.container, graceMs, signal);
+    },
+    async removeContainer(id) {
+      const { shop, ends } = await opened();
+      const uid = findContainer(shop, id)?.pod.record.spec.uid;
+      if (uid === undefined) return;
+      await inTurn(uid, async () => {
+        const found = findContainer(shop, id);
+        if (!found) return;
+        ends.settle(found.pod, found.container);
+        if (found.container.record.started && !found.container.exit)
+          throw new Error(`Cannot remove container ${id}: it is running`);
+        await removeContainers(shop, found.pod, [id]);
+      });
+    },
+    async removePod(uid) {
+      const all = await opened();
+      await inTurn(uid, async () => {
+        const pod = all.shop.pods.get(uid);
+        if (!pod) return;
+        pod.record.phase = 'removing';
+        writeRecord(podFolders(all.shop.folders, uid).record, pod.record);
+        await removeContainers(all.shop, pod, [...pod.containers.keys()]);
+        await removeSandbox(all.shop, pod.record);
+      });
+    },
+    onChange(listener) {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
+    exec: async (id, command, how, sink) => (await opened()).executor.exec(id, command, how, sink),
+    execSync: async (id, command, timeoutMs) => (await opened()).executor.execSync(id, command, timeoutMs),
+    attach: async (id, how, sink) => (await opened()).attacher.attach(id, how, sink),
+    openPort: async (uid, port) => (await opened()).ports.openPort(uid, port),
+    reopenLog: async (id) => reopenLog((await opened()).shop, id),
+    async stats(uid) {
+      const { shop } = await opened();
+      const pod = shop.pods.get(uid);
+      const running = [...(pod?.containers.values() ?? [])].filter(({ record, exit }) => record.started && !exit);
+      return running.map(({ record: { id, name } }) => {
+        return { id, name, ...shop.cgroups.usage(`${podCgroup(shop.cgroupRoot, pod!.record.spec)}/${id}`) };
+      });
+    },
+    close() {
+      closed = true;
+      opening
+        ?.then(({ shop }) => shop.exits.stop())
+        .catch(() => {
+          // What failed to open has nothing to close.
+        });
+    },
+  };
+}
+
+/** Ends what still runs of a pod whose sandbox has broken: it could not reach its siblings any more. */
+async function endAll({ ends }: { ends: ReturnType<typeof makeEnds> }, pod: PodEntry): Promise<void> {
+  const never = new AbortController().signal;
+  for (const container of pod.containers.values()) await ends.stop(pod, container, 0, never);
+}
+
+async function openWorkshop(options: OciRuntimeOptions, env: Env): Promise<Workshop> {
+  const folders = runtimeFolders(options.stateDir, options.runDir);
+  mkdirSync(options.stateDir, { recursive: true, mode: 0o700 });
+  await prepareHost();
+  const host = probeHost(options.stateDir);
+  return {
+    env,
+    programs: { crun: options.crun ?? '/usr/bin/crun', conmon: options.conmon ?? '/usr/bin/conmon' },
+    cgroupRoot: options.cgroupRoot,
+    nodeIps: options.nodeIps,
+    folders,
+    host,
+    cgroups: openCgroups(host.cgroup === 'v2' ? 'v2' : 'v1'),
+    network: makePodNetwork(options.network),
+    exits: openExits(folders.exits),
+    pods: new Map(),
+  };
+}

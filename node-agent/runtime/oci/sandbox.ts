@@ -1,0 +1,181 @@
+/** Makes and removes what a pod's containers share: cgroup, namespaces, network, files. */
+import { existsSync, mkdirSync, statfsSync, writeFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import path from 'node:path';
+import { demandCommand, runCommand } from '../../network/command.ts';
+import type { PodCommands } from '../../network/pod-network.ts';
+import type { SandboxSpec } from '../types.ts';
+import { podCgroup } from './cgroups.ts';
+import { podFolders } from './folders.ts';
+import { mountsBelow } from './mount-table.ts';
+import { hostsWithPod } from './observe.ts';
+import { renderPause } from './pause.ts';
+import { readPidFile, runsIn } from './process-table.ts';
+import { writeRecord } from './records.ts';
+import type { PodRecord } from './records.ts';
+import { insideScript, pauseScript, removeSandboxScript, sandboxScript, scriptNames } from './scripts.ts';
+import { settingsOf } from './sysctls.ts';
+import type { PodEntry, Workshop } from './workshop.ts';
+
+const namespaceFileSystem = 0x6e736673;
+
+/** Whether everything of the sandbox stands. */
+export function sandboxStands(shop: Workshop, { record }: PodEntry): boolean {
+  if (record.phase !== 'ready' || record.bootId !== shop.host.bootId) return false;
+  const { pins } = podFolders(shop.folders, record.spec.uid);
+  return (
+    pinsOf(record.spec).every((pin) => {
+      const file = path.join(pins, pin);
+      return existsSync(file) && statfsSync(file).type === namespaceFileSystem;
+    }) &&
+    (!record.spec.shareProcessNamespace || holderRuns(shop, record.spec))
+  );
+}
+
+/** Makes the sandbox, replacing what may be left of an earlier one. Rejects leaving at most what removeSandbox() finds. */
+export async function makeSandbox(shop: Workshop, spec: SandboxSpec, signal: AbortSignal): Promise<PodEntry> {
+  const { uid } = spec;
+  const before = shop.pods.get(uid);
+  const folders = podFolders(shop.folders, uid);
+  const settings = settingsOf(spec);
+  if (!spec.hostNetwork) await shop.network.prepareNode();
+  signal.throwIfAborted();
+  const wires = spec.hostNetwork ? undefined : shop.network.wire(uid);
+  const record: PodRecord = {
+    spec,
+    createdAt: shop.env.now(),
+    bootId: shop.host.bootId,
+    address: wires?.address ?? '',
+    nodeInterface: wires?.nodeInterface ?? '',
+    phase: 'making',
+  };
+  mkdirSync(folders.containers, { recursive: true, mode: 0o700 });
+  writeRecord(folders.record, record);
+  const entry: PodEntry = { record, containers: before?.containers ?? new Map() };
+  shop.pods.set(uid, entry);
+  if (before || existsSync(folders.pins)) await removeKernelObjects(shop, record);
+  mkdirSync(folders.etc, { recursive: true });
+  writeEtc(folders.etc, spec, record.address);
+  shop.cgroups.make(podCgroup(shop.cgroupRoot, spec), spec.resources);
+  await Promise.all([
+    makeNamespaces(spec, folders.pins, settings, wires),
+    spec.hostNetwork ? undefined : shop.network.publish(uid, spec.ports),
+  ]);
+  if (spec.shareProcessNamespace) await startHolder(shop, spec);
+  record.phase = 'ready';
+  writeRecord(folders.record, record);
+  return entry;
+}
+
+/**
+ * Removes the sandbox and its record; its containers must be gone. Everything is looked up anew, so that it works for half a sandbox too. Rejects when something resists, and
+ * may then be called again.
+ */
+export async function removeSandbox(shop: Workshop, record: PodRecord): Promise<void> {
+  const { uid } = record.spec;
+  const folders = podFolders(shop.folders, uid);
+  await removeKernelObjects(shop, record);
+  if (!record.spec.hostNetwork) await shop.network.release(uid);
+  const stuck = [...mountsBelow(folders.pins), ...mountsBelow(folders.state)];
+  if (stuck.length > 0) throw new Error(`Cannot remove pod ${uid}: still mounted: ${stuck.join(', ')}`);
+  await rm(folders.pins, { recursive: true, force: true });
+  await removeCgroup(shop, podCgroup(shop.cgroupRoot, record.spec));
+  // The record goes last: until then a new start finds the pod and goes on.
+  await rm(folders.state, { recursive: true, force: true });
+  shop.pods.delete(uid);
+}
+
+/** Removes a pod's cgroup, killing what is in it. Killed processes leave when they please, so this tries for a while. */
+export async function removeCgroup(shop: Workshop, cgroup: string): Promise<void> {
+  for (let attempt = 0; attempt < 100; attempt++) {
+    shop.cgroups.kill(cgroup);
+    if (shop.cgroups.remove(cgroup)) return;
+    await shop.env.sleep(20);
+  }
+  throw new Error(`Cannot remove cgroup ${cgroup}: processes in it do not end`);
+}
+
+function pinsOf(spec: SandboxSpec): string[] {
+  return [
+    ...(spec.hostNetwork ? [] : ['net']),
+    ...(spec.hostIpc ? [] : ['ipc']),
+    'uts',
+    ...(spec.shareProcessNamespace ? ['pid'] : []),
+  ];
+}
+
+async function makeNamespaces(
+  spec: SandboxSpec,
+  pins: string,
+  settings: string[],
+  wires: PodCommands | undefined,
+): Promise<void> {
+  const flags = pinsOf(spec)
+    .filter((pin) => pin !== 'pid')
+    .map((pin) => `--${pin}=${pin}`);
+  await demandCommand('set up the pod sandbox', 'sh', [
+    '-c',
+    sandboxScript,
+    scriptNames.sandbox,
+    spec.uid,
+    pins,
+    flags.join(' '),
+    insideScript,
+    spec.hostname,
+    spec.domainname,
+    settings.join('\n'),
+    wires?.inside ?? '',
+    wires?.outside ?? '',
+  ]);
+}
+
+function writeEtc(folder: string, spec: SandboxSpec, address: string): void {
+  writeFileSync(path.join(folder, 'resolv.conf'), spec.resolvConf);
+  writeFileSync(path.join(folder, 'hostname'), `${spec.hostname}\n`);
+  if (spec.hosts === undefined) return;
+  writeFileSync(path.join(folder, 'hosts'), hostsWithPod(spec.hosts, address, spec.hostname, spec.domainname));
+}
+
+async function startHolder(shop: Workshop, spec: SandboxSpec): Promise<void> {
+  const folders = podFolders(shop.folders, spec.uid);
+  const cgroup = `${podCgroup(shop.cgroupRoot, spec)}/pause`;
+  mkdirSync(path.join(folders.pause, 'rootfs'), { recursive: true });
+  writeFileSync(
+    path.join(folders.pause, 'config.json'),
+    JSON.stringify(renderPause(spec, folders.pins, cgroup, shop.host.leastOomScoreAdj)),
+  );
+  await demandCommand('start the holder of the shared process namespace', 'sh', [
+    '-c',
+    pauseScript,
+    scriptNames.sandbox,
+    spec.uid,
+    folders.pins,
+    shop.programs.crun,
+    shop.folders.crun,
+    holderId(spec.uid),
+  ]);
+}
+
+function holderId(uid: string): string {
+  return `pause-${uid}`;
+}
+
+function holderRuns(shop: Workshop, spec: SandboxSpec): boolean {
+  const pid = readPidFile(path.join(podFolders(shop.folders, spec.uid).pause, 'pid'));
+  return pid !== undefined && runsIn(pid, spec.uid);
+}
+
+async function removeKernelObjects(shop: Workshop, record: PodRecord): Promise<void> {
+  const { uid, shareProcessNamespace } = record.spec;
+  await runCommand('sh', [
+    '-c',
+    removeSandboxScript,
+    scriptNames.sandbox,
+    uid,
+    shop.programs.crun,
+    shop.folders.crun,
+    podFolders(shop.folders, uid).pins,
+    shareProcessNamespace ? holderId(uid) : '',
+    record.nodeInterface,
+  ]);
+}

@@ -1,0 +1,50 @@
+/** What the runtime's parts share: where things are, what this machine is, and what is known of pods and containers. */
+import type { Env } from '#lib/env/env.ts';
+import type { PodNetwork } from '../../network/pod-network.ts';
+import type { Cgroups } from './cgroup-files.ts';
+import type { Exits } from './exits.ts';
+import type { RuntimeFolders } from './folders.ts';
+import type { HostFacts } from './host.ts';
+import type { Exit } from './observe.ts';
+import type { ContainerRecord, PodRecord } from './records.ts';
+
+export interface Programs {
+  crun: string;
+  conmon: string;
+}
+
+export interface ContainerEntry {
+  record: ContainerRecord;
+  /** Set once the end is known. */
+  exit?: Exit;
+}
+
+export interface PodEntry {
+  record: PodRecord;
+  /** By id. */
+  containers: Map<string, ContainerEntry>;
+}
+
+export interface Workshop {
+  env: Env;
+  programs: Programs;
+  /** Below each cgroup hierarchy: `/wherry/...`. */
+  cgroupRoot: string;
+  nodeIps: readonly string[];
+  folders: RuntimeFolders;
+  host: HostFacts;
+  cgroups: Cgroups;
+  network: PodNetwork;
+  exits: Exits;
+  /** The records on disk, read once; only this process writes them. By uid. */
+  pods: Map<string, PodEntry>;
+}
+
+/** The container and its pod. */
+export function findContainer(shop: Workshop, id: string): { pod: PodEntry; container: ContainerEntry } | undefined {
+  for (const pod of shop.pods.values()) {
+    const container = pod.containers.get(id);
+    if (container) return { pod, container };
+  }
+  return undefined;
+}
