@@ -4,7 +4,7 @@ import type { Env } from '#lib/env/env.ts';
 import type { Service as RunningService } from '#lib/env/service.ts';
 import type { Kind } from '#lib/kinds/define-kind.ts';
 import type { Service } from '#lib/kinds/gen/core-v1.ts';
-import { kindAt } from '#lib/kinds/index.ts';
+import { kindAt, kinds } from '#lib/kinds/index.ts';
 import { service as serviceKind } from '#lib/kinds/service.ts';
 import { addressRange, numberRange } from '#lib/meta/ranges.ts';
 import { makeAdmission } from './admission/chain.ts';
@@ -20,6 +20,7 @@ import { makeTokenAnswerer } from './auth/token-request.ts';
 import { bootstrap } from './bootstrap.ts';
 import { startGrpc } from './grpc/server.ts';
 import { buildApp } from './rest/app.ts';
+import { makeDocuments } from './openapi/documents.ts';
 import { listen } from './rest/server.ts';
 import { makeEtcdStore } from './store/etcd.ts';
 import type { Store } from './store/types.ts';
@@ -99,14 +100,15 @@ async function serve(config: ApiServerConfig, store: Store, env: Env): Promise<A
   await bootstrap(verbs, look, { advertise: config.advertise, serviceIp: ips.range.at(1) });
 
   const streams = makePodStreams({ verbs, tls: config.pki, env });
-  const documents = issuerDocuments(tokens, config.advertise);
+  const issued = issuerDocuments(tokens, config.advertise);
+  const documents = makeDocuments(kinds, `${config.advertise.host}:${config.advertise.port}`);
   const app = buildApp({
     verbs,
     env,
     authenticate: makeAuthenticator(readers),
     authorize,
     checks: { ping: async () => {}, etcd: async () => void (await store.revision()) },
-    documents: (path) => documents.get(path),
+    documents: (path, accept) => issued.get(path) ?? documents(path, accept),
     handlers: streams.handlers,
     upgrades: streams.upgrades,
   });
