@@ -18,9 +18,14 @@ const byCode: Readonly<Record<number, Reason>> = {
   [status.PERMISSION_DENIED]: 'Forbidden',
 };
 
-/** What a server answers a failed call with. Anything but an ApiError is InternalError, told without its details. */
+/** A failure as callers may see it: anything but an ApiError is InternalError, told without its details. */
+export function toApiError(error: unknown): ApiError {
+  return error instanceof ApiError ? error : new ApiError('InternalError', 'Internal error occurred');
+}
+
+/** What a server answers a failed call with. */
 export function toServiceError(error: unknown): Error & { code: number; details: string; metadata: Metadata } {
-  const known = error instanceof ApiError ? error : new ApiError('InternalError', 'Internal error occurred');
+  const known = toApiError(error);
   const metadata = new Metadata();
   metadata.set(statusKey, Buffer.from(JSON.stringify(known.toStatus())));
   return Object.assign(new Error(known.message), {

@@ -1,5 +1,6 @@
 /** One connection to the API server, for unary calls and streams. It comes back by itself after a failure. */
 import { readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
 import { Client as Channel, Metadata, credentials } from '@grpc/grpc-js';
 import type {
   ChannelCredentials,
@@ -49,7 +50,7 @@ const channelOptions: ChannelOptions = {
 
 /** Opens lazily; calls wait for the connection as long as their deadline lets them. */
 export function makeTransport(config: ClientConfig, env: Env): Transport {
-  const channel = new Channel(config.address, credentialsOf(config), channelOptions);
+  const channel = new Channel(config.address, credentialsOf(config), { ...channelOptions, ...nameOf(config) });
   const metadata = identityOf(config);
   const underWay = new Set<{ cancel(): void }>();
 
@@ -111,6 +112,12 @@ function credentialsOf({ address, caFile, certFile, keyFile }: ClientConfig): Ch
   if (address.startsWith('unix:')) return credentials.createInsecure();
   const read = (file: string | undefined) => (file === undefined ? null : readFileSync(file));
   return credentials.createSsl(read(caFile), read(keyFile), read(certFile));
+}
+
+/** TLS knows servers by name only: one reached by its address must prove to be the API server, as each of its certificates says. */
+function nameOf({ address }: ClientConfig): ChannelOptions {
+  const host = address.replace(/:\d+$/, '').replaceAll(/[[\]]/g, '');
+  return isIP(host) ? { 'grpc.ssl_target_name_override': 'kubernetes', 'grpc.default_authority': 'kubernetes' } : {};
 }
 
 function identityOf({ user, groups = [] }: ClientConfig): Metadata {
