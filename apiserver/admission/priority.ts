@@ -9,9 +9,16 @@ import type { AdmissionPlugin, Lookup } from './types.ts';
 /** The two classes every cluster has; the server creates them at start. */
 export const systemPriorities = { 'system-cluster-critical': 2_000_000_000, 'system-node-critical': 2_000_001_000 };
 
-export const priority: AdmissionPlugin = ({ operation, kind, name, subresource, object }, look) => {
-  if (kind !== podKind || operation !== 'CREATE' || subresource !== '') return;
+export const priority: AdmissionPlugin = ({ operation, kind, name, subresource, object, before }, look) => {
+  if (kind !== podKind || subresource !== '') return;
   const { spec } = object as Pod;
+  if (operation === 'UPDATE') {
+    // Whoever replaces a pod from its manifest does not know what was computed.
+    spec.priority ??= (before as Pod).spec.priority;
+    spec.preemptionPolicy ??= (before as Pod).spec.preemptionPolicy;
+    return;
+  }
+  if (operation !== 'CREATE') return;
   const found = classFor(spec.priorityClassName, look);
   if (spec.priorityClassName && !found) {
     throw forbidden(kind, name, `no PriorityClass with name ${spec.priorityClassName} was found`);

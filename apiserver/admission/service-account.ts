@@ -4,6 +4,7 @@ import { pod as podKind } from '#lib/kinds/pod.ts';
 import { serviceAccount as accountKind } from '#lib/kinds/service-account.ts';
 import { forbidden } from '#lib/meta/errors.ts';
 import { generatedName } from '#lib/meta/names.ts';
+import { NotYetError } from './types.ts';
 import type { AdmissionPlugin } from './types.ts';
 
 const mountPath = '/var/run/secrets/kubernetes.io/serviceaccount';
@@ -27,11 +28,13 @@ export function makeServiceAccountAdmission(random: () => number): AdmissionPlug
     spec.serviceAccount = accountName;
     const account = look.get(accountKind, { namespace, name: accountName });
     if (!account) {
-      throw forbidden(
+      const refusal = forbidden(
         kind,
         name,
         `error looking up service account ${namespace}/${accountName}: serviceaccount "${accountName}" not found`,
       );
+      // A namespace gets its default account by a controller, just after it is made.
+      throw accountName === 'default' ? new NotYetError(refusal.reason, refusal.message, refusal.details) : refusal;
     }
     if (mountsToken(pod, account)) addToken(pod, random);
     if (!spec.imagePullSecrets?.length && account.imagePullSecrets?.length) {

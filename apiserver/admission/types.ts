@@ -1,4 +1,5 @@
 /** Admission: rules that complete or refuse a write, between decoding and validation. */
+import { ApiError } from '#lib/meta/errors.ts';
 import type { Kind } from '#lib/kinds/define-kind.ts';
 import type { Ref, Resource } from '#lib/meta/object.ts';
 import type { Caller } from '../verbs/types.ts';
@@ -16,6 +17,9 @@ export interface AdmissionRequest {
   before: Resource | undefined;
   caller: Caller;
 }
+
+/** A refusal for want of something that a controller is about to make: it is tried again for a short while. */
+export class NotYetError extends ApiError {}
 
 /** What a plugin may look up: the state in memory. A refusal is tried again on the latest state before it counts. */
 export interface Lookup {

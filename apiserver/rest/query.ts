@@ -1,4 +1,5 @@
 /** The options in a request's query, checked as upstream's `apimachinery/pkg/apis/meta/v1/validation`. */
+import { decode } from '#lib/kinds/structure.ts';
 import { badRequest, invalidObject, notSupported } from '#lib/meta/errors.ts';
 import type { FieldError } from '#lib/meta/errors.ts';
 import type { DeleteOptions, ListOptions, WriteOptions } from '../verbs/types.ts';
@@ -39,16 +40,13 @@ export function listOptions(query: URLSearchParams, namespace: string): ListOpti
 
 /** Options of delete, from the body when there is one, else from the query. */
 export function deleteOptions(query: URLSearchParams, body: unknown): DeleteOptions {
-  const given = { ...fromQuery(query), ...(typeof body === 'object' && body !== null ? (body as Given) : {}) };
+  const given = { ...fromQuery(query), ...fromBody(body) };
   const { gracePeriodSeconds, propagationPolicy, orphanDependents, preconditions, dryRun = [] } = given;
   const faults = dryRunFaults(dryRun);
   if (propagationPolicy && !['Background', 'Foreground', 'Orphan'].includes(propagationPolicy)) {
     faults.push(notSupported('propagationPolicy', propagationPolicy, ['Background', 'Foreground', 'Orphan']));
   }
   refuse('DeleteOptions', faults);
-  if (gracePeriodSeconds !== undefined && !Number.isSafeInteger(gracePeriodSeconds)) {
-    throw badRequest('gracePeriodSeconds must be an integer');
-  }
   const policy =
     propagationPolicy ?? (orphanDependents === undefined ? undefined : orphanDependents ? 'Orphan' : 'Background');
   return {
@@ -81,6 +79,14 @@ interface Given {
   orphanDependents?: boolean;
   preconditions?: { uid?: string; resourceVersion?: string };
   dryRun?: string[];
+}
+
+/** DeleteOptions belong to every group, so their apiVersion says nothing. */
+function fromBody(body: unknown): Given {
+  if (body === undefined || body === null) return {};
+  const { apiVersion: _version, kind: _kind, ...options } = body as Record<string, unknown>;
+  decode('io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions', options);
+  return options;
 }
 
 function fromQuery(query: URLSearchParams): Given {

@@ -29,6 +29,12 @@ const streamLimit = 1000;
 /** A connection that has not shaken hands in this time is closed. */
 const handshakeLimitMs = 10_000;
 
+/** Bytes that one HTTP/2 connection may have under way, in MiB: a client's lists and watches share one. */
+const sessionMemoryMiB = 512;
+
+/** An idle connection of HTTP/1 is kept this long; client-go gives up its own after 90 seconds. */
+const keepAliveMs = 120_000;
+
 /** How long answers under way may take when the server stops. */
 const drainMs = 1000;
 
@@ -60,8 +66,11 @@ function makeServer({ ca, cert, key, app, log }: ServerOptions): {
     requestCert: true,
     rejectUnauthorized: false,
     handshakeTimeout: handshakeLimitMs,
+    maxSessionMemory: sessionMemoryMiB,
     settings: { maxConcurrentStreams: streamLimit, initialWindowSize: 1024 * 1024 },
   });
+  // With allowHTTP1 the server has what an HTTP/1 server has, though its type does not say so.
+  (server as unknown as { keepAliveTimeout: number }).keepAliveTimeout = keepAliveMs;
   const sockets = new Set<Socket>();
   const sessions = new Set<ServerHttp2Session>();
   server.on('request', (request, response) => {

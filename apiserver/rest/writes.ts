@@ -33,7 +33,9 @@ export async function create(exchange: Exchange, accepted: Accepted, serving: Se
   const body = await bodyOf(exchange);
   if (subresource) {
     const answer = await serving.verbs.createSubresource(caller, kind, route, subresource, body ?? {}, options);
-    sendValue(response, 201, answer, accepted, isPretty(exchange));
+    // Upstream's Status of a success carries no metadata.
+    const shown = answer.kind === 'Status' ? { ...answer, metadata: {} } : answer;
+    sendValue(response, 201, shown, accepted, isPretty(exchange));
     return;
   }
   const entry = await serving.verbs.create(caller, kind, namespace, body, options);

@@ -4,6 +4,7 @@ import type { Kind, WriteContext } from '#lib/kinds/define-kind.ts';
 import { copy } from '#lib/meta/equal.ts';
 import { isReason } from '#lib/meta/errors.ts';
 import type { Resource } from '#lib/meta/object.ts';
+import { NotYetError } from '../admission/types.ts';
 import type { AdmissionPlugin, AdmissionRequest, Lookup } from '../admission/types.ts';
 import type { Authorizer } from '../auth/authorize.ts';
 import type { World } from '../store/world-types.ts';
@@ -52,6 +53,10 @@ export function makeLookup(world: World): Lookup {
   };
 }
 
+/** Attempts, with pauses between them, where a controller is about to make what is missing. */
+const patienceForMissing = 10;
+const missingPauseMs = 100;
+
 /** The object as admission completes it. A refusal from memory that may be behind is tried again on the latest state. */
 export async function admitted(context: VerbsContext, request: AdmissionRequest): Promise<Resource> {
   const attempt = () => {
@@ -59,11 +64,14 @@ export async function admitted(context: VerbsContext, request: AdmissionRequest)
     context.admit({ ...request, object }, context.look);
     return object;
   };
-  try {
-    return attempt();
-  } catch (error) {
-    if (!isReason(error, 'NotFound', 'Forbidden')) throw error;
-    await context.world.sync();
-    return attempt();
+  for (let attempts = 1; ; attempts++) {
+    try {
+      return attempt();
+    } catch (error) {
+      const patience = error instanceof NotYetError ? patienceForMissing : 2;
+      if (!isReason(error, 'NotFound', 'Forbidden') || attempts >= patience) throw error;
+      if (attempts > 1) await context.env.sleep(missingPauseMs * (1 + context.env.random()));
+      await context.world.sync();
+    }
   }
 }

@@ -1,6 +1,7 @@
 /** pods/binding and pods/eviction. */
 import type { Binding, Pod } from '#lib/kinds/gen/core-v1.ts';
 import type { Eviction } from '#lib/kinds/gen/policy-v1.ts';
+import { binding as bindingKind } from '#lib/kinds/binding.ts';
 import { pod as kind } from '#lib/kinds/pod.ts';
 import { withCondition } from '#lib/meta/conditions.ts';
 import { badRequest, conflict, invalidObject, notSupported, required } from '#lib/meta/errors.ts';
@@ -9,24 +10,26 @@ import { formatTime } from '#lib/meta/time.ts';
 import { demand } from '../auth/authorize.ts';
 import { admitted } from './context.ts';
 import type { VerbsContext } from './context.ts';
+import { decodeBody } from './decode.ts';
 import { remove } from './delete.ts';
 import type { Caller, WriteOptions } from './types.ts';
 
-/** Assigns a pod to a node, once. */
+/** Assigns a pod to a node, once. Resolves to the revision of the write. */
 export async function bindPod(
   context: VerbsContext,
   caller: Caller,
   ref: Ref,
-  binding: Binding,
+  body: unknown,
   options: WriteOptions,
-): Promise<void> {
+): Promise<bigint> {
+  const binding = decodeBody<Binding>(bindingKind, body);
   demand(context.authorize, caller, 'create', kind, { ...ref, subresource: 'binding' });
   if (binding.metadata.name && binding.metadata.name !== ref.name) {
     throw badRequest(`name in URL does not match name in Binding object`);
   }
   checkTarget(binding);
   const refuse = (because: string) => conflict({ group: '', plural: 'pods/binding' }, ref.name, because);
-  await context.writer.change(kind, ref, options.dryRun ?? false, async (before) => {
+  const written = await context.writer.change(kind, ref, options.dryRun ?? false, async (before) => {
     const pod = before as Pod;
     const { uid, resourceVersion } = binding.metadata;
     if (uid && uid !== pod.metadata.uid) {
@@ -54,22 +57,26 @@ export async function bindPod(
     });
     return { do: 'store', object };
   });
+  return written.entry.revision;
 }
+
+const evictionType = { apiVersion: 'policy/v1', kind: 'Eviction', schema: 'io.k8s.api.policy.v1.Eviction' };
 
 /** Deletes a pod on behalf of someone who empties its node. */
 export async function evictPod(
   context: VerbsContext,
   caller: Caller,
   ref: Ref,
-  eviction: Eviction,
+  body: unknown,
   options: WriteOptions,
-): Promise<void> {
+): Promise<bigint> {
+  const eviction = decodeBody<Eviction>(evictionType, body);
   demand(context.authorize, caller, 'create', kind, { ...ref, subresource: 'eviction' });
   if (eviction.metadata?.name && eviction.metadata.name !== ref.name) {
     throw badRequest('name in URL does not match name in Eviction object');
   }
   const { gracePeriodSeconds, preconditions, propagationPolicy, dryRun } = eviction.deleteOptions ?? {};
-  await remove(context, caller, kind, ref, {
+  const { entry } = await remove(context, caller, kind, ref, {
     dryRun: options.dryRun === true || dryRun?.includes('All') === true,
     ...(gracePeriodSeconds !== undefined && { gracePeriodSeconds }),
     ...(propagationPolicy !== undefined && { propagationPolicy: propagationPolicy as 'Background' }),
@@ -80,6 +87,7 @@ export async function evictPod(
       },
     }),
   });
+  return entry.revision;
 }
 
 function assigned(pod: Pod, { target, metadata }: Binding, nowMs: number): Pod {

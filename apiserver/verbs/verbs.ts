@@ -1,8 +1,6 @@
 /** The verbs, put together: REST and gRPC both end here. */
 import type { Env } from '#lib/env/env.ts';
 import type { Kind } from '#lib/kinds/define-kind.ts';
-import type { Binding } from '#lib/kinds/gen/core-v1.ts';
-import type { Eviction } from '#lib/kinds/gen/policy-v1.ts';
 import { pod as podKind } from '#lib/kinds/pod.ts';
 import { ApiError, badRequest, notFound } from '#lib/meta/errors.ts';
 import type { Ref, Resource } from '#lib/meta/object.ts';
@@ -45,8 +43,11 @@ export interface VerbsOptions {
   subresources?: ReadonlyMap<string, SubresourceAnswerer>;
 }
 
-/** meta/v1 Status of a POST that has nothing else to say. */
-export const created = { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', code: 201 } as const;
+/** meta/v1 Status of a POST that has nothing else to say; it tells which revision a reader must reach to see what was done. */
+function createdStatus(revision: bigint): Resource {
+  const metadata = { resourceVersion: String(revision) };
+  return { kind: 'Status', apiVersion: 'v1', metadata, status: 'Success', code: 201 } as unknown as Resource;
+}
 
 export function makeVerbs(options: VerbsOptions): Verbs {
   const { env, store, world } = options;
@@ -62,10 +63,7 @@ export function makeVerbs(options: VerbsOptions): Verbs {
   };
   const answerers = options.answerers ?? new Map<Kind, Answerer>();
   const subresources = options.subresources ?? new Map<string, SubresourceAnswerer>();
-  const bind = async (caller: Caller, ref: Ref, body: unknown, writing: WriteOptions) => {
-    await bindPod(context, caller, ref, body as Binding, writing);
-    return created;
-  };
+  const podAnswerers: Readonly<Record<string, typeof bindPod>> = { binding: bindPod, eviction: evictPod };
 
   return {
     get: (caller, kind, ref, { resourceVersion, subresource = '' } = {}) =>
@@ -96,8 +94,9 @@ export function makeVerbs(options: VerbsOptions): Verbs {
         const answer = answerers.get(kind);
         if (!answer) {
           if (kind.plural === 'bindings' && kind.group === '') {
-            const binding = decodeObject(kind, body, writing) as Binding;
-            return transientEntry(await bind(caller, { namespace, name: binding.metadata.name }, binding, writing));
+            const { name } = decodeObject(kind, body, writing).metadata;
+            const revision = await bindPod(context, caller, { namespace, name }, body, writing);
+            return transientEntry(createdStatus(revision), revision);
           }
           return create(context, caller, kind, namespace, body, writing);
         }
@@ -107,13 +106,8 @@ export function makeVerbs(options: VerbsOptions): Verbs {
 
     createSubresource: (caller, kind, ref, subresource, body, writing = {}) =>
       translated(async () => {
-        if (kind === podKind && subresource === 'binding') {
-          return (await bind(caller, ref, body, writing)) as unknown as Resource;
-        }
-        if (kind === podKind && subresource === 'eviction') {
-          await evictPod(context, caller, ref, body as Eviction, writing);
-          return created as unknown as Resource;
-        }
+        const podAnswerer = kind === podKind ? podAnswerers[subresource] : undefined;
+        if (podAnswerer) return createdStatus(await podAnswerer(context, caller, ref, body, writing));
         const answer = subresources.get(`${kind.plural}/${subresource}`);
         if (!answer) throw notFound(kind, `${ref.name}/${subresource}`);
         demand(options.authorize, caller, 'create', kind, { ...ref, subresource });
