@@ -18,6 +18,13 @@ export interface Resources {
   endWatches(): void;
 }
 
+/** Requests under way, and watches, beyond which clients are told to come back. */
+const requestLimit = 2000;
+const watchLimit = 50_000;
+
+const tooMany = () =>
+  new ApiError('TooManyRequests', 'Too many requests, please try again later.', { retryAfterSeconds: 1 });
+
 type Action = (exchange: Exchange, accepted: Accepted, serving: Serving) => Promise<void>;
 
 /** Both tables are by `plural/subresource`, such as `pods/log`. */
@@ -27,6 +34,7 @@ export function makeResources(
   upgrades: ReadonlyMap<string, UpgradeHandler>,
 ): Resources {
   const open = new Set<WatchStream>();
+  let underWay = 0;
   const actions: Record<Verb, Action> = {
     get,
     list,
@@ -47,7 +55,14 @@ export function makeResources(
       }
       const verb = verbOf(request.method ?? '', route, query);
       if (!verb || !allows(route, verb)) throw notAllowed();
-      await actions[verb](exchange, negotiate(request.headers.accept), serving);
+      const limit = verb === 'watch' ? watchLimit : requestLimit;
+      if ((verb === 'watch' ? open.size : underWay) >= limit) throw tooMany();
+      underWay++;
+      try {
+        await actions[verb](exchange, negotiate(request.headers.accept), serving);
+      } finally {
+        underWay--;
+      }
     },
     async upgrade(upgrade) {
       const { kind, subresource } = upgrade.route;

@@ -9,6 +9,7 @@ import type { AdmissionPlugin, AdmissionRequest, Lookup } from '../admission/typ
 import type { Authorizer } from '../auth/authorize.ts';
 import type { World } from '../store/world-types.ts';
 import type { Reader } from './reader.ts';
+import type { Caller } from './types.ts';
 import { prefixOf, storageKey } from './selection.ts';
 import type { Writer } from './writer.ts';
 
@@ -38,8 +39,8 @@ export interface VerbsContext {
 }
 
 /** What kinds may know while they prepare an object. */
-export function writeContext({ env }: VerbsContext): WriteContext {
-  return { now: env.now(), uuid: env.uuid };
+export function writeContext({ env }: VerbsContext, caller: Caller): WriteContext {
+  return { now: env.now(), uuid: env.uuid, caller };
 }
 
 /** A lookup in the state in memory. */

@@ -51,7 +51,7 @@ async function createNamed(
   draft: Resource,
   { dryRun = false }: WriteOptions,
 ): Promise<Entry> {
-  fillMetadata(kind, draft, namespace, writeContext(context));
+  fillMetadata(kind, draft, namespace, writeContext(context, caller));
   const { metadata }: { metadata: Partial<ObjectMeta> } = draft;
   const name = metadata.name ?? '';
   const object = await admitted(context, {
@@ -64,7 +64,7 @@ async function createNamed(
     before: undefined,
     caller,
   });
-  prepareCreate(kind, object, writeContext(context));
+  prepareCreate(kind, object, writeContext(context, caller));
   const faults = checkObject(kind, object, undefined);
   if (faults.length > 0) throw invalidObject(kind, name, faults);
   const claim = await context.attachments.get(kind)?.claim(object, undefined, dryRun);

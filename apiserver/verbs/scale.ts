@@ -10,6 +10,7 @@ export const scaleKind: Kind = defineKind<Scale>({
   group: 'autoscaling',
   version: 'v1',
   kind: 'Scale',
+  description: 'How many replicas something has, and should have.',
   plural: 'scales',
   namespaced: true,
   schema: 'io.k8s.api.autoscaling.v1.Scale',

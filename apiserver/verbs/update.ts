@@ -1,6 +1,6 @@
 /** Update and patch: both turn the present object into another and go through the same checks. */
 import { checkMetadata, checkObject } from '#lib/kinds/checks/metadata.ts';
-import type { Kind } from '#lib/kinds/define-kind.ts';
+import type { Kind, WriteContext } from '#lib/kinds/define-kind.ts';
 import { copy } from '#lib/meta/equal.ts';
 import { badRequest, conflict, invalid, invalidObject, isReason } from '#lib/meta/errors.ts';
 import type { FieldError } from '#lib/meta/errors.ts';
@@ -117,7 +117,7 @@ async function write(
       claim = undefined;
       const asked = make(subresource === 'scale' ? scaleOf(kind, before) : before);
       checkPreconditions(kind, asked, before, options);
-      const next = merged(context, kind, asked, before, subresource);
+      const next = merged(kind, asked, before, subresource, writeContext(context, caller));
       const object = await admitted(context, {
         operation: 'UPDATE',
         kind,
@@ -144,19 +144,19 @@ async function write(
 }
 
 /** The object to store: what was asked for, confined to the part that this subresource may change. */
-function merged(context: VerbsContext, kind: Kind, asked: Resource, before: Resource, subresource: string): Resource {
+function merged(kind: Kind, asked: Resource, before: Resource, subresource: string, writing: WriteContext): Resource {
   if (subresource === '' || subresource === 'status') {
-    return prepareUpdate(kind, asked, before, subresource, writeContext(context));
+    return prepareUpdate(kind, asked, before, subresource, writing);
   }
   if (subresource === 'scale') {
     const next = setScale(kind, copy(before), asked);
-    return prepareUpdate(kind, next, before, '', writeContext(context));
+    return prepareUpdate(kind, next, before, '', writing);
   }
   const part = partOf(kind, subresource);
   if (!part) throw badRequest(`Cannot update ${kind.plural}: no subresource "${subresource}"`);
   const next = part(asked, before);
   const metadata = { ...next.metadata };
-  const framed = prepareUpdate(kind, { ...next, metadata }, before, 'status', writeContext(context));
+  const framed = prepareUpdate(kind, { ...next, metadata }, before, 'status', writing);
   return { ...next, metadata: framed.metadata };
 }
 
