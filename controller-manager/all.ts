@@ -3,6 +3,9 @@ import type { Controller } from '#lib/control/reconcile.ts';
 import { deploymentController } from './deployment/controller.ts';
 import { endpointSliceController, endpointSliceMirroringController } from './endpoint-slices/controller.ts';
 import { endpointsController } from './endpoints/controller.ts';
+import { cronJobController } from './cron-job/controller.ts';
+import { ttlAfterFinishedController } from './ttl-after-finished/controller.ts';
+import { jobController } from './job/controller.ts';
 import { makeGarbageController } from './garbage/controller.ts';
 import { namespacedKinds, viewedKinds } from './kinds.ts';
 import { makeNamespaceController } from './namespace/controller.ts';
@@ -29,6 +32,9 @@ export function allControllers({ ca, clusterCidr, nodeMaskSize, timings, clock }
     replicaSetController,
     replicationControllerController,
     deploymentController,
+    jobController,
+    cronJobController,
+    ttlAfterFinishedController,
     endpointsController,
     endpointSliceController,
     endpointSliceMirroringController,

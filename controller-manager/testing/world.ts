@@ -78,8 +78,8 @@ export function makeTestWorld(startMs = Date.UTC(2026, 0, 1)): TestWorld {
       const before = stored.get(key);
       assert.equal(before?.metadata.uid, action.uid, `${action.do} of ${key} with the wrong uid`);
       name = action.target.name;
-      if (action.do === 'delete') stored.delete(key);
-      else stored.set(key, touched(merged(before, action.patch) as Resource));
+      if (action.do === 'delete') remove(stored, key, before);
+      else keep(stored, key, touched(merged(before, action.patch) as Resource));
     } else {
       const key = keyOf(action.object.metadata);
       const before = stored.get(key)!;
@@ -93,6 +93,18 @@ export function makeTestWorld(startMs = Date.UTC(2026, 0, 1)): TestWorld {
     }
     const report = 'report' in action ? action.report?.done : undefined;
     if (report) world.events.push(`${report.reason}: ${report.message.replace('{name}', name)}`);
+  }
+
+  /** Finalizers hold what is deleted until the last of them is gone. */
+  function remove(stored: Map<string, Resource>, key: string, before: Resource): void {
+    const deletionTimestamp = before.metadata.deletionTimestamp ?? new Date(world.now).toISOString();
+    keep(stored, key, touched({ ...before, metadata: { ...before.metadata, deletionTimestamp } }));
+  }
+
+  function keep(stored: Map<string, Resource>, key: string, object: Resource): void {
+    const { deletionTimestamp, finalizers = [] } = object.metadata;
+    if (deletionTimestamp !== undefined && finalizers.length === 0) stored.delete(key);
+    else stored.set(key, object);
   }
 
   function touched<T extends Resource>(object: T): T {
