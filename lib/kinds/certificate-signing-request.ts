@@ -37,6 +37,7 @@ export const certificateSigningRequest = defineKind<CertificateSigningRequest>({
   group: 'certificates.k8s.io',
   version: 'v1',
   kind: 'CertificateSigningRequest',
+  description: 'Asks a signer for a certificate.',
   plural: 'certificatesigningrequests',
   short: ['csr'],
   namespaced: false,

@@ -7,6 +7,7 @@ export const clusterRoleBinding = defineKind<ClusterRoleBinding>({
   group: 'rbac.authorization.k8s.io',
   version: 'v1',
   kind: 'ClusterRoleBinding',
+  description: 'Grants a ClusterRole to subjects in the whole cluster.',
   plural: 'clusterrolebindings',
   namespaced: false,
   schema: 'io.k8s.api.rbac.v1.ClusterRoleBinding',

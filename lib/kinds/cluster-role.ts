@@ -9,6 +9,7 @@ export const clusterRole = defineKind<ClusterRole>({
   group: 'rbac.authorization.k8s.io',
   version: 'v1',
   kind: 'ClusterRole',
+  description: 'Permissions in the whole cluster, or to be granted in a namespace by a RoleBinding.',
   plural: 'clusterroles',
   namespaced: false,
   schema: 'io.k8s.api.rbac.v1.ClusterRole',

@@ -6,6 +6,7 @@ export const componentStatus = defineKind<ComponentStatus>({
   group: '',
   version: 'v1',
   kind: 'ComponentStatus',
+  description: 'The health of a part of the control plane. Deprecated: ask the part itself.',
   plural: 'componentstatuses',
   short: ['cs'],
   namespaced: false,

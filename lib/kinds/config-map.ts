@@ -8,6 +8,7 @@ export const configMap = defineKind<ConfigMap>({
   group: '',
   version: 'v1',
   kind: 'ConfigMap',
+  description: 'Configuration that is not secret, for pods to read as files, environment or arguments.',
   plural: 'configmaps',
   short: ['cm'],
   namespaced: true,

@@ -9,6 +9,7 @@ export const controllerRevision = defineKind<ControllerRevision>({
   group: 'apps',
   version: 'v1',
   kind: 'ControllerRevision',
+  description: 'A snapshot of the state of a StatefulSet or DaemonSet, to roll back to.',
   plural: 'controllerrevisions',
   namespaced: true,
   schema: 'io.k8s.api.apps.v1.ControllerRevision',

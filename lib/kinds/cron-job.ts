@@ -25,6 +25,7 @@ export const cronJob = defineKind<CronJob>({
   group: 'batch',
   version: 'v1',
   kind: 'CronJob',
+  description: 'Makes Jobs by a schedule.',
   plural: 'cronjobs',
   short: ['cj'],
   categories: ['all'],

@@ -8,6 +8,7 @@ export const csiDriver = defineKind<CSIDriver>({
   group: 'storage.k8s.io',
   version: 'v1',
   kind: 'CSIDriver',
+  description: 'A storage driver of the cluster, and how it wants to be used.',
   plural: 'csidrivers',
   namespaced: false,
   schema: 'io.k8s.api.storage.v1.CSIDriver',

@@ -7,6 +7,7 @@ export const csiNode = defineKind<CSINode>({
   group: 'storage.k8s.io',
   version: 'v1',
   kind: 'CSINode',
+  description: 'The storage drivers of a node.',
   plural: 'csinodes',
   namespaced: false,
   schema: 'io.k8s.api.storage.v1.CSINode',

@@ -9,6 +9,7 @@ export const csiStorageCapacity = defineKind<CSIStorageCapacity>({
   group: 'storage.k8s.io',
   version: 'v1',
   kind: 'CSIStorageCapacity',
+  description: 'How much storage of a class is left in a part of the cluster.',
   plural: 'csistoragecapacities',
   namespaced: true,
   schema: 'io.k8s.api.storage.v1.CSIStorageCapacity',

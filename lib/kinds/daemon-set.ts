@@ -14,6 +14,7 @@ export const daemonSet = defineKind<DaemonSet>({
   group: 'apps',
   version: 'v1',
   kind: 'DaemonSet',
+  description: 'Runs one copy of a pod on every node that fits.',
   plural: 'daemonsets',
   short: ['ds'],
   categories: ['all'],

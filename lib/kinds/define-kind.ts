@@ -78,6 +78,8 @@ export interface KindSource<T extends Resource> {
   group: string;
   version: string;
   kind: string;
+  /** What objects of this kind are, in a sentence that `kubectl explain` shows. */
+  description?: string;
   plural: string;
   singular?: string;
   short?: readonly string[];

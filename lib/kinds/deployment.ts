@@ -11,6 +11,7 @@ export const deployment = defineKind<Deployment>({
   group: 'apps',
   version: 'v1',
   kind: 'Deployment',
+  description: 'Runs identical pods and replaces them step by step when their template changes.',
   plural: 'deployments',
   short: ['deploy'],
   categories: ['all'],

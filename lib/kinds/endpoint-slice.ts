@@ -16,6 +16,7 @@ export const endpointSlice = defineKind<EndpointSlice>({
   group: 'discovery.k8s.io',
   version: 'v1',
   kind: 'EndpointSlice',
+  description: 'Some of the addresses behind a Service.',
   plural: 'endpointslices',
   namespaced: true,
   schema: 'io.k8s.api.discovery.v1.EndpointSlice',

@@ -13,6 +13,7 @@ export const endpoints = defineKind<Endpoints>({
   group: '',
   version: 'v1',
   kind: 'Endpoints',
+  description: 'The addresses behind a Service, in one object. EndpointSlice is its successor.',
   plural: 'endpoints',
   short: ['ep'],
   namespaced: true,

@@ -11,6 +11,7 @@ export const event = defineKind<Event>({
   group: '',
   version: 'v1',
   kind: 'Event',
+  description: 'A report of something that happened to an object; kept for a limited time.',
   plural: 'events',
   short: ['ev'],
   namespaced: true,

@@ -9,6 +9,7 @@ export const eventsV1Event = defineKind<Event>({
   group: 'events.k8s.io',
   version: 'v1',
   kind: 'Event',
+  description: 'A report of something that happened to an object; kept for a limited time.',
   plural: 'events',
   short: ['ev'],
   namespaced: true,

@@ -17,6 +17,7 @@ export const horizontalPodAutoscalerV1 = defineKind<HorizontalPodAutoscaler>({
   group: 'autoscaling',
   version: 'v1',
   kind: 'HorizontalPodAutoscaler',
+  description: 'Sets the number of replicas of a workload by what is measured of its pods.',
   plural: 'horizontalpodautoscalers',
   short: ['hpa'],
   categories: ['all'],

@@ -20,6 +20,7 @@ export const horizontalPodAutoscaler = defineKind<HorizontalPodAutoscaler>({
   group: 'autoscaling',
   version: 'v2',
   kind: 'HorizontalPodAutoscaler',
+  description: 'Sets the number of replicas of a workload by what is measured of its pods.',
   plural: 'horizontalpodautoscalers',
   short: ['hpa'],
   categories: ['all'],

@@ -16,6 +16,7 @@ suite('kinds', () => {
       assert.ok(props?.['metadata'], kind.schema);
       if (kind.status) assert.ok(props['status'], kind.kind);
       assert.equal(kind.singular, kind.kind.toLowerCase());
+      assert.ok(kind.description, kind.kind);
       const path = `${kind.apiVersion}/${kind.plural}`;
       assert.ok(!seen.has(path), path);
       seen.add(path);

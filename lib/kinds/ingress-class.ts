@@ -9,6 +9,7 @@ export const ingressClass = defineKind<IngressClass>({
   group: 'networking.k8s.io',
   version: 'v1',
   kind: 'IngressClass',
+  description: 'A sort of Ingress, and the controller that serves it.',
   plural: 'ingressclasses',
   namespaced: false,
   schema: 'io.k8s.api.networking.v1.IngressClass',

@@ -12,6 +12,7 @@ export const ingress = defineKind<Ingress>({
   group: 'networking.k8s.io',
   version: 'v1',
   kind: 'Ingress',
+  description: 'Rules that lead HTTP requests from outside to Services.',
   plural: 'ingresses',
   short: ['ing'],
   namespaced: true,

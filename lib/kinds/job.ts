@@ -11,6 +11,7 @@ export const job = defineKind<Job>({
   group: 'batch',
   version: 'v1',
   kind: 'Job',
+  description: 'Runs pods until enough of them have succeeded.',
   plural: 'jobs',
   categories: ['all'],
   namespaced: true,

@@ -7,6 +7,7 @@ export const lease = defineKind<Lease>({
   group: 'coordination.k8s.io',
   version: 'v1',
   kind: 'Lease',
+  description: 'A claim to something, such as leadership, that its holder must renew.',
   plural: 'leases',
   namespaced: true,
   schema: 'io.k8s.api.coordination.v1.Lease',

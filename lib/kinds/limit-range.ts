@@ -8,6 +8,7 @@ export const limitRange = defineKind<LimitRange>({
   group: '',
   version: 'v1',
   kind: 'LimitRange',
+  description: 'Bounds and defaults for the resources of each pod, container or claim of a namespace.',
   plural: 'limitranges',
   short: ['limits'],
   namespaced: true,

@@ -7,6 +7,7 @@ export const mutatingWebhookConfiguration = defineKind<MutatingWebhookConfigurat
   group: 'admissionregistration.k8s.io',
   version: 'v1',
   kind: 'MutatingWebhookConfiguration',
+  description: 'Web services that may change objects as they are written.',
   plural: 'mutatingwebhookconfigurations',
   categories: ['api-extensions'],
   namespaced: false,

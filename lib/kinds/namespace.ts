@@ -11,6 +11,7 @@ export const namespace = defineKind<Namespace>({
   group: '',
   version: 'v1',
   kind: 'Namespace',
+  description: 'A scope for names: most objects live in one, and go with it when it is deleted.',
   plural: 'namespaces',
   short: ['ns'],
   namespaced: false,

@@ -20,6 +20,7 @@ export const networkPolicy = defineKind<NetworkPolicy>({
   group: 'networking.k8s.io',
   version: 'v1',
   kind: 'NetworkPolicy',
+  description: 'Which traffic to and from some pods is allowed.',
   plural: 'networkpolicies',
   short: ['netpol'],
   namespaced: true,

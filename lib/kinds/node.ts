@@ -13,6 +13,7 @@ export const node = defineKind<Node>({
   group: '',
   version: 'v1',
   kind: 'Node',
+  description: 'A machine of the cluster, and what it can run.',
   plural: 'nodes',
   short: ['no'],
   namespaced: false,

@@ -12,6 +12,7 @@ export const persistentVolumeClaim = defineKind<PersistentVolumeClaim>({
   group: '',
   version: 'v1',
   kind: 'PersistentVolumeClaim',
+  description: 'A request for storage, bound to a PersistentVolume that satisfies it.',
   plural: 'persistentvolumeclaims',
   short: ['pvc'],
   namespaced: true,

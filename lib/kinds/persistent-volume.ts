@@ -26,6 +26,7 @@ export const persistentVolume = defineKind<PersistentVolume>({
   group: '',
   version: 'v1',
   kind: 'PersistentVolume',
+  description: 'A piece of storage that outlives the pods that use it.',
   plural: 'persistentvolumes',
   short: ['pv'],
   namespaced: false,

@@ -9,6 +9,7 @@ export const podDisruptionBudget = defineKind<PodDisruptionBudget>({
   group: 'policy',
   version: 'v1',
   kind: 'PodDisruptionBudget',
+  description: 'How many of some pods may be disturbed on purpose at a time.',
   plural: 'poddisruptionbudgets',
   short: ['pdb'],
   namespaced: true,

@@ -8,6 +8,7 @@ export const podTemplate = defineKind<PodTemplate>({
   group: '',
   version: 'v1',
   kind: 'PodTemplate',
+  description: 'A description of pods, for others to make pods from.',
   plural: 'podtemplates',
   namespaced: true,
   schema: 'io.k8s.api.core.v1.PodTemplate',

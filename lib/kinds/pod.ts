@@ -13,6 +13,7 @@ export const pod = defineKind<Pod>({
   group: '',
   version: 'v1',
   kind: 'Pod',
+  description: 'Containers that run together on one node, sharing network and volumes.',
   plural: 'pods',
   short: ['po'],
   categories: ['all'],

@@ -15,6 +15,7 @@ export const priorityClass = defineKind<PriorityClass>({
   group: 'scheduling.k8s.io',
   version: 'v1',
   kind: 'PriorityClass',
+  description: 'A name for how important pods are.',
   plural: 'priorityclasses',
   short: ['pc'],
   namespaced: false,

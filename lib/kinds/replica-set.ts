@@ -9,6 +9,7 @@ export const replicaSet = defineKind<ReplicaSet>({
   group: 'apps',
   version: 'v1',
   kind: 'ReplicaSet',
+  description: 'Keeps a number of identical pods running; usually made by a Deployment.',
   plural: 'replicasets',
   short: ['rs'],
   categories: ['all'],

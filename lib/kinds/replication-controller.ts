@@ -11,6 +11,7 @@ export const replicationController = defineKind<ReplicationController>({
   group: '',
   version: 'v1',
   kind: 'ReplicationController',
+  description: 'Keeps a number of identical pods running. Deployment is its successor.',
   plural: 'replicationcontrollers',
   short: ['rc'],
   categories: ['all'],

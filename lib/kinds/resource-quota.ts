@@ -9,6 +9,7 @@ export const resourceQuota = defineKind<ResourceQuota>({
   group: '',
   version: 'v1',
   kind: 'ResourceQuota',
+  description: 'A limit on what a namespace may use in sum.',
   plural: 'resourcequotas',
   short: ['quota'],
   namespaced: true,

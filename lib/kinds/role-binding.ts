@@ -7,6 +7,7 @@ export const roleBinding = defineKind<RoleBinding>({
   group: 'rbac.authorization.k8s.io',
   version: 'v1',
   kind: 'RoleBinding',
+  description: 'Grants a Role or ClusterRole to subjects in one namespace.',
   plural: 'rolebindings',
   namespaced: true,
   schema: 'io.k8s.api.rbac.v1.RoleBinding',

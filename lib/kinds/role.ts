@@ -7,6 +7,7 @@ export const role = defineKind<Role>({
   group: 'rbac.authorization.k8s.io',
   version: 'v1',
   kind: 'Role',
+  description: 'Permissions in one namespace.',
   plural: 'roles',
   namespaced: true,
   schema: 'io.k8s.api.rbac.v1.Role',

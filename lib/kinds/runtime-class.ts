@@ -10,6 +10,7 @@ export const runtimeClass = defineKind<RuntimeClass>({
   group: 'node.k8s.io',
   version: 'v1',
   kind: 'RuntimeClass',
+  description: 'A way of running containers, such as within a virtual machine.',
   plural: 'runtimeclasses',
   namespaced: false,
   schema: 'io.k8s.api.node.v1.RuntimeClass',

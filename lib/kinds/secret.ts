@@ -9,6 +9,7 @@ export const secret = defineKind<Secret>({
   group: '',
   version: 'v1',
   kind: 'Secret',
+  description: 'Data that is secret, for pods to read as files or environment.',
   plural: 'secrets',
   namespaced: true,
   schema: 'io.k8s.api.core.v1.Secret',

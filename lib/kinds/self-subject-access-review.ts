@@ -5,6 +5,7 @@ export const selfSubjectAccessReview = defineKind<SelfSubjectAccessReview>({
   group: 'authorization.k8s.io',
   version: 'v1',
   kind: 'SelfSubjectAccessReview',
+  description: 'Asks whether you may do something.',
   plural: 'selfsubjectaccessreviews',
   namespaced: false,
   schema: 'io.k8s.api.authorization.v1.SelfSubjectAccessReview',

@@ -5,6 +5,7 @@ export const selfSubjectReview = defineKind<SelfSubjectReview>({
   group: 'authentication.k8s.io',
   version: 'v1',
   kind: 'SelfSubjectReview',
+  description: 'Asks who the server takes you for.',
   plural: 'selfsubjectreviews',
   namespaced: false,
   schema: 'io.k8s.api.authentication.v1.SelfSubjectReview',

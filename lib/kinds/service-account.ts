@@ -6,6 +6,7 @@ export const serviceAccount = defineKind<ServiceAccount>({
   group: '',
   version: 'v1',
   kind: 'ServiceAccount',
+  description: 'An identity for the processes in pods.',
   plural: 'serviceaccounts',
   short: ['sa'],
   namespaced: true,

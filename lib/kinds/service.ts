@@ -12,6 +12,7 @@ export const service = defineKind<Service>({
   group: '',
   version: 'v1',
   kind: 'Service',
+  description: 'A stable name and address for a changing set of pods.',
   plural: 'services',
   short: ['svc'],
   categories: ['all'],

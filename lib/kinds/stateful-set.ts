@@ -14,6 +14,7 @@ export const statefulSet = defineKind<StatefulSet>({
   group: 'apps',
   version: 'v1',
   kind: 'StatefulSet',
+  description: 'Runs pods with lasting names and storage, one after the other.',
   plural: 'statefulsets',
   short: ['sts'],
   categories: ['all'],

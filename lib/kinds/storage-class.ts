@@ -15,6 +15,7 @@ export const storageClass = defineKind<StorageClass>({
   group: 'storage.k8s.io',
   version: 'v1',
   kind: 'StorageClass',
+  description: 'A sort of storage that claims can ask for.',
   plural: 'storageclasses',
   short: ['sc'],
   namespaced: false,

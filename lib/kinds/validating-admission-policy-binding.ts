@@ -11,6 +11,7 @@ export const validatingAdmissionPolicyBinding = defineKind<ValidatingAdmissionPo
   group: 'admissionregistration.k8s.io',
   version: 'v1',
   kind: 'ValidatingAdmissionPolicyBinding',
+  description: 'Puts a ValidatingAdmissionPolicy into force for some objects.',
   plural: 'validatingadmissionpolicybindings',
   categories: ['api-extensions'],
   namespaced: false,

@@ -8,6 +8,7 @@ export const validatingAdmissionPolicy = defineKind<ValidatingAdmissionPolicy>({
   group: 'admissionregistration.k8s.io',
   version: 'v1',
   kind: 'ValidatingAdmissionPolicy',
+  description: 'Rules, as expressions, that objects must obey when they are written.',
   plural: 'validatingadmissionpolicies',
   categories: ['api-extensions'],
   namespaced: false,

@@ -7,6 +7,7 @@ export const validatingWebhookConfiguration = defineKind<ValidatingWebhookConfig
   group: 'admissionregistration.k8s.io',
   version: 'v1',
   kind: 'ValidatingWebhookConfiguration',
+  description: 'Web services that may refuse objects as they are written.',
   plural: 'validatingwebhookconfigurations',
   categories: ['api-extensions'],
   namespaced: false,

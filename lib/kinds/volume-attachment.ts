@@ -8,6 +8,7 @@ export const volumeAttachment = defineKind<VolumeAttachment>({
   group: 'storage.k8s.io',
   version: 'v1',
   kind: 'VolumeAttachment',
+  description: 'The wish that a volume be attached to a node, and whether it is.',
   plural: 'volumeattachments',
   namespaced: false,
   schema: 'io.k8s.api.storage.v1.VolumeAttachment',
