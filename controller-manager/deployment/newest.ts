@@ -2,9 +2,9 @@
 import type { Deployment, ReplicaSet } from '#lib/kinds/gen/apps-v1.ts';
 import type { PodTemplateSpec } from '#lib/kinds/gen/core-v1.ts';
 import { equal } from '#lib/meta/equal.ts';
+import { hashOf } from '#lib/meta/hash.ts';
 import type { Draft } from '#lib/meta/object.ts';
 import { controllerRef } from '#lib/meta/owners.ts';
-import { hashOf } from '../hash.ts';
 import { freshAnnotations } from './annotations.ts';
 import { byCreation } from './numbers.ts';
 
@@ -18,7 +18,7 @@ export function findNewest({ spec }: Deployment, sets: readonly ReplicaSet[]): R
 
 /** The name that the set for the current template gets: the same each time until collisionCount rises. */
 export function newestName({ spec, status, metadata }: Deployment): string {
-  return `${metadata.name}-${hashOf(spec.template, status?.collisionCount ?? 0)}`;
+  return `${metadata.name}-${hashOf(spec.template, status?.collisionCount)}`;
 }
 
 /** The set to create for the current template. */

@@ -1,10 +1,11 @@
 /** Pods leave a node with a NoExecute taint that they do not tolerate, or not for longer: upstream's taint eviction. */
 import type { Action } from '#lib/control/types.ts';
-import type { Node, Pod, Taint, Toleration } from '#lib/kinds/gen/core-v1.ts';
+import type { Node, Pod, Taint } from '#lib/kinds/gen/core-v1.ts';
 import { pod as podKind } from '#lib/kinds/pod.ts';
 import { withCondition } from '#lib/meta/conditions.ts';
 import { formatTime, parseTime } from '#lib/meta/time.ts';
 import { isFinished } from '../pods.ts';
+import { tolerates } from '../tolerations.ts';
 
 export interface Seen {
   node: Node;
@@ -42,14 +43,6 @@ function evictionTime(pod: Pod, taints: readonly Taint[], now: number): number {
     }
   }
   return earliest;
-}
-
-/** Whether a toleration covers a taint: an empty effect or key matches all, `Exists` any value. */
-function tolerates({ key, operator = 'Equal', value = '', effect }: Toleration, taint: Taint): boolean {
-  if (effect && effect !== taint.effect) return false;
-  if (key && key !== taint.key) return false;
-  if (operator === 'Exists') return true;
-  return Boolean(key) && value === (taint.value ?? '');
 }
 
 /** Says why, before the pod is deleted, so that what replaces it knows that the pod was not at fault. */

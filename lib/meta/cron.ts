@@ -71,7 +71,8 @@ export function parseCron(text: string): CronSchedule {
 }
 
 function isStar(field: string): boolean {
-  return field.split(',').some((part) => /^[*?](\/|$)/.test(part));
+  // A star with a step is a restriction like any other.
+  return field.split(',').some((part) => /^[*?](\/1)?$/.test(part));
 }
 
 function parseField(field: string, bounds: Bounds): Set<number> {
