@@ -1,9 +1,14 @@
 import assert from 'node:assert/strict';
 import { service } from '#lib/kinds/service.ts';
 import type { ApiError } from '#lib/meta/errors.ts';
+import { addressRange, numberRange } from '#lib/meta/ranges.ts';
+import { makeAdmission } from '../admission/chain.ts';
+import { authorize } from '../auth/authorize.ts';
+import { makeClaims } from './claims.ts';
 import { at, caller, makeFixture } from './fixture.ts';
 import type { Fixture, Loose } from './fixture.ts';
-import { addressesOf, holderOf } from './service-addresses.ts';
+import { addressesOf, holderOf, makeServiceAddresses } from './service-addresses.ts';
+import { makeVerbs } from './verbs.ts';
 
 let fixture: Fixture;
 
@@ -29,6 +34,34 @@ suite('service addresses', () => {
     await assert.rejects(make('full'), /failed to allocate a serviceIP: range is full/);
     await fixture.verbs.delete(caller, service, at('s3'));
     assert.equal((await make('again'))['spec'].clusterIP, made[3]!['spec'].clusterIP);
+  });
+
+  test('two servers never give one address twice', async () => {
+    const { env, store, world } = fixture;
+    const second = makeVerbs({
+      env,
+      store,
+      world,
+      authorize,
+      admit: makeAdmission(env.random),
+      attachments: new Map([
+        [
+          service,
+          makeServiceAddresses(
+            makeClaims(store, env, 'service-ips', addressRange('10.43.0.0/28'), 0),
+            makeClaims(store, env, 'node-ports', numberRange('30000-30010'), 0),
+          ),
+        ],
+      ]),
+    });
+    const made = await Promise.all(
+      Array.from({ length: 14 }, async (_, i) => {
+        const body = { metadata: { name: `s${i}` }, spec: { ports: [{ port: 80 }] } };
+        const { object } = await (i % 2 === 0 ? second : fixture.verbs).create(caller, service, 'default', body);
+        return (object as Loose)['spec'].clusterIP;
+      }),
+    );
+    assert.equal(new Set(made).size, 14);
   });
 
   test('an address asked for is given once', async () => {
