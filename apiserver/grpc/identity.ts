@@ -26,5 +26,6 @@ export const byCertificate: Identify = (call) => {
 export const byMetadata: Identify = ({ metadata }) => {
   const [name] = metadata.get('wherry-user');
   if (name === undefined) return { name: 'system:apiserver', groups: ['system:masters', authenticatedGroup] };
-  return { name: String(name), groups: [...metadata.get('wherry-group').map(String), authenticatedGroup] };
+  const groups = metadata.get('wherry-group').flatMap((list) => String(list).split(','));
+  return { name: decodeURIComponent(String(name)), groups: [...groups.map(decodeURIComponent), authenticatedGroup] };
 };

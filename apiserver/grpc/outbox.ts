@@ -7,7 +7,7 @@ import type { WatchChange } from '../verbs/types.ts';
 import type { Batch } from './watch-messages.ts';
 
 export interface OutboxBounds {
-  /** Changes, and their JSON, that may wait. The initial state comes on top of that. */
+  /** Changes, and their JSON, that may wait, on top of what the watcher began with. */
   changes: number;
   sizeBytes: number;
   /** JSON in one message, unless a single object is larger. */
@@ -47,7 +47,7 @@ export function makeOutbox({ env, batchMs, send, onLagging, bounds = outboxBound
   let sent = 0n;
   /** The initial state while it is being sent: how many of those who wait are of it, and its revision. */
   let state: { left: number; revision: bigint } | undefined;
-  let allowance = { changes: bounds.changes, sizeBytes: bounds.sizeBytes };
+  let allowance: { changes: number; sizeBytes: number } | undefined;
   let blocked = false;
   let stopped = false;
   let idle = false;
@@ -114,10 +114,9 @@ export function makeOutbox({ env, batchMs, send, onLagging, bounds = outboxBound
       waiting = waiting.length === 0 ? [...changes] : waiting.concat(changes);
       waitingBytes += size;
       reached = revision;
-      if (synced) {
-        state = { left: changes.length, revision };
-        allowance = { changes: bounds.changes + changes.length, sizeBytes: bounds.sizeBytes + size };
-      }
+      if (synced) state = { left: changes.length, revision };
+      // What comes first, the state or what was missed, waits for as long as it takes to read it.
+      allowance ??= { changes: bounds.changes + changes.length, sizeBytes: bounds.sizeBytes + size };
       if (changes.length === 0 && !synced) flushIn(Math.max(batchMs, progressMs));
       else if (batchMs === 0 || synced) flush();
       else flushIn(batchMs);

@@ -42,7 +42,7 @@ export function connect(config: ClientConfig, env: Env): ConnectedClient {
 
   return {
     async get<T extends Resource>(kind: Kind<T>, { namespace, name }: Ref) {
-      const answer = await transport.call(clusterService.get, { target: targetOf(kind, namespace), name });
+      const answer = await transport.call(clusterService.get, { target: targetOf(kind, namespace), name }, true);
       return decode<T>(answer.object);
     },
     list: <T extends Resource>(kind: Kind<T>, options: ListOptions = {}) =>
@@ -126,7 +126,7 @@ async function listPage<T>(transport: Transport, kind: Named, options: ListOptio
   const { namespace = '', labelSelector = '', fieldSelector = '', limit = 0, continue: token = '' } = options;
   const target = targetOf(kind, namespace);
   const request = { target, labelSelector, fieldSelector, limit, continue: token };
-  const answer: ListReply = await transport.call(clusterService.list, request);
+  const answer: ListReply = await transport.call(clusterService.list, request, true);
   const { objects, resourceVersion } = answer;
   return { items: objects.map((bytes) => decode<T>(bytes)), resourceVersion, continue: answer.continue };
 }

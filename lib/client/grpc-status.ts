@@ -35,6 +35,11 @@ export function toServiceError(error: unknown): Error & { code: number; details:
   });
 }
 
+/** Whether the server itself has refused, rather than gRPC. */
+export function hasStatus(metadata: Metadata): boolean {
+  return metadata.get(statusKey).length > 0;
+}
+
 /** What a client makes of a failed call. */
 export function fromServiceError(error: ServiceError): ApiError {
   const [bytes] = error.metadata?.get(statusKey) ?? [];

@@ -1,7 +1,7 @@
 /** One connection to the API server, for unary calls and streams. It comes back by itself after a failure. */
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
-import { Client as Channel, Metadata, credentials } from '@grpc/grpc-js';
+import { Client as Channel, Metadata, credentials, status } from '@grpc/grpc-js';
 import type {
   ChannelCredentials,
   ChannelOptions,
@@ -11,8 +11,9 @@ import type {
   ServiceError,
 } from '@grpc/grpc-js';
 import type { Env } from '#lib/env/env.ts';
+import { backoffMs } from '#lib/meta/backoff.ts';
 import { ApiError } from '#lib/meta/errors.ts';
-import { fromServiceError } from './grpc-status.ts';
+import { fromServiceError, hasStatus } from './grpc-status.ts';
 
 export interface ClientConfig {
   /** `unix:/path` or `host:port`. */
@@ -27,7 +28,8 @@ export interface ClientConfig {
 }
 
 export interface Transport {
-  call<Req, Res>(method: MethodDefinition<Req, Res>, request: Req): Promise<Res>;
+  /** `repeatable`: the call does no harm when it is made twice, so it is made again when the connection breaks. */
+  call<Req, Res>(method: MethodDefinition<Req, Res>, request: Req, repeatable?: boolean): Promise<Res>;
   /** A stream of answers; ends by throwing ApiError, or the signal's reason. */
   stream<Req, Res>(method: MethodDefinition<Req, Res>, request: Req, signal: AbortSignal): AsyncIterable<Res>;
   /** Fails what is under way with ServiceUnavailable. */
@@ -48,30 +50,57 @@ const channelOptions: ChannelOptions = {
   'grpc.use_local_subchannel_pool': 1,
 };
 
-/** Opens lazily; calls wait for the connection as long as their deadline lets them. */
+const pauses = { firstMs: 50, maxMs: 1000 };
+
+/** Opens lazily; unary calls wait for the connection as long as their deadline lets them. */
 export function makeTransport(config: ClientConfig, env: Env): Transport {
   const channel = new Channel(config.address, credentialsOf(config), { ...channelOptions, ...nameOf(config) });
   const metadata = identityOf(config);
   const underWay = new Set<{ cancel(): void }>();
+  const closing = new AbortController();
+  let reachable = true;
+
+  const attempt = <Req, Res>(method: MethodDefinition<Req, Res>, request: Req, deadline: number) =>
+    new Promise<Res>((resolve, reject) => {
+      const { path, requestSerialize, responseDeserialize } = method;
+      const done = (error: ServiceError | null, answer?: Res) => {
+        underWay.delete(call);
+        if (error) reject(error);
+        else resolve(answer!);
+      };
+      const call: ClientUnaryCall = channel.makeUnaryRequest(
+        path,
+        requestSerialize,
+        responseDeserialize,
+        request,
+        metadata,
+        { deadline },
+        done,
+      );
+      underWay.add(call);
+    });
+  const tellOnce = (error: unknown) => {
+    if (reachable) env.log.warn('Cannot reach the API server, trying again', { address: config.address, error });
+    reachable = false;
+  };
 
   return {
-    call: <Req, Res>(method: MethodDefinition<Req, Res>, request: Req) =>
-      new Promise<Res>((resolve, reject) => {
-        const call: ClientUnaryCall = channel.makeUnaryRequest(
-          method.path,
-          method.requestSerialize,
-          method.responseDeserialize,
-          request,
-          metadata,
-          { deadline: env.now() + deadlineMs },
-          (error: ServiceError | null, answer?: Res) => {
-            underWay.delete(call);
-            if (error) reject(fromServiceError(error));
-            else resolve(answer!);
-          },
-        );
-        underWay.add(call);
-      }),
+    async call<Req, Res>(method: MethodDefinition<Req, Res>, request: Req, repeatable = false) {
+      const deadline = env.now() + deadlineMs;
+      for (let failures = 1; ; failures++) {
+        try {
+          const answer = await attempt(method, request, deadline);
+          reachable = true;
+          return answer;
+        } catch (error) {
+          const failure = error as ServiceError;
+          const again = isUnsent(failure) || (repeatable && isLost(failure));
+          if (closing.signal.aborted || !again || env.now() > deadline) throw fromServiceError(failure);
+          tellOnce(error);
+        }
+        await env.sleep(backoffMs(failures, pauses, env.random()), closing.signal);
+      }
+    },
 
     async *stream<Req, Res>(method: MethodDefinition<Req, Res>, request: Req, signal: AbortSignal) {
       signal.throwIfAborted();
@@ -102,10 +131,21 @@ export function makeTransport(config: ClientConfig, env: Env): Transport {
     },
 
     close() {
+      closing.abort(new ApiError('ServiceUnavailable', 'Cannot call the API server: the client is closed'));
       for (const call of underWay) call.cancel();
       channel.close();
     },
   };
+}
+
+/** Whether the call never left, so that it can be made again whatever it is: grpc-js words it so. */
+function isUnsent({ code, details }: ServiceError): boolean {
+  return code === status.UNAVAILABLE && details.startsWith('No connection established');
+}
+
+/** Whether the connection broke; the server's own refusals carry a Status. */
+function isLost({ code, metadata }: ServiceError): boolean {
+  return code === status.UNAVAILABLE && !hasStatus(metadata);
 }
 
 function credentialsOf({ address, caFile, certFile, keyFile }: ClientConfig): ChannelCredentials {
@@ -121,8 +161,9 @@ function nameOf({ address }: ClientConfig): ChannelOptions {
 }
 
 function identityOf({ user, groups = [] }: ClientConfig): Metadata {
-  const metadata = new Metadata({ waitForReady: true });
-  if (user !== undefined) metadata.set('wherry-user', user);
-  for (const group of groups) metadata.add('wherry-group', group);
+  const metadata = new Metadata();
+  if (user !== undefined) metadata.set('wherry-user', encodeURIComponent(user));
+  // One value, since HTTP/2 would join several by a comma.
+  if (groups.length > 0) metadata.set('wherry-group', groups.map(encodeURIComponent).join());
   return metadata;
 }
