@@ -67,6 +67,7 @@ export async function startTestApi(): Promise<TestApi> {
   ]);
   const files = {
     'ca.crt': authority.certPem,
+    'ca.key': authority.keyPem,
     'server.crt': own.certPem,
     'server.key': own.keyPem,
     'admin.crt': admin.certPem,

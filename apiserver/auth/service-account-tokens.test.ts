@@ -11,7 +11,7 @@ const pem = (type: 'ec' | 'rsa') => {
     type === 'ec'
       ? generateKeyPairSync('ec', { namedCurve: 'P-256' })
       : generateKeyPairSync('rsa', { modulusLength: 2048 });
-  return String(privateKey.export({ type: 'pkcs8', format: 'pem' }));
+  return privateKey.export({ type: 'pkcs8', format: 'pem' });
 };
 
 suite('service account tokens', () => {
