@@ -2,6 +2,9 @@
 import { createHash } from 'node:crypto';
 import type { Kind } from '#lib/kinds/define-kind.ts';
 import { aggregatedList, coreVersions, groupDocument, groupKinds, groupList, resourceList } from './discovery.ts';
+import { encodeSwagger } from './gnostic.ts';
+import { swaggerDocument } from './openapi-v2.ts';
+import { documentKinds, openapiDocument, openapiIndex } from './openapi-v3.ts';
 
 /** A prepared answer. */
 export interface Document {
@@ -13,16 +16,55 @@ export interface Document {
 /** The document at a path in a form that the Accept header allows; undefined where there is none. */
 export type Documents = (path: string, accept: string) => Document | undefined;
 
+/** The version of Kubernetes' API that the OpenAPI documents are of. */
+const apiVersion = 'v1.32.0';
+
 /** `serverAddress`: host and port that clients reach the server by. */
 export function makeDocuments(kinds: readonly Kind[], serverAddress: string): Documents {
   const plain = new Map<string, () => Document>();
   const aggregated = new Map<string, (version: 'v2' | 'v2beta1') => Document>();
   addDiscovery(plain, aggregated, kinds, serverAddress);
+  addOpenapi(plain, kinds);
+  const binary = once(() => bytesDocument(encodeSwagger(swaggerDocument(kinds, apiVersion)), swaggerProtobuf));
+  const paths = [...plain.keys()].sort();
+  plain.set(
+    '/',
+    once(() => jsonDocument({ paths })),
+  );
   return (path, accept) => {
     const at = path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path;
+    if (at === '/openapi/v2' && wantsProtobuf(accept)) return binary();
     const version = aggregated.has(at) ? aggregatedVersion(accept) : undefined;
     return version ? aggregated.get(at)!(version) : plain.get(at)?.();
   };
+}
+
+function addOpenapi(plain: Map<string, () => Document>, kinds: readonly Kind[]): void {
+  const documents = new Map(
+    [...documentKinds(kinds)].map(([path, members]) => [
+      path,
+      once(() => jsonDocument(openapiDocument(members, kinds, apiVersion))),
+    ]),
+  );
+  for (const [path, make] of documents) plain.set(`/openapi/v3/${path}`, make);
+  // The index tells the hash of every document, which makes them all; they are quick to make.
+  const hashes = () => new Map([...documents].map(([path, make]) => [path, make().etag.replaceAll('"', '')]));
+  plain.set(
+    '/openapi/v3',
+    once(() => jsonDocument(openapiIndex(hashes()))),
+  );
+  plain.set(
+    '/openapi/v2',
+    once(() => jsonDocument(swaggerDocument(kinds, apiVersion))),
+  );
+}
+
+const swaggerProtobuf = 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf';
+
+/** Whether the first type a client names is the protobuf form, which has two spellings. */
+function wantsProtobuf(accept: string): boolean {
+  const [first = ''] = accept.split(/[,;]/);
+  return first.trim() === swaggerProtobuf || first.trim() === swaggerProtobuf.replace('v2.v1.0', 'v2@v1.0');
 }
 
 function addDiscovery(
@@ -80,21 +122,20 @@ function aggregatedVersion(accept: string): 'v2' | 'v2beta1' | undefined {
 }
 
 /** A document as it is sent; its tag is a hash of its text. */
-export function jsonDocument(value: object, contentType = 'application/json'): Document {
+function jsonDocument(value: object, contentType = 'application/json'): Document {
   return bytesDocument(Buffer.from(`${JSON.stringify(value)}\n`), contentType);
 }
 
-export function bytesDocument(body: Buffer, contentType: string): Document {
+function bytesDocument(body: Buffer, contentType: string): Document {
   return { contentType, body, etag: `"${hashOf(body)}"` };
 }
 
-/** The hash that tags a document. */
-export function hashOf(body: Buffer): string {
+function hashOf(body: Buffer): string {
   return createHash('sha512').update(body).digest('hex').toUpperCase();
 }
 
 /** Makes a value when it is first asked for, and keeps it. */
-export function once<T>(make: () => T): () => T {
+function once<T>(make: () => T): () => T {
   let made: { value: T } | undefined;
   return () => (made ??= { value: make() }).value;
 }

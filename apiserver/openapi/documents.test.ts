@@ -1,0 +1,132 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import protobuf from 'protobufjs';
+import { kinds } from '#lib/kinds/index.ts';
+import { makeDocuments } from './documents.ts';
+
+const run = promisify(execFile);
+
+/** A real kubectl learns the API from a server that has nothing but documents. */
+suite('documents', () => {
+  const documents = makeDocuments(kinds, '127.0.0.1:6443');
+  const asked: string[] = [];
+  let server: Server;
+  let folder: string;
+
+  suiteSetup(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'wherry-openapi-'));
+    server = createServer((request, response) => {
+      const path = (request.url ?? '').split('?')[0]!;
+      asked.push(path);
+      const document = documents(path, request.headers.accept ?? '');
+      response.writeHead(document ? 200 : 404, { 'content-type': document?.contentType ?? 'text/plain' });
+      response.end(document?.body);
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  });
+
+  suiteTeardown(async () => {
+    await new Promise((resolve) => server.close(resolve));
+    rmSync(folder, { recursive: true });
+  });
+
+  const kubectl = async (...words: string[]) => {
+    const { port } = server.address() as { port: number };
+    const flags = [`--server=http://127.0.0.1:${port}`, `--cache-dir=${folder}`];
+    const { stdout } = await run('kubectl', [...flags, ...words], { env: { PATH: process.env['PATH'], HOME: folder } });
+    return stdout;
+  };
+
+  test('kubectl api-resources lists every kind, after two requests', async () => {
+    asked.length = 0;
+    const table = await kubectl('api-resources', '--no-headers', '-o', 'name');
+    const plain = kinds.map(({ plural, group }) => (group ? `${plural}.${group}` : plural));
+    assert.deepEqual(table.trim().split('\n').sort(), [...new Set(plain)].sort());
+    assert.deepEqual(asked.filter((path) => path !== '/version').sort(), ['/api', '/apis']);
+  });
+
+  test('kubectl explain finds kinds and fields', async () => {
+    assert.match(
+      await kubectl('explain', 'pods'),
+      /KIND: +Pod\nVERSION: +v1\n\nDESCRIPTION:\n +Containers that run together/,
+    );
+    const nested = await kubectl('explain', 'deployments.spec.template.spec.containers.ports.protocol');
+    assert.match(nested, /FIELD: protocol <string>/);
+    assert.match(nested, /ENUM:\n +SCTP/);
+    assert.match(await kubectl('explain', 'hpa', '--recursive'), /averageUtilization\t?<integer>/);
+  });
+
+  test('kubectl validates and patches locally by the documents', async () => {
+    const file = join(folder, 'pod.json');
+    const object = {
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name: 'a' },
+      spec: { containers: [{ name: 'a', image: 'b' }] },
+    };
+    writeFileSync(file, JSON.stringify(object));
+    assert.match(await kubectl('create', '--dry-run=client', '--validate=strict', '-f', file), /pod\/a created/);
+  });
+
+  test('every reference in OpenAPI 3 and 2 leads somewhere, and every operation has a name of its own', () => {
+    const index = JSON.parse(documents('/openapi/v3', '')!.body.toString()) as {
+      paths: Record<string, { serverRelativeURL: string }>;
+    };
+    assert.ok(index.paths['apis/apps/v1']?.serverRelativeURL.startsWith('/openapi/v3/apis/apps/v1?hash='));
+    for (const path of ['/openapi/v2', ...Object.keys(index.paths).map((key) => `/openapi/v3/${key}`)]) {
+      const text = documents(path, 'application/json')!.body.toString();
+      const document = JSON.parse(text) as {
+        definitions?: object;
+        components?: { schemas: object };
+        paths: Record<string, Record<string, { operationId?: string }>>;
+      };
+      const known = new Set(Object.keys(document.components?.schemas ?? document.definitions ?? {}));
+      for (const [, name] of text.matchAll(/"\$ref":"#\/(?:components\/schemas|definitions)\/([^"]+)"/g)) {
+        assert.ok(known.has(name!), `${path} refers to ${name}`);
+      }
+      const ids = Object.values(document.paths).flatMap((item) =>
+        Object.values(item).flatMap(({ operationId }) => operationId ?? []),
+      );
+      assert.equal(new Set(ids).size, ids.length, path);
+    }
+  });
+
+  test('the schema of pods carries what strategic merge and server-side apply need', () => {
+    const core = JSON.parse(documents('/openapi/v3/api/v1', '')!.body.toString()) as {
+      components: { schemas: Record<string, { properties: Record<string, object> }> };
+    };
+    const { schemas } = core.components;
+    assert.deepEqual(schemas['io.k8s.api.core.v1.Container']?.properties['ports'], {
+      description: 'Ports that the container listens on.',
+      type: 'array',
+      items: { allOf: [{ $ref: '#/components/schemas/io.k8s.api.core.v1.ContainerPort' }], default: {} },
+      'x-kubernetes-list-type': 'map',
+      'x-kubernetes-list-map-keys': ['containerPort', 'protocol'],
+      'x-kubernetes-patch-strategy': 'merge',
+      'x-kubernetes-patch-merge-key': 'containerPort',
+    });
+  });
+
+  test('OpenAPI 2 comes as protobuf to those who ask for it', () => {
+    const document = documents('/openapi/v2', 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf');
+    assert.ok(document);
+    assert.equal(document.contentType, 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf');
+    const { root } = protobuf.parse(`syntax = "proto3"; message Named { string name = 1; }
+      message List { repeated Named additional_properties = 1; } message Paths { repeated Named path = 2; }
+      message Document { string swagger = 1; Paths paths = 8; List definitions = 9; }`);
+    const type = root.lookupType('Document');
+    const read = type.toObject(type.decode(document.body)) as {
+      swagger: string;
+      paths: { path: { name: string }[] };
+      definitions: { additionalProperties: { name: string }[] };
+    };
+    assert.equal(read.swagger, '2.0');
+    assert.ok(read.paths.path.some(({ name }) => name === '/api/v1/namespaces/{namespace}/pods/{name}'));
+    assert.ok(read.definitions.additionalProperties.some(({ name }) => name === 'io.k8s.api.core.v1.Pod'));
+  });
+});

@@ -1,0 +1,223 @@
+/** API types as OpenAPI schemas, in the dialect of either version of OpenAPI. */
+import type { Kind } from '#lib/kinds/define-kind.ts';
+import { schemaType, type SchemaField, type SchemaType } from '#lib/kinds/schema.ts';
+import { fieldDescription } from './descriptions.ts';
+
+/** What differs between OpenAPI 2 and 3. */
+export interface Dialect {
+  /** Before a definition's name in a reference. */
+  referencePrefix: string;
+  /** Version 3 tells defaults and enums; version 2 leaves them out, as old clients stumble over them. */
+  rich: boolean;
+}
+
+export const dialectV2: Dialect = { referencePrefix: '#/definitions/', rich: false };
+export const dialectV3: Dialect = { referencePrefix: '#/components/schemas/', rich: true };
+
+export type Schema = Record<string, unknown>;
+
+const meta = 'io.k8s.apimachinery.pkg.apis.meta.v1';
+
+/** Types that the schema data writes as scalars, and that OpenAPI gives names of their own. */
+export const names = {
+  quantity: 'io.k8s.apimachinery.pkg.api.resource.Quantity',
+  intOrString: 'io.k8s.apimachinery.pkg.util.intstr.IntOrString',
+  time: `${meta}.Time`,
+  microTime: `${meta}.MicroTime`,
+  fields: `${meta}.FieldsV1`,
+  raw: 'io.k8s.apimachinery.pkg.runtime.RawExtension',
+  patch: `${meta}.Patch`,
+  deleteOptions: `${meta}.DeleteOptions`,
+  status: `${meta}.Status`,
+  watchEvent: `${meta}.WatchEvent`,
+} as const;
+
+/** The schemas of these definitions and of all that they refer to, by name in alphabetical order. */
+export function collectSchemas(
+  roots: Iterable<string>,
+  kinds: readonly Kind[],
+  dialect: Dialect,
+): Record<string, Schema> {
+  const types = groupVersionKinds(kinds);
+  const found = new Map<string, Schema>();
+  const waiting = [...roots];
+  for (let name = waiting.pop(); name !== undefined; name = waiting.pop()) {
+    if (found.has(name)) continue;
+    const special = specialSchema(name, dialect);
+    if (special) {
+      found.set(name, special);
+      continue;
+    }
+    const type = schemaType(name);
+    found.set(name, structSchema(name, type, types.get(name), dialect));
+    waiting.push(...Object.values(type.props ?? {}).flatMap(referencesOf));
+  }
+  return Object.fromEntries([...found].sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+interface GroupVersionKind {
+  group: string;
+  version: string;
+  kind: string;
+}
+
+interface KindFacts {
+  identities: GroupVersionKind[];
+  description: string;
+}
+
+/** Definition name -> the kinds it is the type of. Options and Status belong to every group version. */
+function groupVersionKinds(kinds: readonly Kind[]): Map<string, KindFacts> {
+  const result = new Map<string, KindFacts>();
+  const everywhere = new Set<string>();
+  for (const { group, version, kind, schema, description = '' } of kinds) {
+    result.set(schema, { identities: [{ group, version, kind }], description });
+    result.set(`${schema}List`, {
+      identities: [{ group, version, kind: `${kind}List` }],
+      description: `A list of ${kind} objects.`,
+    });
+    everywhere.add(`${group}/${version}`);
+  }
+  const add = (name: string, group: string, version: string, kind: string, description: string) =>
+    result.set(name, { identities: [{ group, version, kind }], description });
+  add(
+    'io.k8s.api.autoscaling.v1.Scale',
+    'autoscaling',
+    'v1',
+    'Scale',
+    'How many replicas a workload has and should have.',
+  );
+  add(
+    'io.k8s.api.policy.v1.Eviction',
+    'policy',
+    'v1',
+    'Eviction',
+    'Asks for a pod to go, as far as disruption budgets allow.',
+  );
+  add(
+    'io.k8s.api.authentication.v1.TokenRequest',
+    'authentication.k8s.io',
+    'v1',
+    'TokenRequest',
+    'Asks for a token of a service account.',
+  );
+  add(names.status, '', 'v1', 'Status', 'How a request went that has no object to answer with.');
+  const versions = [...everywhere].sort().map((text) => text.split('/') as [string, string]);
+  result.set(names.deleteOptions, {
+    identities: versions.map(([group, version]) => ({ group, version, kind: 'DeleteOptions' })),
+    description: 'How an object is to be deleted.',
+  });
+  return result;
+}
+
+function structSchema(name: string, type: SchemaType, facts: KindFacts | undefined, dialect: Dialect): Schema {
+  const properties = Object.entries(type.props ?? {}).map(([field, schema]): [string, Schema] => {
+    const description = fieldDescription(name, field);
+    return [field, { ...(description && { description }), ...fieldSchema(field, schema, dialect) }];
+  });
+  const required = (type.required ?? []).filter((field) => type.props?.[field]);
+  return {
+    ...(facts?.description && { description: facts.description }),
+    type: 'object',
+    ...(required.length > 0 && { required }),
+    ...(properties.length > 0 && { properties: Object.fromEntries(properties) }),
+    ...(type.atomic && { 'x-kubernetes-map-type': 'atomic' }),
+    ...(facts && { 'x-kubernetes-group-version-kind': facts.identities }),
+  };
+}
+
+function fieldSchema(name: string, field: SchemaField, dialect: Dialect): Schema {
+  return {
+    ...valueSchema(name, field, dialect),
+    ...(field.lt && { 'x-kubernetes-list-type': field.lt }),
+    ...(field.lk && { 'x-kubernetes-list-map-keys': field.lk }),
+    ...(field.mt && { 'x-kubernetes-map-type': field.mt }),
+    ...(field.ps && { 'x-kubernetes-patch-strategy': field.ps }),
+    ...(field.pk && { 'x-kubernetes-patch-merge-key': field.pk }),
+  };
+}
+
+function valueSchema(name: string, field: SchemaField, dialect: Dialect): Schema {
+  const reference = referenceOf(name, field);
+  if (reference) return referTo(reference, dialect);
+  switch (field.type) {
+    case 'array':
+      return { type: 'array', items: itemSchema(field.items ?? {}, dialect) };
+    case 'object':
+      return { type: 'object', additionalProperties: itemSchema(field.additionalProperties ?? {}, dialect) };
+    case undefined:
+      return { type: 'object' };
+    default:
+      return {
+        type: field.type,
+        ...(field.format && { format: field.format }),
+        ...(dialect.rich && field.enum && { enum: field.enum }),
+        ...(dialect.rich && literalDefault(field)),
+      };
+  }
+}
+
+/** What stands in lists and maps: as a field, and in version 3 with the zero value that Go gives it. */
+function itemSchema(item: SchemaField, dialect: Dialect): Schema {
+  const schema = valueSchema('', item, dialect);
+  if (!dialect.rich) return schema;
+  if (item.$ref) return { ...schema, default: {} };
+  return item.type === 'string' && !item.format ? { ...schema, default: '' } : schema;
+}
+
+/** The default, where the data gives a literal rather than the name of a Go constant. */
+function literalDefault({ default: text }: SchemaField): Schema {
+  if (text === undefined || text.startsWith('ref(')) return {};
+  return { default: JSON.parse(text) as unknown };
+}
+
+/** A reference may have no siblings in OpenAPI 3.0, so it is wrapped there. */
+export function referTo(name: string, dialect: Dialect): Schema {
+  const reference = { $ref: dialect.referencePrefix + name };
+  return dialect.rich ? { allOf: [reference] } : reference;
+}
+
+/** The definition that a field's value is of. */
+function referenceOf(name: string, field: SchemaField): string | undefined {
+  if (field.$ref) return field.$ref;
+  if (field.raw) return name === 'fieldsV1' ? names.fields : names.raw;
+  if (field.type === 'quantity') return names.quantity;
+  if (field.type === 'int-or-string') return names.intOrString;
+  if (field.format === 'date-time') return field.micro ? names.microTime : names.time;
+  return undefined;
+}
+
+function referencesOf(field: SchemaField): string[] {
+  const inner = [field.items, field.additionalProperties].flatMap((part) => (part ? referencesOf(part) : []));
+  // `raw` needs its field's name; both names are cheap, so a type with either gets both.
+  const own = field.raw ? [names.fields, names.raw] : [referenceOf('', field) ?? []].flat();
+  return [...own, ...inner];
+}
+
+function specialSchema(name: string, { rich }: Dialect): Schema | undefined {
+  switch (name) {
+    case names.quantity: {
+      const description = 'An amount of a resource: a number, and a suffix such as m, k, M, Gi.';
+      return rich ? { description, oneOf: [{ type: 'string' }, { type: 'number' }] } : { description, type: 'string' };
+    }
+    case names.intOrString: {
+      const description = 'A whole number, or a text that names or describes one.';
+      const format = 'int-or-string';
+      return rich
+        ? { description, format, oneOf: [{ type: 'integer' }, { type: 'string' }] }
+        : { description, type: 'string', format };
+    }
+    case names.time:
+      return { description: 'A time in RFC 3339, with seconds.', type: 'string', format: 'date-time' };
+    case names.microTime:
+      return { description: 'A time in RFC 3339, with microseconds.', type: 'string', format: 'date-time' };
+    case names.fields:
+      return { description: 'A set of fields, as nested maps whose keys name them.', type: 'object' };
+    case names.raw:
+      return { description: 'Any JSON object.', type: 'object' };
+    case names.patch:
+      return { description: 'A patch, of the type that the request names.', type: 'object' };
+    default:
+      return undefined;
+  }
+}
