@@ -1,6 +1,7 @@
 /** `wherry down`: everything that runs or is mounted goes, what is on disk stays for the next `up`. */
 import { existsSync, rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { removeCgroups } from './cgroups.ts';
 import { disconnectNodes } from './host-network.ts';
 import type { ClusterLayout, NodeLayout } from './layout.ts';
 import { isMounted, releaseMountNamespaces } from './mount-namespace.ts';
@@ -18,6 +19,7 @@ export async function down(cluster: ClusterLayout): Promise<void> {
     `${cluster.runDir}/pins`,
     cluster.nodes.map((node) => node.mountNamespace),
   );
+  for (const node of cluster.nodes) removeCgroups(node.cgroupRoot);
   await disconnectNodes(cluster);
   rmSync(cluster.runDir, { recursive: true, force: true });
 }
