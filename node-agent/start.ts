@@ -21,6 +21,8 @@ import { makeLimit } from './lifecycle/limit.ts';
 import { makeObserver } from './lifecycle/observer.ts';
 import { makePods } from './lifecycle/pods.ts';
 import { followPeers } from './network/peers.ts';
+import { collectImages } from './node/image-garbage.ts';
+import { rotateLogs } from './node/log-rotation.ts';
 import { readMachine, readPressure } from './node/machine.ts';
 import type { Machine } from './node/machine.ts';
 import { allocatableOf, nodeLabels } from './node/node-status.ts';
@@ -134,6 +136,8 @@ async function boot(
   void followPeers(view, config.nodeName, env, signal);
   const pods = await makePods(hands, view);
   ends.push(() => pods.stop());
+  void rotateLogs({ env, runtime, pods }, signal);
+  void collectImages({ env, images, imageDir: config.imageDir, pods }, signal);
   const server = await startServer(config, { env, runtime, images, pods });
   ends.push(() => server.stop());
   node.becomeReady(server.port);
@@ -234,6 +238,10 @@ async function makeHands(
     prober: makeProber({ env, events, executor: runtime }),
     facts,
     services: () => view.list(serviceKind),
+    room: () => {
+      const node = view.get(nodeKind, { namespace: '', name: nodeName });
+      return { allocatable: node?.status?.allocatable ?? facts.allocatable, labels: node?.metadata.labels ?? {} };
+    },
     limit: makeLimit(2 * machine.cpus),
   };
 }

@@ -5,7 +5,7 @@ import type { UnpackedImage } from '../images/types.ts';
 import type { ContainerSpec, Mount } from '../runtime/types.ts';
 import { ConfigError } from './env.ts';
 import { expand } from './expansion.ts';
-import { oomScoreAdjOf } from './qos.ts';
+import { oomScoreAdjOf } from './oom-score.ts';
 import { containerResources } from './resources.ts';
 import type { AnyContainer } from './types.ts';
 

@@ -69,7 +69,8 @@ function statesOf(
   if (latest.state === 'running') {
     return { state: { running: { startedAt: formatTime(latest.startedAt ?? latest.createdAt) } }, lastState };
   }
-  const terminated = endOf(latest);
+  const words = notes?.lastWords?.id === latest.id ? notes.lastWords.text : undefined;
+  const terminated = endOf({ ...latest, ...(words !== undefined && !latest.message && { message: words }) });
   const doing = doingOf(seen, pod, spec.name);
   const again = doing.is === 'ended' && runsAgain(pod, role, doing);
   return again && notes?.problem

@@ -26,8 +26,7 @@ export function mustEnd(seen: Seen, pod: Pod, now: number): boolean {
 }
 
 /** Why the agent itself ends the pod: status.reason and status.message of a failed pod. */
-export function verdictOf(seen: Seen, pod: Pod, now: number): { reason: string; message: string } | undefined {
-  if (seen.notes.rejected) return seen.notes.rejected;
+export function verdictOf(pod: Pod, now: number): { reason: string; message: string } | undefined {
   if (isTerminal(pod)) return undefined;
   const deadline = deadlineOf(pod);
   if (deadline === undefined || deadline > now) return undefined;

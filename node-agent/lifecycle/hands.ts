@@ -2,12 +2,13 @@
 import type { Client } from '#lib/client/types.ts';
 import type { Recorder } from '#lib/control/events.ts';
 import type { Env } from '#lib/env/env.ts';
-import type { ConfigMap, Pod, Secret, Service } from '#lib/kinds/gen/core-v1.ts';
+import type { ConfigMap, Secret, Service } from '#lib/kinds/gen/core-v1.ts';
 import type { Images } from '../images/types.ts';
 import type { HookRunner } from '../probes/hooks.ts';
 import type { Prober } from '../probes/prober.ts';
 import type { Runtime } from '../runtime/types.ts';
 import type { Volumes } from '../volumes/volumes.ts';
+import type { NodeRoom } from './admit.ts';
 import type { Observer } from './observer.ts';
 import type { ClusterFacts } from './sandbox-spec.ts';
 
@@ -44,18 +45,10 @@ export interface Hands {
   hooks: HookRunner;
   prober: Prober;
   facts: HostFacts;
+  /** What the node has and is called, as the API sees it now. */
+  room(): NodeRoom;
   /** All Services of the cluster. */
   services(): readonly Service[];
   /** Bounds how many sandboxes and containers are made at a time. */
   limit: <T>(run: () => Promise<T>) => Promise<T>;
-}
-
-/** The folder of a pod's logs. */
-export function podLogDir(logDir: string, { metadata }: Pick<Pod, 'metadata'>): string {
-  return `${logDir}/${metadata.namespace}_${metadata.name}_${metadata.uid}`;
-}
-
-/** The log file of one run. */
-export function logPath(logDir: string, pod: Pick<Pod, 'metadata'>, container: string, attempt: number): string {
-  return `${podLogDir(logDir, pod)}/${container}/${attempt}.log`;
 }

@@ -162,7 +162,9 @@ function anyPod(): fc.Arbitrary<Pod> {
         initContainers: sidecars.map((always, i): Container =>
           makeContainer(`init${i}`, always ? { restartPolicy: 'Always' } : {}),
         ),
-        containers: Array.from({ length: mains }, (_, i) => makeContainer(`main${i}`)),
+        containers: Array.from({ length: mains }, (_, i) =>
+          makeContainer(`main${i}`, { terminationMessagePolicy: i === 0 ? 'FallbackToLogsOnError' : 'File' }),
+        ),
         ...(deadline && { activeDeadlineSeconds: 600 }),
       }),
     );
@@ -275,6 +277,9 @@ class World {
           ...this.seen,
           observed: { ...observed!, containers: observed!.containers.filter((run) => run !== step.container) },
         };
+        return false;
+      case 'last-words':
+        this.noteContainer(step.container.name, { lastWords: { id: step.container.id, text: '' } });
         return false;
       case 'report':
         this.note({ reported: true });

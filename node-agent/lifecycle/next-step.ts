@@ -48,11 +48,11 @@ export function nextStep(seen: Seen, now: number): Step {
     case 'rejected':
       return { do: 'report' };
     case 'reporting':
-      return unlessResting(seen, 'report', now) ?? { do: 'report' };
+      return lastWordsMissing(seen) ?? unlessResting(seen, 'report', now) ?? { do: 'report' };
     case 'releasing':
       return unlessResting(seen, 'release', now) ?? { do: 'release' };
     case 'deleting':
-      return unlessResting(seen, 'delete', now) ?? { do: 'delete' };
+      return keptByOthers(pod!) ? wait() : (unlessResting(seen, 'delete', now) ?? { do: 'delete' });
     case 'finished':
       return wait();
     case 'gone':
@@ -65,14 +65,30 @@ export function nextStep(seen: Seen, now: number): Step {
       return unlessResting(seen, 'prepare', now) ?? { do: 'prepare' };
     }
     case 'initialising':
-      return initialise(seen, pod!, now);
+      return lastWordsMissing(seen) ?? initialise(seen, pod!, now);
     case 'running':
-      return keepRunning(seen, pod!, now);
+      return lastWordsMissing(seen) ?? keepRunning(seen, pod!, now);
   }
 }
 
 function unlessResting({ notes }: Seen, step: string, now: number): Step | undefined {
   return notes.trouble?.step === step && notes.trouble.retryAt > now ? wait(notes.trouble.retryAt) : undefined;
+}
+
+/** Whether this node has done its part of the deletion, and finalizers of others are what it waits for. */
+function keptByOthers({ metadata }: Pod): boolean {
+  return metadata.deletionGracePeriodSeconds === 0 && (metadata.finalizers ?? []).length > 0;
+}
+
+/** A container may ask that its log speaks for it when it failed without a message. */
+function lastWordsMissing({ pod, observed, notes }: Seen): Step | undefined {
+  for (const { spec } of pod ? containersOf(pod) : []) {
+    if (spec.terminationMessagePolicy !== 'FallbackToLogsOnError') continue;
+    const run = runsOf(observed, spec.name)[0];
+    if (run?.state !== 'exited' || run.exitCode === 0 || run.message) continue;
+    if (notes.containers[spec.name]?.lastWords?.id !== run.id) return { do: 'last-words', container: run };
+  }
+  return undefined;
 }
 
 function initialise(seen: Seen, pod: Pod, now: number): Step {

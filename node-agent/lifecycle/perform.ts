@@ -5,7 +5,7 @@ import { pod as podKind } from '#lib/kinds/pod.ts';
 import { isReason } from '#lib/meta/errors.ts';
 import { VolumeError } from '../volumes/volumes.ts';
 import type { Hands } from './hands.ts';
-import { podLogDir } from './hands.ts';
+import { readLastWords, removeLogs } from './log-files.ts';
 import { pullImage } from './pull-image.ts';
 import { sandboxSpec } from './sandbox-spec.ts';
 import { startContainer } from './start-container.ts';
@@ -16,6 +16,7 @@ import type { ContainerNotes, Notes, Seen, Step } from './types.ts';
 /** What a step has at hand, of its pod and of the node. */
 export interface Scene {
   hands: Hands;
+  uid: string;
   look(): Seen;
   note(more: Partial<Notes>): void;
   noteContainer(name: string, more: ContainerNotes): void;
@@ -26,6 +27,9 @@ export interface Scene {
   preStopped: Set<string>;
   signal: AbortSignal;
 }
+
+/** How long the watch may take to tell of a deletion before it is asked for again. */
+const goneWithinMs = 5000;
 
 /** Takes the step; rejects when it failed in a way that nothing but trying again mends. */
 export async function perform(step: Step, scene: Scene): Promise<void> {
@@ -61,8 +65,12 @@ export async function perform(step: Step, scene: Scene): Promise<void> {
       return release(scene);
     case 'delete':
       return deleteObject(pod!, scene);
+    case 'last-words': {
+      const { id, name, logPath } = step.container;
+      return noteContainer(name, { lastWords: { id, text: await readLastWords(logPath) } });
+    }
     case 'forget':
-      if (pod) await rm(podLogDir(hands.facts.logDir, pod), { recursive: true, force: true });
+      return removeLogs(hands.facts.logDir, scene.uid);
   }
 }
 
@@ -90,24 +98,22 @@ async function prepare(pod: Pod, { hands, signal }: Scene): Promise<void> {
   }
 }
 
-async function release({ hands, look, note }: Scene): Promise<void> {
-  const { pod, observed } = look();
-  const uid = pod?.metadata.uid ?? observed?.uid;
-  if (uid === undefined) return note({ released: true });
+async function release({ hands, uid, note }: Scene): Promise<void> {
   await hands.runtime.removePod(uid);
   await hands.volumes.unmount(uid);
   await hands.observer.refresh();
   note({ released: true, volumes: undefined });
 }
 
-/** Deletes the object for good, as its graceful deletion has come to its end. */
-async function deleteObject(pod: Pod, { hands }: Scene): Promise<void> {
+/** Deletes the object for good, as its graceful deletion has come to its end, and waits until the watch tells that it is gone. */
+async function deleteObject(pod: Pod, { hands, signal }: Scene): Promise<void> {
   const { name, namespace = '', uid } = pod.metadata;
   try {
     await hands.client.delete(podKind, { namespace, name }, { gracePeriodSeconds: 0, uid });
   } catch (error) {
     if (!isReason(error, 'NotFound', 'Conflict')) throw error;
   }
+  await hands.env.sleep(goneWithinMs, signal);
 }
 
 function tellHold(step: Step & { do: 'hold' }, pod: Pod, { events }: Hands): void {

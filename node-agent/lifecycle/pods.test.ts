@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { makeFakeClient } from '#lib/client/fake.ts';
@@ -73,6 +73,7 @@ class Node {
         seccompDir: '/nowhere',
       },
       services: () => [],
+      room: () => ({ allocatable: { cpu: '2', memory: '4Gi', pods: '10' }, labels: {} }),
       limit: makeLimit(4),
     };
     await this.settle(() => view.ready());
@@ -273,6 +274,22 @@ suite('node-agent/lifecycle/pods', () => {
     assert.equal((await node.pod()).status?.phase, 'Running');
     await node.settle(() => node.client.delete(podKind, ref, { gracePeriodSeconds: 30 }));
     assert.deepEqual(commands, ['hello', 'bye']);
+  });
+
+  test('makePods() refuses a pod that asks for more than the node has', async () => {
+    await node.create({ containers: [makeContainer('app', { resources: { requests: { cpu: '3' } } })] });
+    const { status } = await node.pod();
+    assert.deepEqual([status?.phase, status?.reason], ['Failed', 'OutOfcpu']);
+    assert.match(node.said[0]!, /^OutOfcpu: Pod was rejected: Node didn't have enough resource: cpu/);
+    assert.deepEqual(await node.runtime.list(), []);
+  });
+
+  test('makePods() lets the log speak for a container that failed without a word', async () => {
+    const spec = makeContainer('app', { terminationMessagePolicy: 'FallbackToLogsOnError' });
+    await node.create({ containers: [spec], restartPolicy: 'Never' });
+    writeFileSync(node.runtime.started[0]!.logPath, '2026-01-01T00:00:00Z stderr F it broke\n');
+    await node.kill(1);
+    assert.equal((await node.app()).state?.terminated?.message, 'it broke\n');
   });
 
   test('makePods() ends a pod at its deadline', async () => {

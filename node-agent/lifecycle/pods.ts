@@ -2,7 +2,10 @@
 import type { View, ViewChange } from '#lib/client/types.ts';
 import type { Pod } from '#lib/kinds/gen/core-v1.ts';
 import { pod as podKind } from '#lib/kinds/pod.ts';
+import { refusalOf } from './admit.ts';
+import { isTerminal } from './ending.ts';
 import type { Hands } from './hands.ts';
+import { uidsWithLogs } from './log-files.ts';
 import type { Seen } from './types.ts';
 import { makeWorker } from './worker.ts';
 import type { Worker } from './worker.ts';
@@ -24,10 +27,22 @@ export async function makePods(hands: Hands, view: View): Promise<Pods> {
   const listeners = new Set<(uid: string) => void>();
   let stopped = false;
 
+  /** Whether nothing has been made of a pod yet, by this agent or one before. */
+  function isNew({ metadata, status }: Pod): boolean {
+    return status?.startTime === undefined && metadata.deletionTimestamp === undefined && !observer.get(metadata.uid);
+  }
+
+  function active(): Pod[] {
+    return [...workers.values()].flatMap((worker) => {
+      const { pod, exists, notes } = worker.seen();
+      return pod && exists && !isTerminal(pod) && !notes.rejected ? [pod] : [];
+    });
+  }
+
   function workerOf(uid: string, pod: Pod | undefined): Worker {
     const existing = workers.get(uid);
     if (existing) return existing;
-    const worker = makeWorker(uid, pod, hands);
+    const worker = makeWorker(uid, pod, hands, pod && isNew(pod) ? refusalOf(pod, active(), hands.room()) : undefined);
     workers.set(uid, worker);
     void worker.done.then(() => workers.get(uid) === worker && workers.delete(uid));
     return worker;
@@ -70,7 +85,11 @@ export async function makePods(hands: Hands, view: View): Promise<Pods> {
 
   await observer.refresh();
   for (const pod of view.list(podKind)) workerOf(pod.metadata.uid, pod);
-  for (const uid of new Set([...observer.uids(), ...(await volumes.uids())])) {
+  for (const uid of new Set([
+    ...observer.uids(),
+    ...(await volumes.uids()),
+    ...(await uidsWithLogs(hands.facts.logDir)),
+  ])) {
     if (!workers.has(uid)) workerOf(uid, undefined);
   }
 

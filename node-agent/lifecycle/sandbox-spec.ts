@@ -1,9 +1,9 @@
 /** Renders what a pod's containers share from its object. */
 import type { Pod } from '#lib/kinds/gen/core-v1.ts';
+import { qosClassOf } from '#lib/kinds/pod-spec/resources.ts';
 import type { SandboxSpec } from '../runtime/types.ts';
 import { hostsFile, resolvConf } from './dns.ts';
 import type { DnsSettings } from './dns.ts';
-import { qosOf } from './qos.ts';
 import { podResources } from './resources.ts';
 
 /** What the node contributes to every sandbox. */
@@ -39,7 +39,7 @@ export function sandboxSpec(pod: Pod, facts: ClusterFacts): SandboxSpec {
     sysctls: Object.fromEntries((spec.securityContext?.sysctls ?? []).map(({ name, value }) => [name, value])),
     resolvConf: resolvConf(pod, { dns: facts.clusterDns, domain: facts.clusterDomain }, facts.hostDns),
     hosts: hostNetwork ? undefined : hostsFile(pod),
-    qos: qosOf(pod),
+    qos: qosClassOf(spec),
     resources: podResources(pod),
     ports: hostNetwork ? [] : hostPorts(pod),
   };

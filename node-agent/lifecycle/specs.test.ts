@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { containerSpec } from './container-spec.ts';
 import { hostsFile, parseResolvConf, resolvConf } from './dns.ts';
 import { makeContainer, makePod } from './pods.fixture.ts';
-import { oomScoreAdjOf, qosOf } from './qos.ts';
+import { oomScoreAdjOf } from './oom-score.ts';
 import { containerResources, podResources } from './resources.ts';
 import { sandboxSpec } from './sandbox-spec.ts';
 import type { AnyContainer } from './types.ts';
@@ -98,16 +98,17 @@ suite('node-agent/lifecycle specs', () => {
       memoryLimitBytes: 64 * 1024 * 1024,
     });
     assert.equal(containerResources({ limits: { cpu: '1m' } }).cpuQuota, 1000);
-    const limited = makeContainer('app', { resources: { limits: { cpu: '1', memory: '1Gi' } } });
+    const limited = makeContainer('app', {
+      resources: { limits: { cpu: '1', memory: '1Gi' }, requests: { cpu: '1', memory: '1Gi' } },
+    });
     const pod = makePod({ containers: [limited, makeContainer('free', { resources: { requests: { cpu: '500m' } } })] });
     assert.deepEqual(podResources(pod), { cpuShares: 1536 });
   });
 
-  test('qosOf() and oomScoreAdjOf() follow requests and limits', () => {
+  test('oomScoreAdjOf() spares those who asked for much', () => {
     const of = (resources: object) => makePod({ containers: [makeContainer('app', { resources })] });
-    assert.equal(qosOf(of({})), 'BestEffort');
-    assert.equal(qosOf(of({ requests: { cpu: '1' } })), 'Burstable');
-    assert.equal(qosOf(of({ limits: { cpu: '1', memory: '1Gi' } })), 'Guaranteed');
+    const guaranteed = of({ limits: { cpu: '1', memory: '1Gi' } });
+    assert.equal(oomScoreAdjOf(guaranteed, guaranteed.spec.containers[0]!, 4 * 2 ** 30), -997);
     const burstable = of({ requests: { memory: '1Gi' } });
     assert.equal(oomScoreAdjOf(burstable, burstable.spec.containers[0]!, 4 * 2 ** 30), 750);
     assert.equal(oomScoreAdjOf(of({}), of({}).spec.containers[0]!, 4 * 2 ** 30), 1000);

@@ -11,16 +11,16 @@ export const stages = {
     to: ['mounting', 'initialising', 'running', 'stopping', 'reporting'],
   },
   initialising: {
-    steps: ['hold', 'pull', 'start', 'stop', 'discard', 'wait'],
+    steps: ['hold', 'pull', 'start', 'stop', 'discard', 'last-words', 'wait'],
     to: ['mounting', 'preparing', 'running', 'stopping', 'reporting'],
   },
   running: {
-    steps: ['hold', 'pull', 'start', 'stop', 'discard', 'wait'],
+    steps: ['hold', 'pull', 'start', 'stop', 'discard', 'last-words', 'wait'],
     to: ['mounting', 'preparing', 'initialising', 'stopping', 'reporting'],
   },
   stopping: { steps: ['stop'], to: ['reporting', 'releasing', 'gone'] },
   /** Everything stands still; the API must know how it ended before the runtime's record goes. */
-  reporting: { steps: ['report', 'wait'], to: ['stopping', 'releasing', 'finished', 'deleting', 'gone'] },
+  reporting: { steps: ['last-words', 'report', 'wait'], to: ['stopping', 'releasing', 'finished', 'deleting', 'gone'] },
   releasing: { steps: ['release', 'wait'], to: ['stopping', 'finished', 'deleting', 'gone'] },
   /** Succeeded or failed; only its object and its logs are left. */
   finished: { steps: ['wait'], to: ['deleting', 'gone', 'releasing'] },

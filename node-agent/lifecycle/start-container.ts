@@ -10,7 +10,7 @@ import { containerSpec } from './container-spec.ts';
 import { containersOf, doingOf } from './containers.ts';
 import { buildEnv, ConfigError, objectsNamedBy } from './env.ts';
 import type { Objects } from './env.ts';
-import { logPath } from './hands.ts';
+import { logPath } from './log-files.ts';
 import type { Scene } from './perform.ts';
 import { serviceEnv } from './service-env.ts';
 import type { AnyContainer, Step } from './types.ts';

@@ -46,8 +46,8 @@ export function makeStatusWriter(
         );
         retryMs = firstRetryMs;
       } catch (error) {
-        // The pod is gone, or another one has its name: there is nobody to tell.
-        if (isReason(error, 'NotFound', 'Conflict')) return;
+        // The pod is gone: there is nobody to tell.
+        if (isReason(error, 'NotFound')) return;
         env.log.warn('Cannot write pod status', { pod: name, namespace, error });
         await env.sleep(retryMs, stopping.signal).catch(() => {});
         retryMs = Math.min(retryMs * 2, longestRetryMs);

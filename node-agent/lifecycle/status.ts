@@ -1,23 +1,25 @@
 /** What the API should say about a pod, from what is seen of it: upstream's generateAPIPodStatus as a pure function. */
 import type { ContainerStatus, Pod, PodStatus } from '#lib/kinds/gen/core-v1.ts';
+import { qosClassOf } from '#lib/kinds/pod-spec/resources.ts';
 import { formatTime } from '#lib/meta/time.ts';
 import { conditionsOf } from './conditions.ts';
 import { containersOf } from './containers.ts';
 import { containerStatus } from './container-status.ts';
 import { isTerminal, mustEnd, verdictOf } from './ending.ts';
-import { qosOf } from './qos.ts';
 import type { Role, Seen } from './types.ts';
 
 /** The pod's status. `hostIps` are the node's addresses. Conditions of others (readiness gates) are not in it. */
 export function statusOf(seen: Seen, pod: Pod, hostIps: readonly string[], now: number): PodStatus {
   const before = pod.status ?? {};
-  const { observed } = seen;
+  const { observed, notes } = seen;
+  if (notes.rejected)
+    return { ...before, phase: 'Failed', ...notes.rejected, startTime: before.startTime ?? formatTime(now) };
   if (isTerminal(pod) && (observed?.containers ?? []).length === 0) return { ...before };
   const running = observed?.containers.some((run) => run.state === 'running') ?? false;
   const over = mustEnd(seen, pod, now) && !running;
   const all = containersOf(pod).map((item) => ({ role: item.role, status: containerStatus(seen, pod, item, over) }));
   const of = (...roles: Role[]) => all.filter((item) => roles.includes(item.role)).map((item) => item.status);
-  const verdict = verdictOf(seen, pod, now);
+  const verdict = verdictOf(pod, now);
   const ips = observed?.ips.length ? observed.ips : (before.podIPs ?? []).map(({ ip }) => ip);
   const inits = of('init', 'sidecar');
   const ephemeral = of('ephemeral');
@@ -30,7 +32,7 @@ export function statusOf(seen: Seen, pod: Pod, hostIps: readonly string[], now: 
     ...(inits.length > 0 && { initContainerStatuses: inits }),
     containerStatuses: of('main'),
     ...(ephemeral.length > 0 && { ephemeralContainerStatuses: ephemeral }),
-    qosClass: before.qosClass ?? qosOf(pod),
+    qosClass: before.qosClass ?? qosClassOf(pod.spec),
   };
   status.conditions = conditionsOf(pod, status, observed?.ready ?? false, formatTime(now));
   return status;

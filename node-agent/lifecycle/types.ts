@@ -33,6 +33,8 @@ export interface ContainerNotes {
   crashes?: Rest | undefined;
   pulls?: Rest | undefined;
   health?: Health | undefined;
+  /** What a failed run that left no message wrote last, where the container asks for that. */
+  lastWords?: { id: string; text: string } | undefined;
   /** The id of a run whose postStart hook has not returned yet: not shown as running. */
   hooking?: string | undefined;
 }
@@ -91,6 +93,8 @@ export type Step =
   | { do: 'stop'; groups: Stopping[][] }
   /** Remove the remains of a run that nobody needs any more. */
   | { do: 'discard'; container: ObservedContainer }
+  /** Read what a failed run wrote last, for its termination message. */
+  | { do: 'last-words'; container: ObservedContainer }
   /** Write the status with everything stopped, and wait for the API to have it. */
   | { do: 'report' }
   /** Remove the sandbox and the volumes. */

@@ -34,13 +34,14 @@ const firstRetryMs = 500;
 const longestRetryMs = 120_000;
 const longestBlindRestMs = 5000;
 
-export function makeWorker(uid: string, first: Pod | undefined, hands: Hands): Worker {
+/** Takes up a pod; with `refusal` only to refuse it. */
+export function makeWorker(uid: string, first: Pod | undefined, hands: Hands, refusal: Notes['rejected']): Worker {
   const { env } = hands;
   const stopping = new AbortController();
   const log = env.log.with({ pod: first ? `${first.metadata.namespace}/${first.metadata.name}` : uid });
   let pod = first;
   let exists = first !== undefined;
-  let notes: Notes = noNotes;
+  let notes: Notes = { ...noNotes, rejected: refusal };
   let wakeUp: (() => void) | undefined;
   let woken = false;
   let current: { step: Step; abort: AbortController; startedAt: number } | undefined;
@@ -107,7 +108,7 @@ export function makeWorker(uid: string, first: Pod | undefined, hands: Hands): W
     current = { step, abort, startedAt: env.now() };
     const signal = AbortSignal.any([abort.signal, stopping.signal]);
     try {
-      await perform(step, { hands, look, note, noteContainer, accept, status, preStopped, signal });
+      await perform(step, { hands, uid, look, note, noteContainer, accept, status, preStopped, signal });
       if (notes.trouble?.step === step.do) note({ trouble: undefined });
     } catch (error) {
       if (signal.aborted) return;
@@ -140,6 +141,7 @@ export function makeWorker(uid: string, first: Pod | undefined, hands: Hands): W
 
   async function live(): Promise<void> {
     adopt();
+    if (pod && refusal) hands.events.record({ regarding: pod, type: 'Warning', ...refusal });
     while (!stopping.signal.aborted) {
       woken = false;
       const seen = look();
@@ -184,7 +186,7 @@ export function makeWorker(uid: string, first: Pod | undefined, hands: Hands): W
 }
 
 /** Steps that leave nothing half done when they are cut short. */
-const interruptible = new Set<Step['do']>(['mount', 'prepare', 'pull', 'start']);
+const interruptible = new Set<Step['do']>(['mount', 'prepare', 'pull', 'start', 'delete']);
 
 function restsByDecision(step: Step): boolean {
   return ['mount', 'prepare', 'release', 'delete', 'report'].includes(step.do);

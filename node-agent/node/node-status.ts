@@ -120,14 +120,17 @@ function conditionsOf(
   });
 }
 
-/** Whether a status says something new beside its heartbeats. */
+/** Whether a status says something new beside its heartbeats. Resources that others gave the node are none of ours. */
 export function saysNew(before: NodeStatus | undefined, after: NodeStatus): boolean {
-  const { conditions, ...rest } = after;
-  const others = Object.keys(rest) as (keyof typeof rest)[];
-  if (others.some((field) => !equal(before?.[field], after[field]))) return true;
+  const { conditions, capacity = {}, allocatable = {}, ...rest } = after;
   const still = (condition: NodeCondition | undefined) => ({ ...condition, lastHeartbeatTime: undefined });
-  return (conditions ?? []).some(
-    (condition) => !equal(still(conditionOf(before?.conditions, condition.type)), still(condition)),
+  return (
+    (Object.keys(rest) as (keyof typeof rest)[]).some((field) => !equal(before?.[field], after[field])) ||
+    Object.entries(capacity).some(([name, amount]) => before?.capacity?.[name] !== amount) ||
+    Object.entries(allocatable).some(([name, amount]) => before?.allocatable?.[name] !== amount) ||
+    (conditions ?? []).some((condition) => {
+      return !equal(still(conditionOf(before?.conditions, condition.type)), still(condition));
+    })
   );
 }
 

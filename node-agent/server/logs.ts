@@ -3,7 +3,7 @@ import { readdir } from 'node:fs/promises';
 import type { Pod } from '#lib/kinds/gen/core-v1.ts';
 import { badRequest } from '#lib/meta/errors.ts';
 import { containersOf, reportedStatus, runsOf } from '../lifecycle/containers.ts';
-import { podLogDir } from '../lifecycle/hands.ts';
+import { podLogDir } from '../lifecycle/log-files.ts';
 import type { Seen } from '../lifecycle/types.ts';
 
 /** The log file of a container's latest run, or of the one before. Rejects with upstream's sentences when there is none. */
