@@ -105,7 +105,7 @@ async function serve(config: ApiServerConfig, store: Store, env: Env): Promise<A
   const app = buildApp({
     verbs,
     env,
-    authenticate: makeAuthenticator(readers),
+    authenticate: makeAuthenticator(readers, authorize),
     authorize,
     checks: { ping: async () => {}, etcd: async () => void (await store.revision()) },
     documents: (path, accept) => issued.get(path) ?? documents(path, accept),

@@ -4,6 +4,8 @@ import type { TLSSocket } from 'node:tls';
 import { ApiError } from '#lib/meta/errors.ts';
 import type { Caller } from '../verbs/types.ts';
 import { authenticatedGroup } from './authorize.ts';
+import type { Authorizer } from './authorize.ts';
+import { impersonated } from './impersonate.ts';
 
 /** The caller of a request; undefined when it shows no credentials. Throws Unauthorized for wrong ones. */
 export type Authenticator = (request: IncomingMessage) => Promise<Caller | undefined>;
@@ -11,18 +13,21 @@ export type Authenticator = (request: IncomingMessage) => Promise<Caller | undef
 /** Whom a bearer token stands for; undefined when it is not one of the reader's. */
 export type TokenReader = (token: string) => Promise<Caller | undefined>;
 
-export function makeAuthenticator(readers: readonly TokenReader[]): Authenticator {
+/** `authorize` judges who may act as someone else. */
+export function makeAuthenticator(readers: readonly TokenReader[], authorize: Authorizer): Authenticator {
   return async (request) => {
-    const header = request.headers.authorization;
-    if (header !== undefined) {
-      const token = /^bearer +(\S+) *$/i.exec(header)?.[1];
-      if (token === undefined) throw unauthorized();
-      const caller = await callerOfToken(readers, token);
-      if (!caller) throw unauthorized();
-      return caller;
-    }
-    return callerOfCertificate(socketOf(request));
+    const caller = await identify(readers, request);
+    return caller && impersonated(caller, request.headers, authorize);
   };
+}
+
+async function identify(readers: readonly TokenReader[], request: IncomingMessage): Promise<Caller | undefined> {
+  const header = request.headers.authorization;
+  if (header === undefined) return callerOfCertificate(socketOf(request));
+  const token = /^bearer +(\S+) *$/i.exec(header)?.[1];
+  const caller = token === undefined ? undefined : await callerOfToken(readers, token);
+  if (!caller) throw unauthorized();
+  return caller;
 }
 
 /** Whom a token stands for, by the first reader that knows it. */

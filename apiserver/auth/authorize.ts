@@ -25,7 +25,7 @@ export const authorize: Authorizer = (caller) => {
   return { allowed: caller.groups.includes(authenticatedGroup), reason: '' };
 };
 
-/** Throws Forbidden in upstream's words unless the caller may. */
+/** Throws Forbidden in upstream's words unless the caller may do this with objects of the kind. */
 export function demand(
   decide: Authorizer,
   caller: Caller,
@@ -34,13 +34,18 @@ export function demand(
   where: { namespace?: string; name?: string; subresource?: string | undefined } = {},
 ): void {
   const { namespace = '', name = '', subresource = '' } = where;
-  const attempt = { verb, group: kind.group, plural: kind.plural, subresource, namespace, name };
+  demandAttempt(decide, caller, { verb, group: kind.group, plural: kind.plural, subresource, namespace, name });
+}
+
+/** Throws Forbidden in upstream's words unless the caller may. */
+export function demandAttempt(decide: Authorizer, caller: Caller, attempt: Attempt): void {
   if (decide(caller, attempt).allowed) return;
-  const resource = subresource ? `${kind.plural}/${subresource}` : kind.plural;
+  const { verb, group, plural, subresource, namespace, name } = attempt;
+  const resource = subresource ? `${plural}/${subresource}` : plural;
   const scope = namespace ? `in the namespace "${namespace}"` : 'at the cluster scope';
   throw new ApiError(
     'Forbidden',
-    `${qualified({ group: kind.group, plural: kind.plural })}${name ? ` "${name}"` : ''} is forbidden: User "${caller.name}" cannot ${verb} resource "${resource}" in API group "${kind.group}" ${scope}`,
-    { ...(name && { name }), ...(kind.group && { group: kind.group }), kind: kind.plural },
+    `${qualified({ group, plural })}${name ? ` "${name}"` : ''} is forbidden: User "${caller.name}" cannot ${verb} resource "${resource}" in API group "${group}" ${scope}`,
+    { ...(name && { name }), ...(group && { group }), kind: plural },
   );
 }

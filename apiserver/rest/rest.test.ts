@@ -150,6 +150,27 @@ suite('REST', () => {
     });
   });
 
+  test('who may act as another is taken for them', async () => {
+    const path = '/apis/authentication.k8s.io/v1/selfsubjectreviews';
+    const headers = { 'impersonate-user': 'eve', 'impersonate-group': 'dev', 'impersonate-extra-scope': 'a' };
+    const { body } = await api.ask('POST', path, { body: {}, headers });
+    assert.deepEqual(body.status.userInfo, {
+      username: 'eve',
+      groups: ['dev', 'system:authenticated'],
+      extra: { scope: ['a'] },
+    });
+    const account = { 'impersonate-user': 'system:serviceaccount:n:robot' };
+    const robot = await api.ask('POST', path, { body: {}, headers: account });
+    assert.ok(robot.body.status.userInfo.groups.includes('system:serviceaccounts:n'));
+    const nobody = { 'impersonate-user': 'system:anonymous' };
+    refused(
+      await api.ask('GET', maps, { headers: nobody }),
+      403,
+      'Forbidden',
+      /^configmaps is forbidden: User "system:anonymous" cannot list resource "configmaps" in API group "" in the namespace "default"$/,
+    );
+  });
+
   test('a service account token names its account and dies with it', async () => {
     const accounts = '/api/v1/namespaces/default/serviceaccounts';
     await api.ask('POST', accounts, { body: { metadata: { name: 'robot' } } });
