@@ -11,7 +11,8 @@ export function removeCgroups(root: string): void {
 }
 
 function removeTree(folder: string): void {
-  for (const entry of readdirSync(folder, { withFileTypes: true })) if (entry.isDirectory()) removeTree(path.join(folder, entry.name));
+  for (const entry of readdirSync(folder, { withFileTypes: true }))
+    if (entry.isDirectory()) removeTree(path.join(folder, entry.name));
   rmdirSync(folder);
 }
 

@@ -81,6 +81,9 @@ export function etcdCommand(cluster: ClusterLayout): string[] {
     `--listen-peer-urls=${peer}`,
     `--initial-advertise-peer-urls=${peer}`,
     `--initial-cluster=wherry=${peer}`,
+    // The only member need not wait long before it elects itself: this is most of a warm start.
+    '--heartbeat-interval=20',
+    '--election-timeout=100',
     '--auto-compaction-mode=periodic',
     '--auto-compaction-retention=10m',
     '--quota-backend-bytes=4294967296',

@@ -4,7 +4,9 @@ import { fileURLToPath } from 'node:url';
 import type { Env } from '#lib/env/env.ts';
 import { connect } from '#lib/client/connect.ts';
 import { makeView } from '#lib/client/view.ts';
-import { isTrue } from '#lib/meta/conditions.ts';
+import type { Node } from '#lib/kinds/gen/core-v1.ts';
+import { conditionOf } from '#lib/meta/conditions.ts';
+import { parseTime } from '#lib/meta/time.ts';
 import { node as nodeKind } from '#lib/kinds/node.ts';
 import { controlPlaneConfig, etcdCommand, nodeConfig } from './configs.ts';
 import { connectNodes, routeToPods } from './host-network.ts';
@@ -12,7 +14,7 @@ import { layKeys } from './keys.ts';
 import { writeKubeconfig } from './kubeconfig.ts';
 import type { ClusterLayout, NodeLayout } from './layout.ts';
 import { pinMountNamespace } from './mount-namespace.ts';
-import { supervise } from './run.ts';
+import { isSupervised, supervise } from './run.ts';
 import { waitForDns } from './wait-for-dns.ts';
 
 const readyWithinMs = 60_000;
@@ -43,9 +45,12 @@ export async function up(cluster: ClusterLayout, env: Env, report: Report): Prom
   ]);
   writeKubeconfig(cluster);
   startControlPlane(cluster);
-  for (const node of cluster.nodes) startNode(cluster, node);
+  const startedAt = env.now();
+  const started = new Set<string>();
+  for (const node of cluster.nodes) if (await startNode(cluster, node)) started.add(node.name);
   const deadline = AbortSignal.timeout(readyWithinMs);
-  const podCidrs = await timed('nodes ready', nodesReady(cluster, env, deadline));
+  const since = (name: string) => (started.has(name) ? startedAt : 0);
+  const podCidrs = await timed('nodes ready', nodesReady(cluster, since, env, deadline));
   await routeToPods(cluster, podCidrs);
   await timed(
     'first DNS answer',
@@ -74,10 +79,14 @@ function startControlPlane(cluster: ClusterLayout): void {
   supervise(stemOf(cluster, 'control-plane'), `${cluster.logDir}/control-plane.log`, command);
 }
 
-function startNode(cluster: ClusterLayout, node: NodeLayout): void {
+/** False when the node is running already. */
+async function startNode(cluster: ClusterLayout, node: NodeLayout): Promise<boolean> {
+  const stem = stemOf(cluster, node.name);
+  const running = await isSupervised(stem);
   const file = writeConfig(node.stateDir, 'node', nodeConfig(cluster, node));
   const command = insideNode(node, [process.execPath, program('node'), '--config', file]);
-  supervise(stemOf(cluster, node.name), `${cluster.logDir}/${node.name}.log`, command);
+  if (!running) supervise(stem, `${cluster.logDir}/${node.name}.log`, command);
+  return !running;
 }
 
 function writeConfig(folder: string, name: string, config: object): string {
@@ -87,8 +96,16 @@ function writeConfig(folder: string, name: string, config: object): string {
   return file;
 }
 
-/** Resolves once each node is Ready and has its pod range: node name -> range. */
-async function nodesReady(cluster: ClusterLayout, env: Env, signal: AbortSignal): Promise<Map<string, string>> {
+/**
+ * Resolves once each node is Ready and has its pod range: node name -> range. A node that was just started must have said so since then: what the
+ * API remembers of its last life does not count.
+ */
+async function nodesReady(
+  cluster: ClusterLayout,
+  since: (node: string) => number,
+  env: Env,
+  signal: AbortSignal,
+): Promise<Map<string, string>> {
   const client = connect(
     { address: `unix:${cluster.socket}`, user: 'kubernetes-admin', groups: ['system:masters'] },
     env,
@@ -99,7 +116,7 @@ async function nodesReady(cluster: ClusterLayout, env: Env, signal: AbortSignal)
     const readyRanges = () => {
       const nodes = cluster.nodes.map(({ name }) => view.get(nodeKind, { namespace: '', name }));
       const good = nodes.filter(
-        (node) => node !== undefined && isTrue(node.status?.conditions, 'Ready') && node.spec.podCIDR !== undefined,
+        (node) => node !== undefined && saidReady(node, since(node.metadata.name)) && node.spec.podCIDR !== undefined,
       );
       return good.length === nodes.length
         ? new Map(good.map((node) => [node!.metadata.name, node!.spec.podCIDR!]))
@@ -125,4 +142,10 @@ async function nodesReady(cluster: ClusterLayout, env: Env, signal: AbortSignal)
     done.abort();
     client.close();
   }
+}
+
+/** Whether the node's Ready condition is true as of `sinceMs` or later; its times are in whole seconds. */
+function saidReady(node: Node, sinceMs: number): boolean {
+  const ready = conditionOf(node.status?.conditions, 'Ready');
+  return ready?.status === 'True' && (parseTime(ready.lastHeartbeatTime) ?? 0) >= Math.floor(sinceMs / 1000) * 1000;
 }
