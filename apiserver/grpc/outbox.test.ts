@@ -45,16 +45,36 @@ suite('makeOutbox()', () => {
     assert.equal(env.pending(), 0);
   });
 
-  test('gathers changes for the time asked', async () => {
+  test('tells revisions without changes at growing distances while they keep coming', async () => {
+    const { env, sent, outbox } = make();
+    for (let revision = 1n; revision <= 1000n; revision++) {
+      outbox.add([], revision, false);
+      await env.advance(1);
+    }
+    assert.ok(sent.length > 5 && sent.length < 12, `${sent.length} messages in a second`);
+    await env.advance(1000);
+    assert.equal(sent.at(-1)?.revision, 1000n);
+    const before = sent.length;
+    outbox.add([], 1001n, false);
+    await env.advance(10);
+    assert.equal(sent.length, before + 1);
+    outbox.stop();
+  });
+
+  test('gathers changes for the time asked, but not the first one', async () => {
     const { env, sent, outbox } = make({ batchMs: 100 });
     outbox.add([change(5n)], 5n, false);
     await env.advance(60);
     outbox.add([change(6n)], 6n, false);
-    assert.equal(sent.length, 0);
+    outbox.add([change(7n)], 7n, false);
+    assert.equal(sent.length, 1);
     await env.advance(40);
     assert.deepEqual(
       sent.map((batch) => [batch.changes.length, batch.revision]),
-      [[2, 6n]],
+      [
+        [1, 5n],
+        [2, 7n],
+      ],
     );
     outbox.stop();
   });

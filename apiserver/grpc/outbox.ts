@@ -14,10 +14,13 @@ export interface OutboxBounds {
   messageBytes: number;
 }
 
-export const outboxBounds: OutboxBounds = { changes: 10_000, sizeBytes: 16 * 1024 * 1024, messageBytes: 1024 * 1024 };
+const outboxBounds: OutboxBounds = { changes: 10_000, sizeBytes: 16 * 1024 * 1024, messageBytes: 1024 * 1024 };
 
-/** A revision that came without changes is told a little later, in case others follow: someone may wait for it, but few do. */
-const progressMs = 10;
+/**
+ * A revision that came without changes is told a little later, in case others follow: someone may wait for it, but few do. While such revisions keep
+ * coming, they are told at growing distances, up to `maxMs`.
+ */
+const progress = { firstMs: 10, maxMs: 250 };
 
 /** Something is sent at least this often, so that a watcher knows that it is not forgotten. */
 const heartbeatMs = 10_000;
@@ -51,6 +54,9 @@ export function makeOutbox({ env, batchMs, send, onLagging, bounds = outboxBound
   let blocked = false;
   let stopped = false;
   let idle = false;
+  let progressGapMs = progress.firstMs;
+  let progressAt = -Infinity;
+  let sentAt = -Infinity;
   let flushAt: { ms: number; cancel: () => void } | undefined;
 
   /** The changes of the next message: none of what follows the initial state together with it. */
@@ -69,6 +75,7 @@ export function makeOutbox({ env, batchMs, send, onLagging, bounds = outboxBound
   const sendOne = () => {
     const changes = take();
     idle = false;
+    sentAt = env.monotonic();
     if (state) {
       state.left -= changes.length;
       const { left, revision } = state;
@@ -80,8 +87,18 @@ export function makeOutbox({ env, batchMs, send, onLagging, bounds = outboxBound
     }
     // What precedes the next change is complete, even if the last ones sent share its revision.
     sent = waiting[0] ? maximum(sent, waiting[0].entry.revision - 1n) : reached;
+    spaceProgress(changes.length === 0);
     blocked = !send({ changes, revision: sent, synced: false });
   };
+  const spaceProgress = (isProgress: boolean) => {
+    const now = env.monotonic();
+    const again = isProgress && now - progressAt <= progress.maxMs;
+    progressGapMs = again ? Math.min(progressGapMs * 2, progress.maxMs) : progress.firstMs;
+    if (isProgress) progressAt = now;
+  };
+  /** Milliseconds until the next message may go: none after a pause, so that batches cost a lone change no time. */
+  const untilNext = () => sentAt + batchMs - env.monotonic();
+  const untilProgress = () => Math.max(progress.firstMs, untilNext(), progressAt + progressGapMs - env.monotonic());
   const canSend = () => !stopped && !blocked && (waiting.length > 0 || state !== undefined || reached > sent);
   const flush = () => {
     flushAt?.cancel();
@@ -117,9 +134,9 @@ export function makeOutbox({ env, batchMs, send, onLagging, bounds = outboxBound
       if (synced) state = { left: changes.length, revision };
       // What comes first, the state or what was missed, waits for as long as it takes to read it.
       allowance ??= { changes: bounds.changes + changes.length, sizeBytes: bounds.sizeBytes + size };
-      if (changes.length === 0 && !synced) flushIn(Math.max(batchMs, progressMs));
-      else if (batchMs === 0 || synced) flush();
-      else flushIn(batchMs);
+      if (changes.length === 0 && !synced) flushIn(untilProgress());
+      else if (synced || untilNext() <= 0) flush();
+      else flushIn(untilNext());
       if (waiting.length <= allowance.changes && waitingBytes <= allowance.sizeBytes) return;
       stop();
       onLagging();
