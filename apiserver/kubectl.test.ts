@@ -1,0 +1,112 @@
+import assert from 'node:assert/strict';
+import { execFile, spawnSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { promisify } from 'node:util';
+import { startTestApi } from './fixture.ts';
+import type { TestApi } from './fixture.ts';
+
+const run = promisify(execFile);
+
+const manifest = `
+apiVersion: v1
+kind: Service
+metadata: {name: web}
+spec: {selector: {app: web}, ports: [{port: 80}]}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  replicas: 2
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec: {containers: [{name: web, image: "registry.local/web:1"}]}
+`;
+
+suite('kubectl', () => {
+  let api: TestApi;
+
+  suiteSetup(async function () {
+    if (spawnSync('kubectl', ['version', '--client']).status !== 0) return this.skip();
+    api = await startTestApi();
+    const file = (name: string) => `${api.folder}/${name}`;
+    writeFileSync(
+      file('kubeconfig'),
+      JSON.stringify({
+        apiVersion: 'v1',
+        kind: 'Config',
+        clusters: [{ name: 'c', cluster: { server: api.url, 'certificate-authority': file('ca.crt') } }],
+        users: [{ name: 'u', user: { 'client-certificate': file('admin.crt'), 'client-key': file('admin.key') } }],
+        contexts: [{ name: 'x', context: { cluster: 'c', user: 'u' } }],
+        'current-context': 'x',
+      }),
+    );
+    writeFileSync(file('web.yaml'), manifest);
+    await kubectl('create', 'serviceaccount', 'default');
+  });
+
+  suiteTeardown(() => api?.stop());
+
+  /** Its output; rejects with what it complained of. */
+  async function kubectl(...args: string[]): Promise<string> {
+    const { folder } = api;
+    const common = [`--kubeconfig=${folder}/kubeconfig`, `--cache-dir=${folder}/cache`];
+    return (await run('kubectl', [...common, ...args], { cwd: folder, timeout: 15_000 })).stdout;
+  }
+
+  const lines = (text: string) => text.trim().split('\n');
+
+  test('kubectl apply creates, leaves alone, configures and deletes a manifest', async () => {
+    assert.deepEqual(lines(await kubectl('apply', '-f', 'web.yaml')), [
+      'service/web created',
+      'deployment.apps/web created',
+    ]);
+    assert.deepEqual(lines(await kubectl('apply', '-f', 'web.yaml')), [
+      'service/web unchanged',
+      'deployment.apps/web unchanged',
+    ]);
+    writeFileSync(`${api.folder}/web.yaml`, manifest.replace('web:1', 'web:2'));
+    assert.match(await kubectl('apply', '-f', 'web.yaml'), /deployment.apps\/web configured/);
+    assert.match(await kubectl('get', 'deployment', 'web', '-o', 'wide'), /web +0\/2 .*registry.local\/web:2 +app=web/);
+    assert.match(await kubectl('describe', 'deployment', 'web'), /Replicas: +2 desired/);
+    assert.match(await kubectl('scale', 'deployment/web', '--replicas=5'), /scaled/);
+    assert.match(await kubectl('get', 'deployment', 'web'), /0\/5/);
+    assert.match(await kubectl('delete', '-f', 'web.yaml'), /service "web" deleted/);
+    await assert.rejects(kubectl('get', 'deployment', 'web'), /deployments.apps "web" not found/);
+  });
+
+  test('kubectl create sends protobuf and is understood', async () => {
+    await kubectl('create', 'deployment', 'typed', '--image=registry.local/web:1', '--port=80', '--replicas=3');
+    const made = JSON.parse(await kubectl('get', 'deployment', 'typed', '-o', 'json'));
+    assert.equal(made.spec.replicas, 3);
+    assert.deepEqual(made.spec.template.spec.containers[0].ports, [{ containerPort: 80, protocol: 'TCP' }]);
+    await kubectl('create', 'job', 'once', '--image=registry.local/web:1', '--', 'true');
+    await kubectl('create', 'configmap', 'plain', '--from-literal=a=b');
+    await kubectl('create', 'secret', 'generic', 'hidden', '--from-literal=a=b');
+    await kubectl('create', 'service', 'clusterip', 'typed', '--tcp=80:8080');
+    assert.match(await kubectl('create', 'token', 'default'), /^ey[\w-]+\.[\w-]+\.[\w-]+$/m);
+  });
+
+  test('kubectl run, label, annotate, patch and delete work on pods', async () => {
+    await kubectl('run', 'one', '--image=registry.local/web:1', '--restart=Never', '--', 'sleep', '1');
+    await kubectl('label', 'pod', 'one', 'tier=back');
+    await kubectl('annotate', 'pod', 'one', 'note=x');
+    await kubectl('patch', 'pod', 'one', '-p', '{"metadata":{"labels":{"more":"1"}}}');
+    assert.match(await kubectl('get', 'pods', '-l', 'tier=back,more', '-o', 'name'), /^pod\/one$/m);
+    assert.match(await kubectl('describe', 'pod', 'one'), /TokenExpirationSeconds: +3607/);
+    assert.match(await kubectl('delete', 'pod', 'one'), /pod "one" deleted/);
+  });
+
+  test('kubectl explain, api-resources, auth and server-side dry runs find what they need', async () => {
+    assert.match(await kubectl('explain', 'pod.spec.containers.image'), /FIELD: image <string>/);
+    assert.match(await kubectl('api-resources'), /^deployments +deploy +apps\/v1 +true +Deployment$/m);
+    assert.match(await kubectl('auth', 'whoami'), /Username +admin/);
+    assert.match(await kubectl('auth', 'can-i', 'create', 'pods'), /yes/);
+    assert.match(await kubectl('version'), /Server Version: v1\.32/);
+    const strict = ['create', '-f', 'web.yaml', '--dry-run=server'];
+    assert.match(await kubectl(...strict), /deployment.apps\/web created \(server dry run\)/);
+    writeFileSync(`${api.folder}/typo.yaml`, manifest.replace('replicas:', 'replica:'));
+    await assert.rejects(kubectl('create', '-f', 'typo.yaml'), /unknown field "spec.replica"/);
+  });
+});
