@@ -1,5 +1,6 @@
 /** The list of controllers. */
 import type { Controller } from '#lib/control/reconcile.ts';
+import { daemonSetController } from './daemon-set/controller.ts';
 import { deploymentController } from './deployment/controller.ts';
 import { endpointSliceController, endpointSliceMirroringController } from './endpoint-slices/controller.ts';
 import { endpointsController } from './endpoints/controller.ts';
@@ -32,6 +33,7 @@ export function allControllers({ ca, clusterCidr, nodeMaskSize, timings, clock }
     replicaSetController,
     replicationControllerController,
     deploymentController,
+    daemonSetController,
     jobController,
     cronJobController,
     ttlAfterFinishedController,
