@@ -34,7 +34,7 @@ export function verdictOf(pod: Pod, now: number): { reason: string; message: str
 }
 
 /** Whether the pod's containers have ended for good: all main ones, or an init container that may not fail. */
-export function hasFinishedByItself(seen: Seen, pod: Pod): boolean {
+function hasFinishedByItself(seen: Seen, pod: Pod): boolean {
   const isOver = (name: string, role: 'main' | 'init') => {
     const doing = doingOf(seen, pod, name);
     return doing.is === 'ended' && !runsAgain(pod, role, doing);

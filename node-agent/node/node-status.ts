@@ -18,7 +18,7 @@ export interface NodeInputs {
   notReady: string | undefined;
 }
 
-export const kubeletVersion = 'v1.32.0+wherry';
+const kubeletVersion = 'v1.32.0+wherry';
 const runtimeVersion = 'crun://1.8.1';
 const mostImages = 50;
 const mostNames = 5;

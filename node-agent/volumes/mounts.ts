@@ -35,7 +35,7 @@ export async function unmount(target: string): Promise<void> {
 }
 
 /** Unmounts everything at and below a folder, deepest and latest first; what is busy goes when its last user does. */
-export async function unmountBelow(folder: string): Promise<void> {
+async function unmountBelow(folder: string): Promise<void> {
   const inside = (await mountPoints()).filter((point) => point === folder || point.startsWith(`${folder}/`));
   for (const point of inside.toReversed()) {
     await unmount(point).catch(() => execute('umount', ['--no-canonicalize', '--lazy', point]));

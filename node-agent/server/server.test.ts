@@ -1,0 +1,220 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, connect as connectTo } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import os from 'node:os';
+import path from 'node:path';
+import { Client, credentials } from '@grpc/grpc-js';
+import type { MethodDefinition } from '@grpc/grpc-js';
+import { fromServiceError } from '#lib/client/grpc-status.ts';
+import { makeRealEnv } from '#lib/env/real.ts';
+import { issue, makeAuthority } from '#lib/pki/certificates.ts';
+import type { KeyPair } from '#lib/pki/certificates.ts';
+import { nodeService } from '#protos/gen/node.ts';
+import type { ExecInput, ExecOutput, LogsRequest, StatsReply } from '#protos/gen/node.ts';
+import { podLogDir } from '../lifecycle/log-files.ts';
+import { makeContainer, makePod, makeRun, makeSeen } from '../lifecycle/pods.fixture.ts';
+import { makeMemoryRuntime } from '../runtime/memory.ts';
+import type { StreamSession, StreamSink } from '../runtime/types.ts';
+import { startServer } from './server.ts';
+import type { NodeServer } from './server.ts';
+
+const env = makeRealEnv({ service: 'test', level: 'error' });
+const pod = makePod({ containers: [makeContainer('app'), makeContainer('waits')] });
+const ref = { namespace: 'default', name: 'web', uid: 'uid-1' };
+
+/** A session that gives back what it is given, and ends with 7 when its input does. */
+function echo(sink: StreamSink): StreamSession {
+  const end = Promise.withResolvers<number>();
+  return {
+    write: (data) => sink.stdout(data),
+    closeStdin: () => end.resolve(7),
+    resize: (width, height) => sink.stderr(Buffer.from(`${width}x${height}`)),
+    exited: end.promise,
+    kill: () => end.resolve(137),
+  };
+}
+
+suite('node-agent/server', () => {
+  let root: string;
+  let server: NodeServer;
+  let client: Client;
+  let authority: KeyPair;
+  let destination: number;
+  const listener = createServer((socket) => socket.pipe(socket));
+
+  const clientAs = async (commonName: string, organizations: string[] = []) => {
+    const { certPem, keyPem } = await issue(authority, { commonName, organizations, usages: ['client'] }, Date.now());
+    const identity = credentials.createSsl(Buffer.from(authority.certPem), Buffer.from(keyPem), Buffer.from(certPem));
+    return new Client(`127.0.0.1:${server.port}`, identity, { 'grpc.ssl_target_name_override': 'n1' });
+  };
+  const unary = <Req, Res>(to: Client, method: MethodDefinition<Req, Res>, request: Req) =>
+    new Promise<Res>((resolve, reject) => {
+      const { path: name, requestSerialize, responseDeserialize } = method;
+      to.makeUnaryRequest(name, requestSerialize, responseDeserialize, request, (error, answer) =>
+        error ? reject(fromServiceError(error)) : resolve(answer!),
+      );
+    });
+  const logs = (request: Partial<LogsRequest> = {}) =>
+    new Promise<string>((resolve, reject) => {
+      const { path: name, requestSerialize, responseDeserialize } = nodeService.logs;
+      const whole = { ...everything, pod: ref, container: 'app', ...request };
+      const call = client.makeServerStreamRequest(name, requestSerialize, responseDeserialize, whole);
+      let text = '';
+      call.on('data', ({ data }: { data: Buffer }) => (text += data.toString()));
+      call.on('end', () => resolve(text));
+      call.on('error', (error) => reject(fromServiceError(error as Parameters<typeof fromServiceError>[0])));
+    });
+
+  suiteSetup(async () => {
+    root = mkdtempSync(path.join(os.tmpdir(), 'wherry-node-server-'));
+    authority = await makeAuthority('test', Date.now());
+    const own = await issue(
+      authority,
+      { commonName: 'system:node:n1', dnsNames: ['n1'], usages: ['server'] },
+      Date.now(),
+    );
+    const files = { 'ca.crt': authority.certPem, 'n1.crt': own.certPem, 'n1.key': own.keyPem };
+    for (const [name, text] of Object.entries(files)) writeFileSync(`${root}/${name}`, text);
+    const folder = `${podLogDir(`${root}/logs`, pod)}/app`;
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(`${folder}/0.log`, '2026-01-01T00:00:00Z stdout F first run\n');
+    writeFileSync(`${folder}/1.log`, '2026-01-01T00:00:01Z stdout F one\n2026-01-01T00:00:02Z stdout F two\n');
+    await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve));
+    destination = (listener.address() as AddressInfo).port;
+    const seen = makeSeen(pod, [makeRun('app', { attempt: 1 })]);
+    const usage = { cpuNanoseconds: 5, memoryBytes: 100, workingSetBytes: 60, pids: 1 };
+    server = await startServer(
+      {
+        nodeName: 'n1',
+        listen: { host: '127.0.0.1', port: 0 },
+        tls: { caFile: `${root}/ca.crt`, certFile: `${root}/n1.crt`, keyFile: `${root}/n1.key` },
+        logDir: `${root}/logs`,
+      },
+      {
+        env,
+        runtime: {
+          ...makeMemoryRuntime(env),
+          exec: (_id, _command, _options, sink) => Promise.resolve(echo(sink)),
+          attach: (_id, _options, sink) => Promise.resolve(echo(sink)),
+          openPort: () => Promise.resolve(connectTo(destination, '127.0.0.1')),
+          stats: () => Promise.resolve([{ id: makeRun('app').id, name: 'app', ...usage }]),
+        },
+        images: {
+          find: () => Promise.resolve(undefined),
+          pull: () => Promise.reject(new Error('no')),
+          list: () => Promise.resolve([{ id: 'sha256:i', tags: ['i:1'], digests: [], sizeBytes: 3, lastUsedAt: 0 }]),
+          remove: () => Promise.resolve(),
+          importTar: () => Promise.resolve([]),
+        },
+        pods: { seen: (uid) => (uid === ref.uid ? seen : undefined), all: () => [seen], onRunChange: () => () => {} },
+      },
+    );
+    client = await clientAs('kube-apiserver');
+  });
+  suiteTeardown(async () => {
+    client.close();
+    await server.stop();
+    await new Promise((resolve) => listener.close(resolve));
+    rmSync(root, { recursive: true, force: true });
+  });
+
+  test('startServer() answers the API server and administrators, and nobody else', async () => {
+    const answer = await unary(client, nodeService.listImages, {});
+    assert.deepEqual(answer.images, [{ id: 'sha256:i', tags: ['i:1'], digests: [], sizeBytes: 3 }]);
+    const admin = await clientAs('someone', ['system:masters']);
+    await unary(admin, nodeService.listImages, {});
+    admin.close();
+    const other = await clientAs('system:node:n2', ['system:nodes']);
+    await assert.rejects(unary(other, nodeService.listImages, {}), { reason: 'Forbidden' });
+    other.close();
+  });
+
+  test('logs come of the latest run or the one before, and refusals in upstream words', async () => {
+    assert.equal(await logs(), 'one\ntwo\n');
+    assert.equal(await logs({ tailLines: 1 }), 'two\n');
+    assert.equal(await logs({ previous: true }), 'first run\n');
+    await assert.rejects(logs({ container: 'waits' }), { message: 'container "waits" in pod "web" is not available' });
+    await assert.rejects(logs({ container: 'no' }), { message: 'container no is not valid for pod web' });
+    await assert.rejects(logs({ pod: { ...ref, uid: 'other' } }), { reason: 'NotFound' });
+  });
+
+  test('exec carries input, output, size and exit code', async () => {
+    const outputs = await session([
+      { start: { pod: ref, container: 'app', command: ['x'], stdin: true, stdout: true, stderr: true, tty: true } },
+      { resize: { width: 80, height: 24 } },
+      { stdin: Buffer.from('hello') },
+      { stdinClosed: true },
+    ]);
+    const text = (side: 'stdout' | 'stderr') => outputs.map((output) => output[side]?.toString() ?? '').join('');
+    assert.deepEqual([text('stdout'), text('stderr'), outputs.at(-1)?.exit?.code], ['hello', '80x24', 7]);
+  });
+
+  test('exec into a container that does not run is refused', async () => {
+    const start = {
+      pod: ref,
+      container: 'waits',
+      command: ['x'],
+      stdin: false,
+      stdout: true,
+      stderr: true,
+      tty: false,
+    };
+    await assert.rejects(session([{ start }]), { message: 'container not found ("waits")' });
+  });
+
+  test('port-forward carries bytes both ways, more than any buffer holds', async () => {
+    const { path: name, requestSerialize, responseDeserialize } = nodeService.portForward;
+    const call = client.makeBidiStreamRequest(name, requestSerialize, responseDeserialize);
+    const size = 8 * 1024 * 1024;
+    let received = 0;
+    const done = new Promise<void>((resolve, reject) => {
+      call.on('data', ({ data }: { data: Buffer }) => {
+        received += data.length;
+        if (received === size) call.write({ closed: true });
+      });
+      call.on('end', resolve);
+      call.on('error', reject);
+    });
+    call.write({ start: { pod: ref, port: 80 } });
+    for (let sent = 0; sent < size; sent += 65_536) call.write({ data: Buffer.alloc(65_536) });
+    await done;
+    assert.equal(received, size);
+  });
+
+  test('stats describe the node and its pods', async () => {
+    const { summary }: StatsReply = await unary(client, nodeService.stats, {});
+    const { node, pods } = JSON.parse(summary.toString()) as {
+      node: { nodeName: string; memory: { workingSetBytes: number } };
+      pods: { podRef: { name: string }; containers: { name: string; memory: { workingSetBytes: number } }[] }[];
+    };
+    assert.equal(node.nodeName, 'n1');
+    assert.ok(node.memory.workingSetBytes > 0);
+    assert.deepEqual(
+      pods.map(({ podRef, containers }) => [podRef.name, containers[0]!.name, containers[0]!.memory.workingSetBytes]),
+      [['web', 'app', 60]],
+    );
+  });
+
+  function session(inputs: ExecInput[]): Promise<ExecOutput[]> {
+    return new Promise((resolve, reject) => {
+      const { path: name, requestSerialize, responseDeserialize } = nodeService.exec;
+      const call = client.makeBidiStreamRequest(name, requestSerialize, responseDeserialize);
+      const outputs: ExecOutput[] = [];
+      call.on('data', (output: ExecOutput) => outputs.push(output));
+      call.on('end', () => resolve(outputs));
+      call.on('error', (error) => reject(fromServiceError(error as Parameters<typeof fromServiceError>[0])));
+      for (const input of inputs) call.write(input);
+    });
+  }
+});
+
+const everything: LogsRequest = {
+  container: '',
+  follow: false,
+  previous: false,
+  timestamps: false,
+  sinceTime: '',
+  tailLines: -1,
+  limitBytes: 0,
+};
