@@ -16,6 +16,7 @@ import { makePodGcController } from './pod-gc/controller.ts';
 import { replicaSetController, replicationControllerController } from './replica-set/controller.ts';
 import { makeRootCaController } from './root-ca/controller.ts';
 import { serviceAccountController } from './service-account/controller.ts';
+import { statefulSetController } from './stateful-set/controller.ts';
 import type { Timings } from './timings.ts';
 
 export interface ControllerOptions {
@@ -34,6 +35,7 @@ export function allControllers({ ca, clusterCidr, nodeMaskSize, timings, clock }
     replicationControllerController,
     deploymentController,
     daemonSetController,
+    statefulSetController,
     jobController,
     cronJobController,
     ttlAfterFinishedController,
