@@ -89,15 +89,22 @@ function earlierEnd(before: ContainerStatus | undefined, latest: ObservedContain
 
 function endOf(run: ObservedContainer): NonNullable<ContainerState['terminated']> {
   const exitCode = run.exitCode ?? 137;
-  const startedAt = run.startedAt ?? run.createdAt;
+  // A run that never began has the time that Go's zero is.
+  const startedAt = run.startedAt ?? 0;
   return {
     exitCode,
-    reason: run.oomKilled ? 'OOMKilled' : exitCode === 0 ? 'Completed' : 'Error',
+    reason: reasonOf(run, exitCode),
     ...(run.message !== undefined && run.message !== '' && { message: run.message }),
     startedAt: formatTime(startedAt),
-    finishedAt: formatTime(run.finishedAt ?? startedAt),
+    finishedAt: formatTime(run.finishedAt ?? run.createdAt),
     containerID: scheme + run.id,
   };
+}
+
+function reasonOf(run: ObservedContainer, exitCode: number): string {
+  if (run.oomKilled) return 'OOMKilled';
+  if (run.startedAt === undefined) return 'StartError';
+  return exitCode === 0 ? 'Completed' : 'Error';
 }
 
 function stateWithoutRun(before: ContainerStatus, over: boolean): ContainerState {

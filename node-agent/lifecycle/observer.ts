@@ -10,12 +10,16 @@ export interface Observer {
   /** Takes what a verb of the runtime answered, without another look. */
   put(pod: ObservedPod): void;
   putRun(uid: string, run: ObservedContainer): void;
+  /** Remembers a run that ended before it began, of which the runtime keeps no record. */
+  putFailedRun(uid: string, run: ObservedContainer): void;
+  forgetFailedRun(uid: string, id: string): void;
 }
 
 export function makeObserver(runtime: Runtime, env: Env): Observer {
   let pods = new Map<string, ObservedPod>();
   /** What verbs answered while a look was going on: it may have missed them. */
   let answered = new Map<string, ObservedPod>();
+  const failed = new Map<string, ObservedContainer[]>();
   let looking: Promise<void> | undefined;
   let next: Promise<void> | undefined;
 
@@ -23,6 +27,7 @@ export function makeObserver(runtime: Runtime, env: Env): Observer {
     answered = new Map();
     const list = await runtime.list();
     pods = new Map([...list.map((pod) => [pod.uid, pod] as const), ...answered]);
+    for (const uid of failed.keys()) if (!pods.has(uid)) failed.delete(uid);
   }
 
   function refresh(): Promise<void> {
@@ -45,13 +50,23 @@ export function makeObserver(runtime: Runtime, env: Env): Observer {
   }
 
   return {
-    get: (uid) => pods.get(uid),
+    get(uid) {
+      const pod = pods.get(uid);
+      const more = failed.get(uid);
+      return pod && more ? { ...pod, containers: [...pod.containers, ...more] } : pod;
+    },
     uids: () => [...pods.keys()],
     refresh,
     put,
     putRun(uid, run) {
       const pod = pods.get(uid);
       if (pod) put({ ...pod, containers: [...pod.containers.filter((item) => item.id !== run.id), run] });
+    },
+    putFailedRun: (uid, run) => void failed.set(uid, [...(failed.get(uid) ?? []), run]),
+    forgetFailedRun(uid, id) {
+      const left = (failed.get(uid) ?? []).filter((run) => run.id !== id);
+      if (left.length > 0) failed.set(uid, left);
+      else failed.delete(uid);
     },
   };
 }

@@ -56,6 +56,7 @@ export async function perform(step: Step, scene: Scene): Promise<void> {
       return stopContainers(step.groups, scene);
     case 'discard':
       await hands.runtime.removeContainer(step.container.id);
+      hands.observer.forgetFailedRun(scene.uid, step.container.id);
       await rm(step.container.logPath, { force: true });
       return hands.observer.refresh();
     case 'report':

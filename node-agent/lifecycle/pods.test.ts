@@ -15,6 +15,7 @@ import { PullError } from '../images/types.ts';
 import { makeObjects } from '../node/objects.ts';
 import { makeHookRunner } from '../probes/hooks.ts';
 import { makeProber } from '../probes/prober.ts';
+import { StartError } from '../runtime/types.ts';
 import { makeMemoryRuntime } from '../runtime/memory.ts';
 import type { MemoryRuntime } from '../runtime/memory.ts';
 import type { Volumes } from '../volumes/volumes.ts';
@@ -290,6 +291,26 @@ suite('node-agent/lifecycle/pods', () => {
     writeFileSync(node.runtime.started[0]!.logPath, '2026-01-01T00:00:00Z stderr F it broke\n');
     await node.kill(1);
     assert.equal((await node.app()).state?.terminated?.message, 'it broke\n');
+  });
+
+  test('makePods() counts a program that cannot be started as a failed run', async () => {
+    const failure = () => new StartError('RunContainerError', 'exec: "no": not found');
+    node.runtime.scripts.set('app', { failures: [failure(), failure()] });
+    await node.create();
+    const app = await node.app();
+    assert.deepEqual([app.state?.waiting?.reason, app.restartCount], ['CrashLoopBackOff', 1]);
+    const { exitCode, reason, message } = app.lastState!.terminated!;
+    assert.deepEqual([exitCode, reason, message], [128, 'StartError', 'exec: "no": not found']);
+    await node.pass(10_100);
+    assert.equal((await node.app()).restartCount, 2);
+    assert.equal((await node.pod()).status?.phase, 'Running');
+  });
+
+  test('makePods() lets a pod fail whose program cannot be started and that never restarts', async () => {
+    node.runtime.scripts.set('app', { failures: [new StartError('RunContainerError', 'no')] });
+    await node.create({ restartPolicy: 'Never' });
+    assert.equal((await node.pod()).status?.phase, 'Failed');
+    assert.equal((await node.app()).state?.terminated?.reason, 'StartError');
   });
 
   test('makePods() ends a pod at its deadline', async () => {

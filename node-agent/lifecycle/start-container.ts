@@ -3,7 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import type { Pod } from '#lib/kinds/gen/core-v1.ts';
 import { StartError } from '../runtime/types.ts';
-import type { ContainerSpec } from '../runtime/types.ts';
+import type { ContainerSpec, ObservedContainer } from '../runtime/types.ts';
 import { VolumeError } from '../volumes/volumes.ts';
 import { longer } from './backoff.ts';
 import { containerSpec } from './container-spec.ts';
@@ -15,8 +15,11 @@ import type { Scene } from './perform.ts';
 import { serviceEnv } from './service-env.ts';
 import type { AnyContainer, Step } from './types.ts';
 
-/** A container that names something missing is tried again this often, and at once when a held object changes. */
-const configRetryMs = 5000;
+/** A container that names something missing, or cannot be made, is tried again this often, and at once when a held object changes. */
+const retryMs = 5000;
+
+/** Upstream's exit code of a container whose program could not be started. */
+const notStartedCode = 128;
 
 export async function startContainer(step: Step & { do: 'start' }, pod: Pod, scene: Scene): Promise<void> {
   const { hands, look, noteContainer, signal } = scene;
@@ -62,15 +65,31 @@ export async function startContainer(step: Step & { do: 'start' }, pod: Pod, sce
     if (!problem) throw error;
     tell('Warning', 'Failed', `Error: ${problem.message}`);
     const now = env.now();
-    const isConfig = problem.reason === 'CreateContainerConfigError';
-    const rest = longer(crashes, now, now);
-    noteContainer(spec.name, {
-      problem,
-      retryAt: now + (isConfig ? configRetryMs : rest.delayMs),
-      ...(!isConfig && { crashes: rest, pulled: undefined }),
-    });
-    await hands.observer.refresh();
+    const hasRun = problem.reason === 'RunContainerError' || problem.reason === 'StartError';
+    const earlier = doing.is === 'ended' && { crashes: longer(crashes, doing.finishedAt, now) };
+    if (hasRun) {
+      hands.observer.putFailedRun(pod.metadata.uid, failedRun(spec, step.attempt, problem.message, scene));
+      noteContainer(spec.name, { problem, pulled: undefined, retryAt: undefined, ...earlier });
+    } else noteContainer(spec.name, { problem, retryAt: now + retryMs });
   }
+}
+
+/** A run that never began counts as one all the same: policy, backoff and status treat it so. */
+function failedRun(spec: AnyContainer, attempt: number, message: string, { hands, look }: Scene): ObservedContainer {
+  const now = hands.env.now();
+  return {
+    id: `${hands.env.uuid()}${hands.env.uuid()}`.replaceAll('-', ''),
+    name: spec.name,
+    attempt,
+    state: 'exited',
+    image: spec.image ?? '',
+    imageId: look().notes.containers[spec.name]?.pulled?.image.id ?? '',
+    createdAt: now,
+    finishedAt: now,
+    exitCode: notStartedCode,
+    message,
+    logPath: logPath(hands.facts.logDir, look().pod!, spec.name, attempt),
+  };
 }
 
 async function render(spec: AnyContainer, attempt: number, pod: Pod, { hands, look }: Scene): Promise<ContainerSpec> {
