@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { execFile, spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { promisify } from 'node:util';
-import { startTestApi } from './fixture.ts';
-import type { TestApi } from './fixture.ts';
+import { startTestApi } from '../test/harness/api.ts';
+import type { TestApi } from '../test/harness/api.ts';
 
 const run = promisify(execFile);
 

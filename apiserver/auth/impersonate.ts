@@ -59,9 +59,7 @@ function groupsOf(name: string): string[] {
 
 function extraOf(headers: IncomingHttpHeaders): Record<string, string[]> {
   const entries = Object.entries(headers).filter(([key]) => key.startsWith(extraPrefix));
-  return Object.fromEntries(
-    entries.map(([key, value]) => [unescaped(key.slice(extraPrefix.length)), listOf(value)]),
-  );
+  return Object.fromEntries(entries.map(([key, value]) => [unescaped(key.slice(extraPrefix.length)), listOf(value)]));
 }
 
 /** Keys may be percent-encoded; one that cannot be read so stands for itself. */

@@ -40,7 +40,7 @@ export function makeTokenAnswerer(
     if (!account) throw notFound(accountKind, ref.name);
     if (request.metadata?.uid && request.metadata.uid !== account.metadata.uid) {
       throw conflict(
-        { group: '', plural: 'serviceaccounts' },
+        accountKind,
         ref.name,
         `the UID in the token request (${request.metadata.uid}) does not match the UID of the service account (${account.metadata.uid})`,
       );

@@ -52,7 +52,7 @@ export function buildApp(options: AppOptions): App {
   const serve = async (request: Request, response: Response) => {
     const { path, query } = split(request.url ?? '/');
     if (isPublic(path)) {
-      if (await serveHealth(response, path, query, options.checks)) return;
+      if (await serveHealth(response, path, query, options.checks, env)) return;
       if (path.startsWith('/version')) return sendValue(response, 200, version, json, true);
     }
     const caller = await authenticate(request);

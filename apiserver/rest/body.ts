@@ -6,7 +6,7 @@ import { mediaTypes, unsupportedMediaType } from './negotiate.ts';
 import { decodeEnvelope } from './protobuf.ts';
 
 /** What a request body may take, as upstream. */
-export const bodyLimitBytes = 3 * 1024 * 1024;
+const bodyLimitBytes = 3 * 1024 * 1024;
 
 /** Aliases that a YAML body may expand to, against documents that grow without bound. */
 const aliasLimit = 100;

@@ -1,4 +1,5 @@
 /** Health and version: what anyone may ask. */
+import type { Env } from '#lib/env/env.ts';
 import type { Response } from './answer.ts';
 import { sendBytes } from './answer.ts';
 
@@ -22,6 +23,9 @@ export function isPublic(path: string): boolean {
   return path === '/version' || path === '/version/' || /^\/(healthz|livez|readyz)(\/|$)/.test(path);
 }
 
+/** A check that takes longer has failed: whoever asks does not wait long either. */
+const checkLimitMs = 2000;
+
 const endpoints = ['healthz', 'livez', 'readyz'];
 
 /** Answers `/healthz`, `/readyz?verbose`, `/livez/ping` and the like; false for any other path. */
@@ -30,6 +34,7 @@ export async function serveHealth(
   path: string,
   query: URLSearchParams,
   checks: Readonly<Record<string, Check>>,
+  env: Env,
 ): Promise<boolean> {
   const [, endpoint = '', only, extra] = path.replace(/\/$/, '').split('/');
   if (!endpoints.includes(endpoint) || extra !== undefined) return false;
@@ -39,7 +44,10 @@ export async function serveHealth(
   const results = await Promise.all(
     chosen.map(async ([name, check]) => {
       try {
-        await check();
+        await Promise.race([
+          check(),
+          env.sleep(checkLimitMs).then(() => Promise.reject(new Error('no answer in time'))),
+        ]);
         return { name, ok: true };
       } catch {
         return { name, ok: false };

@@ -90,7 +90,7 @@ function demandConnect(
 }
 
 /** The verb that a method means here; undefined when it means none. */
-export function verbOf(method: string, { name, subresource, watch }: Route, query: URLSearchParams): Verb | undefined {
+function verbOf(method: string, { name, subresource, watch }: Route, query: URLSearchParams): Verb | undefined {
   const isCollection = name === '';
   switch (method) {
     case 'GET':

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { startTestApi } from '../fixture.ts';
-import type { Answer, TestApi } from '../fixture.ts';
+import { startTestApi } from '../../test/harness/api.ts';
+import type { Answer, TestApi } from '../../test/harness/api.ts';
 import { decodeEnvelope, encodeEnvelope } from './protobuf.ts';
 
 const maps = '/api/v1/namespaces/default/configmaps';

@@ -1,20 +1,29 @@
-/** From a parsed body to an object of a kind. */
-import type { Kind } from '#lib/kinds/define-kind.ts';
-import { decodeAs, decodeObject as decodeStructure } from '#lib/kinds/structure.ts';
+/** From a parsed body to an object of a type. */
+import { decodeAs } from '#lib/kinds/structure.ts';
 import { copy } from '#lib/meta/equal.ts';
 import type { Resource } from '#lib/meta/object.ts';
 import type { WriteOptions } from './types.ts';
 
-/** The body as an object of this kind. What the schema does not know is refused, or noted as a warning, as the options say. */
-export function decodeObject(kind: Kind, body: unknown, { fieldValidation, notes }: WriteOptions): Resource {
-  // Decoding takes its argument over, and a body may be decoded again for a retry.
-  const { object, warnings } = decodeStructure(kind, copy(body), fieldValidation);
-  if (notes) notes.warnings = warnings;
-  return object;
+/** What a body is read as: a kind, or a type of which nothing is stored. */
+export interface ObjectType {
+  readonly group: string;
+  readonly apiVersion: string;
+  readonly kind: string;
+  /** Definition name in the schema data. */
+  readonly schema: string;
 }
 
-/** A body that is of no stored kind, such as DeleteOptions. */
-export function decodeBody<T>(type: { apiVersion: string; kind: string; schema: string }, body: unknown): T {
+/** The body as an object of this type. What the schema does not know is refused, or noted as a warning, as the options say. */
+export function decodeObject(type: ObjectType, body: unknown, { fieldValidation, notes }: WriteOptions): Resource {
+  // Decoding takes its argument over, and a body may be decoded again for a retry.
+  const object = copy(body);
+  const warnings = decodeAs(type, object, fieldValidation);
+  if (notes) notes.warnings = warnings;
+  return object as Resource;
+}
+
+/** A body in which unknown fields do not matter, such as an Eviction. */
+export function decodeBody<T>(type: Omit<ObjectType, 'group'>, body: unknown): T {
   const value = copy(body);
   decodeAs(type, value, 'Ignore');
   return value as T;

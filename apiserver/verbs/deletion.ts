@@ -13,8 +13,8 @@ export type Deletion =
   /** Its deletion is under way already and this request adds nothing. */
   | { do: 'nothing' };
 
-export const orphanFinalizer = 'orphan';
-export const foregroundFinalizer = 'foregroundDeletion';
+const orphanFinalizer = 'orphan';
+const foregroundFinalizer = 'foregroundDeletion';
 
 /** Decides what the request does; throws Conflict when a precondition fails. `nowMs` is since the epoch. */
 export function decideDeletion(kind: Kind, object: Resource, options: DeleteOptions, nowMs: number): Deletion {

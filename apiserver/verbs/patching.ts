@@ -1,14 +1,14 @@
 /** The patch types, by media type. */
-import type { Kind } from '#lib/kinds/define-kind.ts';
 import { applyStrategicMerge } from '#lib/kinds/strategic-merge.ts';
 import { ApiError } from '#lib/meta/errors.ts';
 import type { Resource } from '#lib/meta/object.ts';
 import { applyJsonPatch, applyMergePatch } from '#lib/meta/patches.ts';
+import type { ObjectType } from './decode.ts';
 
 export const applyPatchType = 'application/apply-patch+yaml';
 
 /** What the patch makes of the object; the result is yet to be decoded. Throws BadRequest or Invalid for a patch that cannot be applied. */
-export function patched(kind: Kind, type: string, current: Resource, patch: unknown): unknown {
+export function patched({ schema }: ObjectType, type: string, current: Resource, patch: unknown): unknown {
   switch (type) {
     case 'application/json-patch+json':
       return applyJsonPatch(current, patch);
@@ -17,7 +17,7 @@ export function patched(kind: Kind, type: string, current: Resource, patch: unkn
     case 'application/strategic-merge-patch+json':
     // Applied fields join what is there, lists by their keys; who owns which field is not recorded.
     case applyPatchType:
-      return applyStrategicMerge(current, patch, kind.schema);
+      return applyStrategicMerge(current, patch, schema);
     default:
       throw new ApiError('UnsupportedMediaType', `the patch type ${type} is not known`);
   }

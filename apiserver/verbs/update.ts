@@ -11,12 +11,13 @@ import { admitted, writeContext } from './context.ts';
 import type { Claim, VerbsContext } from './context.ts';
 import { create } from './create.ts';
 import { decodeObject } from './decode.ts';
+import type { ObjectType } from './decode.ts';
 import { isFinished } from './deletion.ts';
 import { transientEntry } from './entries.ts';
 import { partOf } from './parts.ts';
 import { applyPatchType, patched } from './patching.ts';
 import { prepareUpdate } from './prepare.ts';
-import { scaleKind, scaleOf, setScale } from './scale.ts';
+import { scaleType, scaleOf, setScale } from './scale.ts';
 import { storageKey } from './selection.ts';
 import type { Caller, WriteOptions } from './types.ts';
 import type { Change, Written } from './writer.ts';
@@ -34,7 +35,7 @@ export async function update(
 ): Promise<Entry> {
   const subresource = options.subresource ?? '';
   demand(context.authorize, caller, 'update', kind, { ...ref, subresource });
-  const spoken = subresource === 'scale' ? scaleKind : kind;
+  const spoken: ObjectType = subresource === 'scale' ? scaleType : kind;
   const wanted = decodeObject(spoken, body, options);
   checkAddress(kind, wanted, ref);
   if (spoken === kind) kind.defaults?.(wanted);
@@ -53,7 +54,7 @@ export async function patch(
 ): Promise<Entry> {
   const subresource = options.subresource ?? '';
   demand(context.authorize, caller, 'patch', kind, { ...ref, subresource });
-  const spoken = subresource === 'scale' ? scaleKind : kind;
+  const spoken: ObjectType = subresource === 'scale' ? scaleType : kind;
   const next = (current: Resource) => {
     const result = patched(spoken, type, current, body);
     const object = decodeObject(spoken, result, options);

@@ -9,10 +9,10 @@ import { createInterface } from 'node:readline';
 import { join } from 'node:path';
 import { makeRealEnv } from '#lib/env/real.ts';
 import { issue, makeAuthority, makeSigningKey } from '#lib/pki/certificates.ts';
-import { startEtcd } from '../test/harness/etcd.ts';
-import type { TestEtcd } from '../test/harness/etcd.ts';
-import { start } from './start.ts';
-import type { ApiServer, ApiServerConfig } from './start.ts';
+import { startEtcd } from './etcd.ts';
+import type { TestEtcd } from './etcd.ts';
+import { start } from '../../apiserver/start.ts';
+import type { ApiServer, ApiServerConfig } from '../../apiserver/start.ts';
 
 export interface Answer {
   code: number;
