@@ -128,6 +128,25 @@ suite('makeWorld()', () => {
     assert.equal(calls, 2);
   });
 
+  test('a new world knows the recent past, for those who watched its predecessor', async () => {
+    for (let i = 0; i < 150; i++) await write(store, '/registry/pods/a/busy');
+    const reached = await store.revision();
+    await remove(store, '/registry/pods/a/one');
+    await world.close();
+    world = await makeWorld(store, env);
+    assert.equal(world.revision, await store.revision());
+    const missed: WorldEvent[] = [];
+    world.subscribe(['/registry/'], reached, { onEvents: (events) => missed.push(...events), onLost() {} });
+    assert.deepEqual(
+      missed.map(({ type, before }) => [type, before?.key]),
+      [['DELETE', '/registry/pods/a/one']],
+    );
+    store.compact(await store.revision());
+    await world.close();
+    world = await makeWorld(store, env);
+    assert.equal(world.oldest, await store.revision());
+  });
+
   test('a stray value is left out', async () => {
     await store.put('/registry/stray', Buffer.from('hello'), 0n);
     const revision = await write(store, '/registry/pods/a/two');

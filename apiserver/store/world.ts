@@ -21,6 +21,9 @@ const everything = '/registry/';
 /** Keys listed at a time. */
 const pageSize = 1000;
 
+/** How far back the history is sought at a start, the farthest that is not compacted. */
+const pastRevisions = [2000n, 500n, 100n];
+
 /** Own writes that are remembered until the watch brings them. */
 const adoptedLimit = 1000;
 
@@ -33,7 +36,7 @@ export async function makeWorld(store: Store, env: Env, signal?: AbortSignal): P
   const fanOut = makeFanOut(env.log);
   const waiters = new Set<{ revision: bigint; resolve: () => void }>();
   const adopted = new Map<bigint, Entry>();
-  const first = await listPersistently(store, env, stop);
+  const first = await persistently(() => listPast(store, env), env, stop);
   let { index, revision } = first;
   let history = makeHistory(revision);
 
@@ -68,9 +71,10 @@ export async function makeWorld(store: Store, env: Env, signal?: AbortSignal): P
     fanOut.deliver(events, revision);
   };
   const startOver = async () => {
-    const fresh = await listPersistently(store, env, stop, index);
+    const fresh = await persistently(() => listAll(store, env, index), env, stop);
     index = fresh.index;
     history = makeHistory(fresh.revision);
+    adopted.clear();
     reach(fresh.revision);
     fanOut.lose(new ExpiredPosition(`Cannot go on watching: the history before revision ${revision} is gone`));
   };
@@ -116,7 +120,7 @@ export async function makeWorld(store: Store, env: Env, signal?: AbortSignal): P
   };
   const latest = makeSharedCall(() => store.revision());
 
-  return {
+  const world: RunningWorld = {
     get revision() {
       return revision;
     },
@@ -151,6 +155,9 @@ export async function makeWorld(store: Store, env: Env, signal?: AbortSignal): P
       fanOut.lose(new UnavailableError('Cannot go on watching: the server stops'));
     },
   };
+  // It is of the present only once the watch has caught up.
+  await persistently(() => world.sync(), env, stop);
+  return world;
 }
 
 interface Listed {
@@ -158,10 +165,10 @@ interface Listed {
   revision: bigint;
 }
 
-async function listPersistently(store: Store, env: Env, stop: AbortSignal, known?: WorldIndex): Promise<Listed> {
+async function persistently<T>(run: () => Promise<T>, env: Env, stop: AbortSignal): Promise<T> {
   for (let failures = 1; ; failures++) {
     try {
-      return await listAll(store, env, known);
+      return await run();
     } catch (error) {
       stop.throwIfAborted();
       env.log.warn('Cannot list the store, trying again', { error });
@@ -170,10 +177,28 @@ async function listPersistently(store: Store, env: Env, stop: AbortSignal, known
   }
 }
 
+/**
+ * Lists the store as it was some revisions ago, from where the watch catches up: so the history reaches back beyond our own start, and who
+ * watched our predecessor can go on.
+ */
+async function listPast(store: Store, env: Env): Promise<Listed> {
+  const latest = await store.revision();
+  for (const distance of pastRevisions) {
+    if (latest <= distance) continue;
+    try {
+      return await listAll(store, env, undefined, latest - distance);
+    } catch (error) {
+      if (!(error instanceof CompactedError)) throw error;
+    }
+  }
+  return listAll(store, env);
+}
+
 /** Entries that are `known` at the same revision are kept, with what was parsed of them. */
-async function listAll(store: Store, env: Env, known: WorldIndex | undefined): Promise<Listed> {
+async function listAll(store: Store, env: Env, known?: WorldIndex, at?: bigint): Promise<Listed> {
   const index = makeWorldIndex();
-  for (let page = await store.list(everything, { limit: pageSize }); ;) {
+  const start = { limit: pageSize, ...(at !== undefined && { revision: at }) };
+  for (let page = await store.list(everything, start); ;) {
     for (const stored of page.items) {
       const before = known?.get(stored.key);
       const entry = before?.revision === stored.revision ? before : read(stored, env);

@@ -38,6 +38,8 @@ export async function startEtcd(): Promise<TestEtcd> {
     const ending = child;
     child = undefined;
     if (!ending || ending.exitCode !== null || ending.signalCode !== null) return;
+    // Until it has ended, it must keep this process waiting.
+    ending.ref();
     ending.kill(signal);
     await once(ending, 'exit');
   };
