@@ -8,6 +8,7 @@ import { lease } from '#lib/kinds/lease.ts';
 import { namespace } from '#lib/kinds/namespace.ts';
 import { pod } from '#lib/kinds/pod.ts';
 import { priorityClass } from '#lib/kinds/priority-class.ts';
+import { serviceAccount } from '#lib/kinds/service-account.ts';
 import { ApiError } from '#lib/meta/errors.ts';
 import { at, caller, makeFixture, podBody } from './fixture.ts';
 import type { Fixture, Loose } from './fixture.ts';
@@ -130,6 +131,23 @@ suite('create', () => {
       ['node.kubernetes.io/not-ready', 'node.kubernetes.io/unreachable'],
     );
     assert.equal(spec.priority, 0);
+  });
+
+  test('create() of a pod waits a moment for the default account of a new namespace, and no longer', async () => {
+    await fixture.create(namespace, { metadata: { name: 'new' } });
+    const early = fixture.create(pod, podBody('a'), 'new');
+    await fixture.env.advance(150);
+    await fixture.create(serviceAccount, { metadata: { name: 'default' } }, 'new');
+    await fixture.env.advance(300);
+    assert.equal((await early)['spec'].serviceAccountName, 'default');
+    await fixture.verbs.delete(caller, serviceAccount, at('default', 'new'));
+    const late = refuses(
+      fixture.create(pod, podBody('b'), 'new'),
+      'Forbidden',
+      'pods "b" is forbidden: error looking up service account new/default: serviceaccount "default" not found',
+    );
+    await fixture.env.advance(5000);
+    await late;
   });
 
   test('create() resolves priority classes and refuses unknown ones', async () => {
