@@ -6,6 +6,7 @@ import { Client as Channel, credentials } from '@grpc/grpc-js';
 import { connect } from '#lib/client/connect.ts';
 import type { ClientConfig, ConnectedClient } from '#lib/client/connect.ts';
 import { testClientContract } from '#lib/client/contract.ts';
+import { makeView } from '#lib/client/view.ts';
 import { makeRealEnv } from '#lib/env/real.ts';
 import type { Kind } from '#lib/kinds/define-kind.ts';
 import { configMap } from '#lib/kinds/config-map.ts';
@@ -30,8 +31,7 @@ import type { GrpcConfig } from './server.ts';
 const env = makeRealEnv({ service: 'test', level: 'error' });
 
 /** The verbs over a store in memory, served over gRPC. */
-async function serve(config: GrpcConfig) {
-  const store = makeMemoryStore(env);
+async function serve(config: GrpcConfig, store = makeMemoryStore(env)) {
   const world = await makeWorld(store, env);
   const whoami: Answerer = async (caller) => ({ metadata: {}, status: { userInfo: caller } });
   const answerers = new Map<Kind, Answerer>([[selfSubjectReview, whoami]]);
@@ -254,6 +254,27 @@ suite('startGrpc()', () => {
     assert.deepEqual((await again).items, []);
     client.close();
     await assert.rejects(client.list(namespace), /./);
+    await second.close();
+  });
+
+  test('a view outlasts a restart of the server, and hears of what happened meanwhile only', async () => {
+    const path = folder.path('restarted.sock');
+    const first = await serve({ socketPath: path });
+    const client = open({ address: `unix:${path}` });
+    await client.create(namespace, { metadata: { name: 'one' }, spec: {} });
+    const abort = new AbortController();
+    const view = makeView(client, [{ kind: namespace }], { env, signal: abort.signal });
+    await view.ready();
+    const seen: string[] = [];
+    view.onChange((changes) => seen.push(...changes.map(({ object }) => object!.metadata.name)));
+    const before = view.list(namespace)[0];
+    await first.close();
+    const second = await serve({ socketPath: path }, first.store);
+    const made = await open({ address: `unix:${path}` }).create(namespace, { metadata: { name: 'two' }, spec: {} });
+    await view.waitFor(BigInt(made.metadata.resourceVersion));
+    assert.deepEqual(seen, ['two']);
+    assert.equal(view.list(namespace)[0], before);
+    abort.abort();
     await second.close();
   });
 });

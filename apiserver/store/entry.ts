@@ -14,29 +14,31 @@ export function encodeForStore(object: Resource): Buffer {
 
 /** The entry of a stored value. It is parsed when its object is first asked for; a writer who has the object gives it. */
 export function entryOf(key: string, value: Buffer, revision: bigint, object?: Resource): Entry {
-  return makeEntry(key, withRevision(value, revision), revision, object && revised(object, revision));
+  const bytes = withRevision(value, revision);
+  return makeEntry(key, bytes, revision, () =>
+    object ? revised(object, revision) : (JSON.parse(bytes.toString()) as Resource),
+  );
 }
 
 /** An object's last state, as of its deletion. */
-export function entryOfDeletion({ key, bytes, object }: Entry, revision: bigint): Entry {
-  // Most deletions are seen by someone who has read the object, so it is cheaper to copy than to splice and parse.
-  const deleted = revised(object, revision);
+export function entryOfDeletion(last: Entry, revision: bigint): Entry {
+  const { key, bytes } = last;
   const from = bytes.indexOf(versionField) + versionField.length;
   const digits = bytes.indexOf('"', from);
-  return makeEntry(key, splice(bytes, from, digits, String(revision)), revision, deleted);
+  return makeEntry(key, splice(bytes, from, digits, String(revision)), revision, () => revised(last.object, revision));
 }
 
 const metadataField = Buffer.from('"metadata":{');
 const versionField = Buffer.from('"metadata":{"resourceVersion":"');
 
-function makeEntry(key: string, bytes: Buffer, revision: bigint, object: Resource | undefined): Entry {
-  let parsed = object;
+function makeEntry(key: string, bytes: Buffer, revision: bigint, read: () => Resource): Entry {
+  let object: Resource | undefined;
   return {
     key,
     bytes,
     revision,
     get object() {
-      return (parsed ??= JSON.parse(bytes.toString()) as Resource);
+      return (object ??= read());
     },
   };
 }

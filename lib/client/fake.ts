@@ -88,7 +88,8 @@ export function makeFakeClient(env: Env): FakeClient {
     const wanted = filterOf(target);
     return [...objects]
       .filter(([key, object]) => key.startsWith(prefixOf(target.kind)) && wanted(object))
-      .map(([, o]) => o);
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([, object]) => object);
   };
 
   return {
