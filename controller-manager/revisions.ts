@@ -24,7 +24,7 @@ export interface History {
 }
 
 /** The part of an owner that a revision keeps: applied as a strategic merge patch, it restores the template. */
-export function dataOf({ spec }: Owner): { spec: { template: unknown } } {
+function dataOf({ spec }: Owner): { spec: { template: unknown } } {
   return { spec: { template: { ...spec.template, $patch: 'replace' } } };
 }
 

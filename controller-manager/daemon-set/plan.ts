@@ -116,7 +116,7 @@ export function available(pod: Pod, { set, now }: Pick<Ground, 'set' | 'now'>): 
   return isAvailable(pod, set.spec.minReadySeconds ?? 0, now);
 }
 
-export function desiredNodes({ set, nodes }: Pick<Ground, 'set' | 'nodes'>): Node[] {
+function desiredNodes({ set, nodes }: Pick<Ground, 'set' | 'nodes'>): Node[] {
   return nodes.filter((node) => fitOf(set.spec.template.spec!, node).start);
 }
 

@@ -30,8 +30,8 @@ export interface Seen {
   dependents: Dependent[];
 }
 
-export const foregroundFinalizer = 'foregroundDeletion';
-export const orphanFinalizer = 'orphan';
+const foregroundFinalizer = 'foregroundDeletion';
+const orphanFinalizer = 'orphan';
 
 export function decide(seen: Seen): Action[] {
   const { object } = seen;

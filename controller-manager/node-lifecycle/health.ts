@@ -20,8 +20,8 @@ export interface Seen {
   now: number;
 }
 
-export const notReadyTaint = 'node.kubernetes.io/not-ready';
-export const unreachableTaint = 'node.kubernetes.io/unreachable';
+const notReadyTaint = 'node.kubernetes.io/not-ready';
+const unreachableTaint = 'node.kubernetes.io/unreachable';
 
 /** Taint key -> the condition, and its status, that brings the NoSchedule taint about. */
 const conditionTaints = [

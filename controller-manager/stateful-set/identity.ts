@@ -55,7 +55,7 @@ export function identityLabels(set: StatefulSet, ordinal: number): Record<string
   return { [nameLabel]: podName(set, ordinal), [indexLabel]: `${ordinal}` };
 }
 
-export function claimName(set: StatefulSet, volume: string, ordinal: number): string {
+function claimName(set: StatefulSet, volume: string, ordinal: number): string {
   return `${volume}-${podName(set, ordinal)}`;
 }
 

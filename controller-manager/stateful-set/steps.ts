@@ -83,7 +83,7 @@ function raise(stage: Stage, ordinal: number): { steps: Action[]; settled: boole
   return { steps, settled: isHealthy(pod, stage) };
 }
 
-export function wantedOrdinals(set: StatefulSet): number[] {
+function wantedOrdinals(set: StatefulSet): number[] {
   return Array.from({ length: set.spec.replicas ?? 1 }, (_, i) => startOf(set) + i);
 }
 

@@ -1,0 +1,157 @@
+import assert from 'node:assert/strict';
+import { connect } from '#lib/client/connect.ts';
+import type { ConnectedClient } from '#lib/client/connect.ts';
+import { silentLog } from '#lib/env/log.ts';
+import { makeRealEnv } from '#lib/env/real.ts';
+import type { Service } from '#lib/env/service.ts';
+import { configMap } from '#lib/kinds/config-map.ts';
+import { deployment } from '#lib/kinds/deployment.ts';
+import { endpointSlice } from '#lib/kinds/endpoint-slice.ts';
+import { event } from '#lib/kinds/event.ts';
+import type { Deployment } from '#lib/kinds/gen/apps-v1.ts';
+import type { Job } from '#lib/kinds/gen/batch-v1.ts';
+import type { Namespace, Pod, Service as ApiService } from '#lib/kinds/gen/core-v1.ts';
+import { job } from '#lib/kinds/job.ts';
+import { namespace } from '#lib/kinds/namespace.ts';
+import { pod } from '#lib/kinds/pod.ts';
+import { replicaSet } from '#lib/kinds/replica-set.ts';
+import { service } from '#lib/kinds/service.ts';
+import { isReason } from '#lib/meta/errors.ts';
+import { refOf } from '#lib/meta/object.ts';
+import { startTestApi } from '../test/harness/api.ts';
+import type { TestApi } from '../test/harness/api.ts';
+import { start } from './start.ts';
+
+suite('controller-manager over the real API', () => {
+  const env = { ...makeRealEnv({ service: 'test' }), log: silentLog };
+  let api: TestApi;
+  let client: ConnectedClient;
+  let running: Service;
+
+  suiteSetup(async () => {
+    api = await startTestApi();
+    const server = {
+      address: `unix:${api.folder}/api.sock`,
+      user: 'system:kube-controller-manager',
+      groups: ['system:masters'],
+    };
+    client = connect(server, env);
+    const caFile = `${api.folder}/ca.crt`;
+    running = await start({ server, clusterCidr: '10.244.0.0/16', caFile, leaderElect: true }, env);
+  });
+  suiteTeardown(async () => {
+    await running?.stop();
+    client?.close();
+    await api?.stop();
+  });
+
+  async function eventually(check: () => Promise<boolean>): Promise<void> {
+    const deadline = env.monotonic() + 15_000;
+    while (!(await check())) {
+      if (env.monotonic() > deadline) throw new Error('Not so after 15 s');
+      await env.sleep(10);
+    }
+  }
+
+  async function makeNamespace(name: string): Promise<void> {
+    await client.create<Namespace>(namespace, { metadata: { name }, spec: {} });
+    await eventually(async () => (await client.list(configMap, { namespace: name })).items.length === 1);
+  }
+
+  const podsIn = async (name: string) => (await client.list(pod, { namespace: name })).items;
+
+  /** What nodes do: pods run and are ready, and go when they are asked to. */
+  async function playNode(name: string, phase: 'Running' | 'Succeeded' = 'Running'): Promise<void> {
+    for (const each of await podsIn(name)) {
+      if (each.status?.phase === phase) continue;
+      const podIP = `10.244.0.${Number(each.metadata.resourceVersion) % 250}`;
+      const conditions = [{ type: 'Ready', status: phase === 'Running' ? 'True' : 'False' }];
+      const status: Pod['status'] = { ...each.status, phase, podIP, podIPs: [{ ip: podIP }], conditions };
+      await client.updateStatus(pod, { ...each, status });
+    }
+  }
+
+  function deploymentIn(name: string, replicas: number) {
+    const labels = { app: 'web' };
+    const containers = [{ name: 'c', image: 'busybox' }];
+    const spec = {
+      replicas,
+      selector: { matchLabels: labels },
+      template: { metadata: { labels }, spec: { containers } },
+    };
+    return { metadata: { name: 'web', namespace: name }, spec };
+  }
+
+  test('a Deployment rolls out, is reached, and goes with its namespace', async () => {
+    await makeNamespace('shop');
+    await client.create<Deployment>(deployment, deploymentIn('shop', 3));
+    const ports = [{ port: 80, targetPort: 8080 }];
+    const metadata = { name: 'web', namespace: 'shop' };
+    await client.create<ApiService>(service, { metadata, spec: { selector: { app: 'web' }, ports } });
+    const at = refOf('shop/web');
+    await eventually(async () => (await podsIn('shop')).length === 3);
+    await playNode('shop');
+    await eventually(async () => (await client.get(deployment, at)).status?.availableReplicas === 3);
+    const slices = async () => (await client.list(endpointSlice, { namespace: 'shop' })).items;
+    await eventually(async () => (await slices())[0]?.endpoints.length === 3);
+    const before = await client.get(deployment, at);
+    const [container] = before.spec.template.spec!.containers;
+    const template = {
+      ...before.spec.template,
+      spec: { ...before.spec.template.spec, containers: [{ ...container!, image: 'two' }] },
+    };
+    await client.update(deployment, { ...before, spec: { ...before.spec, template } });
+    await eventually(async () => {
+      await playNode('shop');
+      const { status } = await client.get(deployment, at);
+      return status?.updatedReplicas === 3 && status.replicas === 3 && status.availableReplicas === 3;
+    });
+    assert.equal((await client.list(replicaSet, { namespace: 'shop' })).items.length, 2);
+    const told = (await client.list(event, { namespace: 'shop' })).items.map(({ reason }) => reason);
+    assert.ok(told.includes('ScalingReplicaSet') && told.includes('SuccessfulCreate'));
+    await client.delete(namespace, refOf('shop'));
+    await eventually(async () => {
+      try {
+        await client.get(namespace, refOf('shop'));
+        return false;
+      } catch (error) {
+        return isReason(error, 'NotFound');
+      }
+    });
+    assert.deepEqual(await podsIn('shop'), []);
+  });
+
+  test('300 replicas are created exactly once, also when the manager is replaced meanwhile', async () => {
+    await makeNamespace('many');
+    await client.create<Deployment>(deployment, deploymentIn('many', 300));
+    await eventually(async () => (await podsIn('many')).length > 20);
+    await running.stop();
+    const server = {
+      address: `unix:${api.folder}/api.sock`,
+      user: 'system:kube-controller-manager',
+      groups: ['system:masters'],
+    };
+    running = await start({ server, clusterCidr: '10.244.0.0/16', caFile: `${api.folder}/ca.crt` }, env);
+    await eventually(async () => (await podsIn('many')).length >= 300);
+    await eventually(
+      async () => (await client.list(replicaSet, { namespace: 'many' })).items[0]?.status?.replicas === 300,
+    );
+    assert.equal((await podsIn('many')).length, 300);
+  });
+
+  test('a Job runs to its end', async () => {
+    await makeNamespace('work');
+    const containers = [{ name: 'c', image: 'busybox' }];
+    const template = { spec: { containers, restartPolicy: 'Never' as const } };
+    await client.create<Job>(job, {
+      metadata: { name: 'sum', namespace: 'work' },
+      spec: { completions: 4, parallelism: 2, template },
+    });
+    await eventually(async () => {
+      await playNode('work', 'Succeeded');
+      return (await client.get(job, refOf('work/sum'))).status?.completionTime !== undefined;
+    });
+    assert.equal((await client.get(job, refOf('work/sum'))).status?.succeeded, 4);
+    assert.ok((await podsIn('work')).every(({ metadata }) => metadata.finalizers === undefined));
+  });
+});
