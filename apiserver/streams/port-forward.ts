@@ -1,5 +1,5 @@
 /** Port forwarding: SPDY streams in pairs of data and error, raw or inside a WebSocket; and the older pairs of WebSocket channels. */
-import { Duplex } from 'node:stream';
+import { Duplex, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { ClientDuplexStream } from '@grpc/grpc-js';
 import type { WebSocket } from 'ws';
@@ -100,7 +100,7 @@ export function portsOf(query: URLSearchParams): number[] | undefined {
 async function forward(client: Duplex, port: number, { pod, calls }: ForwardTarget): Promise<string> {
   const remote = connectionTo(calls.portForward());
   remote.stream.write({ start: { pod, port } });
-  const outward = pipeline(client, messages, remote.stream);
+  const outward = pipeline(client, asMessages(), remote.stream);
   // It fails together with the other direction, which tells more.
   outward.catch(() => {});
   try {
@@ -118,8 +118,12 @@ async function forward(client: Duplex, port: number, { pod, calls }: ForwardTarg
   }
 }
 
-async function* messages(chunks: AsyncIterable<Buffer>): AsyncGenerator<PortInput> {
-  for await (const data of chunks) yield { data };
+/** A transform, as a loop over the client's stream would close its other direction at the end. */
+function asMessages(): Transform {
+  return new Transform({
+    readableObjectMode: true,
+    transform: (data: Buffer, _encoding, done) => done(null, { data } satisfies PortInput),
+  });
 }
 
 /** A call as a stream: messages go in, bytes come out; the end of what goes in is told as `closed`, so that the other half may go on. */

@@ -17,32 +17,42 @@ export function makeHeaderReader(): HeaderReader {
   const inflate = createInflate({ dictionary, finishFlush: constants.Z_SYNC_FLUSH });
   let parts: Buffer[] = [];
   let length = 0;
-  let failure: Error | undefined;
+  let failure: SpdyError | undefined;
+  let refuse = (_error: SpdyError) => {};
+  const fail = (because: string, cause?: unknown) => {
+    failure ??= new SpdyError(`cannot read headers: ${because}`, { cause });
+    refuse(failure);
+    inflate.destroy();
+  };
   inflate.on('data', (part: Buffer) => {
     length += part.length;
     // A small block may unfold to a very large one.
-    if (length > longestBlock) inflate.destroy(new SpdyError('a header block is too long'));
+    if (length > longestBlock) fail('the block is too long');
     else parts.push(part);
   });
-  inflate.on('error', (error) => (failure = error));
+  inflate.on('error', (error) => fail(error.message, error));
   return {
     read: (block) =>
       new Promise((resolve, reject) => {
+        if (failure) return reject(failure);
+        refuse = reject;
         parts = [];
         length = 0;
         inflate.write(block, (error) => {
-          const wrong = failure ?? error;
-          if (wrong) return reject(new SpdyError(`cannot read headers: ${wrong.message}`, { cause: wrong }));
+          if (error) return fail(error.message, error);
           try {
             resolve(parse(Buffer.concat(parts)));
           } catch (error) {
-            reject(error instanceof SpdyError ? error : new SpdyError('cannot read headers', { cause: error }));
+            fail(error instanceof SpdyError ? error.message : 'the block is cut short', error);
           }
         });
       }),
-    close: () => void inflate.destroy(),
+    close: () => fail('the connection is closed'),
   };
 }
+
+/** An empty stored block, with which zlib flushes: Go's reader looks for more when a header block ends without it, and fails. */
+const flushed = Buffer.from([0, 0, 0, 0xff, 0xff]);
 
 /** Writes header blocks as deflate's stored blocks: ours are short and few, compressing them would win nothing. */
 export function makeHeaderWriter(): (headers: Headers) => Buffer {
@@ -52,12 +62,12 @@ export function makeHeaderWriter(): (headers: Headers) => Buffer {
     const stored = Buffer.alloc(5);
     stored.writeUInt16LE(plain.length, 1);
     stored.writeUInt16LE(~plain.length & 0xffff, 3);
-    if (!isFirst) return Buffer.concat([stored, plain]);
+    if (!isFirst) return Buffer.concat([stored, plain, flushed]);
     isFirst = false;
     // zlib's header with a preset dictionary, and which one.
     const start = Buffer.from([0x78, 0xbb, 0, 0, 0, 0]);
     start.writeUInt32BE(dictionaryId, 2);
-    return Buffer.concat([start, stored, plain]);
+    return Buffer.concat([start, stored, plain, flushed]);
   };
 }
 
