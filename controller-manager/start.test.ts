@@ -28,7 +28,7 @@ suite('controller-manager over a fake API', () => {
 
   setup(async () => {
     client = makeFakeClient(env);
-    running = runControllers(
+    running = await runControllers(
       { ca: 'PEM', clusterCidr: '10.244.0.0/16', timings: { nodeGraceMs: 300 } },
       { client, env },
     );

@@ -9,7 +9,6 @@ import { standForElection } from '#lib/control/lease.ts';
 import type { ElectionOptions } from '#lib/control/lease.ts';
 import { runController } from '#lib/control/reconcile.ts';
 import type { Shell } from '#lib/control/reconcile.ts';
-import { connectRedisQueues } from '#lib/control/redis-queue.ts';
 import type { Env } from '#lib/env/env.ts';
 import type { Service } from '#lib/env/service.ts';
 import { allControllers } from './all.ts';
@@ -39,7 +38,7 @@ export interface ControllerManagerConfig {
 export async function start(config: ControllerManagerConfig, env: Env): Promise<Service> {
   const ca = await readFile(config.caFile, 'utf8');
   const client = connect(config.server, env);
-  const running = runControllers({ ...config, ca }, { client, env });
+  const running = await runControllers({ ...config, ca }, { client, env });
   return {
     async stop() {
       await running.stop();
@@ -49,10 +48,10 @@ export async function start(config: ControllerManagerConfig, env: Env): Promise<
 }
 
 /** The same over a client that is there already. */
-export function runControllers(
+export async function runControllers(
   config: Omit<ControllerManagerConfig, 'server' | 'caFile'> & { ca: string },
   { client, env }: { client: Client; env: Env },
-): Service {
+): Promise<Service> {
   const stopping = new AbortController();
   const { signal } = stopping;
   const timings = { ...defaultTimings, ...config.timings };
@@ -63,7 +62,7 @@ export function runControllers(
   );
   const { ca, clusterCidr, nodeMaskSize = 24 } = config;
   const controllers = allControllers({ ca, clusterCidr, nodeMaskSize, timings, clock: env.monotonic });
-  const queues = config.redis === undefined ? undefined : connectRedisQueues({ url: config.redis }, env);
+  const queues = config.redis === undefined ? undefined : await openRedisQueues(config.redis, env);
   const shell: Shell = { view, client, env, ...(queues && { openQueue: queues.open }) };
 
   async function lead(until: AbortSignal): Promise<void> {
@@ -87,6 +86,12 @@ export function runControllers(
 function electionFor({ election }: Pick<ControllerManagerConfig, 'election'>, env: Env): ElectionOptions {
   const identity = `${hostname()}_${env.uuid()}`;
   return { namespace: 'kube-system', name: 'kube-controller-manager', identity, ...election };
+}
+
+/** BullMQ and its Redis client are large; a controller-manager that works alone never loads them. */
+async function openRedisQueues(url: string, env: Env) {
+  const { connectRedisQueues } = await import('#lib/control/redis-queue.ts');
+  return connectRedisQueues({ url }, env);
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

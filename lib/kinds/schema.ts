@@ -31,30 +31,40 @@ export interface SchemaType {
   atomic?: boolean;
 }
 
-const types = JSON.parse(readFileSync(new URL('./schema/api-1.32.json', import.meta.url), 'utf8')) as Record<
-  string,
-  SchemaType
->;
-
-// The data does not tell MicroTime from Time; these are all fields of the served groups that hold one.
-for (const [name, fields] of Object.entries({
+/** The data does not tell MicroTime from Time; these are all fields of the served groups that hold one. */
+const microTimes = {
   'io.k8s.api.coordination.v1.LeaseSpec': ['acquireTime', 'renewTime'],
   'io.k8s.api.core.v1.Event': ['eventTime'],
   'io.k8s.api.core.v1.EventSeries': ['lastObservedTime'],
   'io.k8s.api.events.v1.Event': ['eventTime'],
   'io.k8s.api.events.v1.EventSeries': ['lastObservedTime'],
-})) {
-  for (const field of fields) types[name]!.props![field]!.micro = true;
-}
+};
+
+type Types = Record<string, SchemaType>;
+let loaded: Types | undefined;
 
 /** The type of this OpenAPI definition name, such as `io.k8s.api.core.v1.Pod`; throws for an unknown one. */
 export function schemaType(name: string): SchemaType {
-  const type = types[name];
+  const type = types()[name];
   if (!type) throw new Error(`No schema type "${name}"`);
   return type;
 }
 
 /** Every definition name. */
 export function schemaNames(): string[] {
-  return Object.keys(types);
+  return Object.keys(types());
+}
+
+/** Read when first asked for: most processes know kinds without ever decoding one. */
+function types(): Types {
+  loaded ??= readTypes();
+  return loaded;
+}
+
+function readTypes(): Types {
+  const read = JSON.parse(readFileSync(new URL('./schema/api-1.32.json', import.meta.url), 'utf8')) as Types;
+  for (const [name, fields] of Object.entries(microTimes)) {
+    for (const field of fields) read[name]!.props![field]!.micro = true;
+  }
+  return read;
 }
