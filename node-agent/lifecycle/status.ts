@@ -34,7 +34,9 @@ export function statusOf(seen: Seen, pod: Pod, hostIps: readonly string[], now: 
     ...(ephemeral.length > 0 && { ephemeralContainerStatuses: ephemeral }),
     qosClass: before.qosClass ?? qosClassOf(pod.spec),
   };
-  status.conditions = conditionsOf(pod, status, observed?.ready ?? false, formatTime(now));
+  // What has ended needs its sandbox no more: it is as good as gone.
+  const sandboxReady = observed?.ready === true && !over;
+  status.conditions = conditionsOf(pod, status, sandboxReady, formatTime(now));
   return status;
 }
 
