@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import type { Kind } from '#lib/kinds/define-kind.ts';
 
 /** Groups in the order clients try them: a short name that two groups know means the first one's. */
-export const groupOrder: readonly string[] = [
+const groupOrder: readonly string[] = [
   '',
   'apps',
   'events.k8s.io',

@@ -4,7 +4,7 @@ import { schemaNames, schemaType } from '#lib/kinds/schema.ts';
 import { subresourcesOf } from './discovery.ts';
 import { names } from './schemas.ts';
 
-export type Method = 'get' | 'put' | 'post' | 'delete' | 'patch';
+type Method = 'get' | 'put' | 'post' | 'delete' | 'patch';
 
 export interface Parameter {
   name: string;

@@ -4,7 +4,7 @@ import { schemaType, type SchemaField, type SchemaType } from '#lib/kinds/schema
 import { fieldDescription } from './descriptions.ts';
 
 /** What differs between OpenAPI 2 and 3. */
-export interface Dialect {
+interface Dialect {
   /** Before a definition's name in a reference. */
   referencePrefix: string;
   /** Version 3 tells defaults and enums; version 2 leaves them out, as old clients stumble over them. */

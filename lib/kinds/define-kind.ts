@@ -39,7 +39,7 @@ export interface WriteContext {
 
 export type Verb = 'create' | 'get' | 'list' | 'watch' | 'update' | 'patch' | 'delete' | 'deletecollection';
 
-export const allVerbs: readonly Verb[] = [
+const allVerbs: readonly Verb[] = [
   'create',
   'delete',
   'deletecollection',
@@ -51,7 +51,7 @@ export const allVerbs: readonly Verb[] = [
 ];
 
 /** How `scale` reads and writes a kind's replicas. */
-export interface ScaleAccess<T> {
+interface ScaleAccess<T> {
   replicas(object: T): number;
   setReplicas(object: T, replicas: number): void;
   status(object: T): number;
@@ -71,9 +71,9 @@ export interface Conversion<T> {
 }
 
 /** Reads one selectable field. A method's type, so that a Kind of something narrower is still a Kind. */
-export type FieldReader<T> = { read(object: T): string }['read'];
+type FieldReader<T> = { read(object: T): string }['read'];
 
-export interface KindSource<T extends Resource> {
+interface KindSource<T extends Resource> {
   /** '' for the core group. */
   group: string;
   version: string;

@@ -31,7 +31,7 @@ interface Context {
 }
 
 /** How unknown fields are treated: refused, told, or dropped silently. */
-export type FieldValidation = 'Strict' | 'Warn' | 'Ignore';
+type FieldValidation = 'Strict' | 'Warn' | 'Ignore';
 
 /**
  * Decodes a body as an object of `kind`, taking the body over: it is changed in place and becomes the object. Answers the

@@ -4,7 +4,7 @@ import { fieldForbidden, invalid, type FieldError } from '#lib/meta/errors.ts';
 import { configKeyFaults } from './values.ts';
 
 /** Bytes that all values may have together. */
-export const maxDataBytes = 1024 * 1024;
+const maxDataBytes = 1024 * 1024;
 
 export function checkKeys(path: string, data: Readonly<Record<string, string>> | undefined): FieldError[] {
   return Object.keys(data ?? {}).flatMap((key) =>

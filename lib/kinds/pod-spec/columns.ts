@@ -42,7 +42,7 @@ interface Summary {
 }
 
 /** One word for a pod's state, and its counts, as upstream's printer tells them. */
-export function summarize(pod: Pod): Summary {
+function summarize(pod: Pod): Summary {
   const { status = {}, spec } = pod;
   const sidecars = (spec.initContainers ?? []).filter(isSidecar);
   const gated = conditionOf(status.conditions, 'PodScheduled')?.reason === 'SchedulingGated';

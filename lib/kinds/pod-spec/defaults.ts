@@ -44,7 +44,7 @@ export function setPodDefaults(spec: PodSpec): void {
 }
 
 /** Containers of all three sorts, in the order init, main, ephemeral. */
-export function allContainers(spec: PodSpec): (Container | EphemeralContainer)[] {
+function allContainers(spec: PodSpec): (Container | EphemeralContainer)[] {
   return [...(spec.initContainers ?? []), ...spec.containers, ...(spec.ephemeralContainers ?? [])];
 }
 
@@ -75,7 +75,7 @@ function setContainerDefaults(container: Container | EphemeralContainer): void {
 }
 
 /** `Always` for an image without a tag or digest, or tagged `latest`; else `IfNotPresent`. */
-export function pullPolicyOf(image: string): 'Always' | 'IfNotPresent' {
+function pullPolicyOf(image: string): 'Always' | 'IfNotPresent' {
   if (image.includes('@')) return 'IfNotPresent';
   const tag = /:([^:/]+)$/.exec(image)?.[1];
   return tag === undefined || tag === 'latest' ? 'Always' : 'IfNotPresent';
