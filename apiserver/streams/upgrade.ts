@@ -23,7 +23,7 @@ export function acceptSpdy<P extends string>({ request, socket, head }: Upgrade,
       'Forbidden',
       `unable to upgrade: unable to negotiate protocol: client supports [${offered.join(' ')}], server accepts [${protocols.join(' ')}]`,
     );
-  if ('setNoDelay' in socket) (socket as Socket).setNoDelay(true).setTimeout(0);
+  if ('setNoDelay' in socket) (socket as Socket).setNoDelay(true);
   socket.write(
     `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\nX-Stream-Protocol-Version: ${chosen}\r\n\r\n`,
   );
