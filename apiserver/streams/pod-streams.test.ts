@@ -12,8 +12,8 @@ import { WebSocket } from 'ws';
 import { issue } from '#lib/pki/certificates.ts';
 import { startTestApi } from '../../test/harness/api.ts';
 import type { TestApi } from '../../test/harness/api.ts';
-import { deadContainer, startPeer } from './peer.ts';
-import type { Peer } from './peer.ts';
+import { deadContainer, startPeer } from './peer.fixture.ts';
+import type { Peer } from './peer.fixture.ts';
 
 const patienceMs = 10_000;
 
