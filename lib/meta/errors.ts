@@ -209,12 +209,6 @@ export const duplicate = (field: string, value: unknown): FieldError => ({
   message: `Duplicate value: ${show(value)}`,
 });
 
-export const tooLong = (field: string, maxBytes: number): FieldError => ({
-  field,
-  reason: 'FieldValueTooLong',
-  message: `Too long: may not be more than ${maxBytes} bytes`,
-});
-
 /** A 422 with one cause per field error, worded as upstream's NewInvalid. */
 export function invalidObject(resource: { group: string; kind: string }, name: string, errors: FieldError[]): ApiError {
   const sentences = [...new Set(errors.map((error) => `${error.field}: ${error.message}`))];

@@ -5,7 +5,7 @@ import { checkLabelSelector } from '../checks/selectors.ts';
 import { optionalOneOf, quantity, subdomain } from '../checks/values.ts';
 import type { PersistentVolumeClaimSpec } from '../gen/core-v1.ts';
 
-export const accessModes = ['ReadOnlyMany', 'ReadWriteMany', 'ReadWriteOnce', 'ReadWriteOncePod'] as const;
+const accessModes = ['ReadOnlyMany', 'ReadWriteMany', 'ReadWriteOnce', 'ReadWriteOncePod'] as const;
 
 export function checkVolumeClaimSpec(path: string, spec: PersistentVolumeClaimSpec): FieldError[] {
   const faults = checkAccessModes(`${path}.accessModes`, spec.accessModes, 'at least 1 access mode is required');
