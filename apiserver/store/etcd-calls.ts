@@ -1,4 +1,5 @@
 /** etcd's unary calls: one attempt each with a deadline, answers in our words, failures sorted. Repeating is for others to decide. */
+import { isIP } from 'node:net';
 import { Etcd3, EtcdLeaseInvalidError, isRecoverableError } from 'etcd3';
 import type { IKeyValue, IOptions, ITxnResponse } from 'etcd3';
 import type { ChannelOptions } from '@grpc/grpc-js';
@@ -9,8 +10,14 @@ import { CompactedError } from './types.ts';
 /** How long one attempt may take. */
 const deadlineMs = 5000;
 
-/** Options of every channel to etcd. etcd itself refuses pings more often than each 5 s, and any on a connection without calls. */
-export const channelOptions: ChannelOptions = {
+/** Options of a channel to these endpoints. etcd itself refuses pings more often than each 5 s, and any on a connection without calls. */
+export function channelOptionsFor(endpoints: readonly string[]): ChannelOptions {
+  // TLS knows servers by name only. Whoever is reached by an address must be the localhost of its certificate, as etcd's usually say.
+  const byAddress = endpoints.some((endpoint) => isIP(new URL(endpoint).hostname.replaceAll(/[[\]]/g, '')) !== 0);
+  return { ...channelOptions, ...(byAddress && { 'grpc.ssl_target_name_override': 'localhost' }) };
+}
+
+const channelOptions: ChannelOptions = {
   'grpc.keepalive_time_ms': 10_000,
   'grpc.keepalive_timeout_ms': 5000,
   'grpc.keepalive_permit_without_calls': 0,
@@ -104,7 +111,7 @@ function clientOptions(hosts: string[], tls: TlsMaterial | undefined, env: Env):
   const faultHandling = { global: once, host: () => once } as unknown as NonNullable<IOptions['faultHandling']>;
   return {
     hosts,
-    grpcOptions: channelOptions,
+    grpcOptions: channelOptionsFor(hosts),
     defaultCallOptions: (context) => (context.isStream ? {} : { deadline: env.now() + deadlineMs }),
     faultHandling,
     ...(tls && {

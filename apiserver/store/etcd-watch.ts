@@ -6,7 +6,7 @@ import { Client, Metadata, credentials } from '@grpc/grpc-js';
 import type { ClientDuplexStream } from '@grpc/grpc-js';
 import type { Env } from '#lib/env/env.ts';
 import { backoffMs } from '#lib/meta/backoff.ts';
-import { channelOptions } from './etcd-calls.ts';
+import { channelOptionsFor } from './etcd-calls.ts';
 import type { TlsMaterial } from './etcd-calls.ts';
 import { decodeWatchMessage, encodeWatchRequest, makeAssembler } from './etcd-watch-messages.ts';
 import type { WatchMessage } from './etcd-watch-messages.ts';
@@ -65,7 +65,8 @@ async function* readOnce(
   signal: AbortSignal,
 ): AsyncIterable<StoreBatch> {
   const endpoint = connection.endpoints[failures % connection.endpoints.length]!;
-  const client = new Client(endpoint.replace(/^https?:\/\//, ''), credentialsFor(connection.tls), channelOptions);
+  const address = endpoint.replace(/^https?:\/\//, '');
+  const client = new Client(address, credentialsFor(connection.tls), channelOptionsFor([endpoint]));
   const stream = open(client);
   const cancel = () => stream.cancel();
   signal.addEventListener('abort', cancel, { once: true });

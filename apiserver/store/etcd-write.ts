@@ -41,6 +41,8 @@ const patienceMs = 10_000;
 
 const pauses = { firstMs: 50, maxMs: 500 };
 
+const noAnswer = 'the store does not answer';
+
 /** Carries a conditional write out and says what became of it. Rejects with UnavailableError when that cannot be found out. */
 export async function writeConditionally(write: ConditionalWrite, attempts: Attempts, env: Env): Promise<WriteOutcome> {
   const giveUp = env.monotonic() + patienceMs;
@@ -54,7 +56,7 @@ export async function writeConditionally(write: ConditionalWrite, attempts: Atte
       const sort = attempts.sortOf(error);
       if (sort === 'refused') throw error;
       if (sort === 'unknown') maybeDone = true;
-      if (env.monotonic() > giveUp) throw unavailable(write, 'the store does not answer', error);
+      if (env.monotonic() > giveUp) throw maybeDone ? unavailable(write, noAnswer, error) : notWritten(write, error);
       // A creation cannot simply be repeated: if it happened, and the key was deleted since, it would come back to life.
       if (maybeDone && write.expected === 0n) return settleCreation(write, attempts, error);
     }
@@ -108,6 +110,10 @@ async function orUnavailable<T>(write: ConditionalWrite, reading: Promise<T>): P
 function isOurs(write: ConditionalWrite, state: Kept | undefined): boolean {
   if (write.value === undefined || state === undefined) return write.value === state?.value;
   return state.value.equals(write.value) && state.revision > write.expected;
+}
+
+function notWritten({ key, value }: ConditionalWrite, cause: unknown): UnavailableError {
+  return new UnavailableError(`Cannot ${value ? 'write' : 'delete'} "${key}": ${noAnswer}`, { cause });
 }
 
 function unavailable({ key, value }: ConditionalWrite, because: string, cause: unknown): UnavailableError {

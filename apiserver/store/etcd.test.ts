@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Etcd3 } from 'etcd3';
 import { makeFakeEnv } from '#lib/env/fake.ts';
 import { makeRealEnv } from '#lib/env/real.ts';
-import { sharedEtcd, startEtcd } from '../../test/harness/etcd.ts';
+import { issue, makeAuthority } from '#lib/pki/certificates.ts';
+import { freePort, sharedEtcd, startEtcd } from '../../test/harness/etcd.ts';
 import type { TestEtcd } from '../../test/harness/etcd.ts';
 import { startRelay } from '../../test/harness/relay.ts';
 import type { Relay } from '../../test/harness/relay.ts';
@@ -161,6 +165,45 @@ suite('makeEtcdStore() over restarts of etcd', () => {
       [second, third],
     );
     abort.abort();
+  });
+});
+
+suite('makeEtcdStore() over other transports', () => {
+  const writeAndWatch = async (store: Store) => {
+    const revision = revisionOf(await store.put('/registry/a', Buffer.from('1'), 0n));
+    const events = await collect(store.watch('/registry/', revision - 1n, new AbortController().signal), 1);
+    assert.equal(events[0]?.key, '/registry/a');
+    await store.close();
+  };
+
+  test('a unix socket', async () => {
+    const etcd = await startEtcd({ flags: { 'listen-client-urls': 'unix://client.sock:0' } });
+    await writeAndWatch(makeEtcdStore({ endpoints: [`unix:${etcd.folder}/client.sock:0`] }, env));
+    await etcd.stop();
+  });
+
+  test('mutual TLS, by address', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'wherry-etcd-tls-'));
+    const authority = await makeAuthority('etcd-ca', env.now());
+    const usages = ['server', 'client'] as const;
+    const pair = await issue(authority, { commonName: 'etcd', dnsNames: ['localhost'], usages }, env.now());
+    const files = { caFile: join(folder, 'ca'), certFile: join(folder, 'cert'), keyFile: join(folder, 'key') };
+    writeFileSync(files.caFile, authority.certPem);
+    writeFileSync(files.certFile, pair.certPem);
+    writeFileSync(files.keyFile, pair.keyPem);
+    const port = await freePort();
+    const flags = {
+      'listen-client-urls': `https://127.0.0.1:${port}`,
+      'advertise-client-urls': `https://127.0.0.1:${port}`,
+      'trusted-ca-file': files.caFile,
+      'cert-file': files.certFile,
+      'key-file': files.keyFile,
+      'client-cert-auth': 'true',
+    };
+    const etcd = await startEtcd({ flags });
+    await writeAndWatch(makeEtcdStore({ ...files, endpoints: [`https://127.0.0.1:${port}`] }, env));
+    await etcd.stop();
+    rmSync(folder, { recursive: true });
   });
 });
 

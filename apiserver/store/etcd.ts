@@ -12,7 +12,7 @@ import { CompactedError, UnavailableError } from './types.ts';
 import type { ListPage, Store } from './types.ts';
 
 export interface EtcdConfig {
-  /** `http://host:port` or `https://host:port`, one or more. */
+  /** `http://host:port`, `https://host:port` or `unix:/path`, one or more of a sort. */
   endpoints: string[];
   /** With https endpoints: the CA that etcd's certificate is checked against, and our own certificate. PEM files. */
   caFile?: string;

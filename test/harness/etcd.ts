@@ -16,6 +16,8 @@ export interface TestEtcd {
   /** `http://127.0.0.1:PORT`. */
   readonly endpoint: string;
   readonly port: number;
+  /** Where it runs and keeps its data. */
+  readonly folder: string;
   /** Ends the process with this signal and waits for it; the data stays. */
   kill(signal?: NodeJS.Signals): Promise<void>;
   /** Starts it again on the same port and data. */
@@ -24,15 +26,20 @@ export interface TestEtcd {
   stop(): Promise<void>;
 }
 
+export interface EtcdOptions {
+  /** Flags instead of, or besides, the usual ones; etcd runs in its folder. Nobody waits until it answers then. */
+  flags?: Record<string, string>;
+}
+
 /** Starts an etcd of its own. Data is not fsynced: no test pulls the plug of the machine. */
-export async function startEtcd(): Promise<TestEtcd> {
+export async function startEtcd({ flags }: EtcdOptions = {}): Promise<TestEtcd> {
   const folder = mkdtempSync(join(tmpdir(), 'wherry-etcd-'));
   const [port, peerPort] = await freePorts(2);
   const endpoint = `http://127.0.0.1:${port}`;
   let child: ChildProcess | undefined;
   const run = async () => {
-    child = launch(folder, endpoint, `http://127.0.0.1:${peerPort}`);
-    await waitUntilHealthy(endpoint, child);
+    child = launch(folder, endpoint, `http://127.0.0.1:${peerPort}`, flags);
+    if (!flags) await waitUntilHealthy(endpoint, child);
   };
   const kill = async (signal: NodeJS.Signals = 'SIGKILL') => {
     const ending = child;
@@ -52,6 +59,7 @@ export async function startEtcd(): Promise<TestEtcd> {
   return {
     endpoint,
     port: port!,
+    folder,
     kill,
     restart: run,
     async stop() {
@@ -71,7 +79,7 @@ export function sharedEtcd(): Promise<TestEtcd> {
 }
 
 /** Killed by the kernel should this process die without a word. */
-function launch(folder: string, endpoint: string, peer: string): ChildProcess {
+function launch(folder: string, endpoint: string, peer: string, more: Record<string, string> = {}): ChildProcess {
   const flags = {
     name: 'test',
     'data-dir': folder,
@@ -82,6 +90,7 @@ function launch(folder: string, endpoint: string, peer: string): ChildProcess {
     'initial-cluster': `test=${peer}`,
     logger: 'zap',
     'log-level': 'error',
+    ...more,
   };
   const child = spawn(
     'setpriv',
@@ -92,7 +101,7 @@ function launch(folder: string, endpoint: string, peer: string): ChildProcess {
       '--unsafe-no-fsync',
       ...Object.entries(flags).map(([name, value]) => `--${name}=${value}`),
     ],
-    { stdio: 'ignore' },
+    { cwd: folder, stdio: 'ignore' },
   );
   child.unref();
   return child;
@@ -115,6 +124,12 @@ async function isHealthy(endpoint: string): Promise<boolean> {
   } catch {
     return false;
   }
+}
+
+/** A loopback port that nobody listens on, at this moment. */
+export async function freePort(): Promise<number> {
+  const [port] = await freePorts(1);
+  return port!;
 }
 
 async function freePorts(count: number): Promise<number[]> {
