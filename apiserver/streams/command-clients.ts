@@ -9,7 +9,7 @@ import { openChannels } from './channels.ts';
 import { serveSpdy } from './spdy/connection.ts';
 import type { SpdyStream } from './spdy/connection.ts';
 import { statusText } from './status.ts';
-import type { CommandClient, CommandStatus } from './types.ts';
+import type { CommandClient } from './types.ts';
 
 /** Which of its streams the client asked for. */
 export interface WantedStreams {
@@ -171,5 +171,3 @@ async function endAll(streams: readonly (Writable | undefined)[], words?: Buffer
 async function abortOf(signal: AbortSignal): Promise<void> {
   if (!signal.aborted) await once(signal, 'abort');
 }
-
-export type { CommandStatus };
