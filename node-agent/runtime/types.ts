@@ -157,7 +157,8 @@ export interface Runtime {
 
 /** A started command or attachment: byte streams both ways. */
 export interface StreamSession {
-  write(data: Buffer): void;
+  /** A promise asks the writer to wait for it before the next write. */
+  write(data: Buffer): void | Promise<void>;
   closeStdin(): void;
   resize(width: number, height: number): void;
   /** Resolves with the exit code once all output has been delivered. */
@@ -165,9 +166,10 @@ export interface StreamSession {
   kill(): void;
 }
 
+/** Takes a session's output. A promise holds that stream back until it resolves. */
 export interface StreamSink {
-  stdout(data: Buffer): void;
-  stderr(data: Buffer): void;
+  stdout(data: Buffer): void | Promise<void>;
+  stderr(data: Buffer): void | Promise<void>;
 }
 
 /** Capability: run a command in a running container with the container's own user, capabilities and limits. */

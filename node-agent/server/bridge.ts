@@ -6,8 +6,6 @@ import { ApiError, badRequest } from '#lib/meta/errors.ts';
 import type { Chunk, ExecInput, ExecOutput, ExecStart, PortInput, PortStart } from '#protos/gen/node.ts';
 import type { StreamSession, StreamSink } from '../runtime/types.ts';
 
-/** Output that waits for a slow reader beyond this ends the session: a command's output cannot be held back. */
-const unreadLimitBytes = 64 * 1024 * 1024;
 /** Input that comes before the session stands. */
 const earlyLimit = 1024;
 
@@ -17,26 +15,36 @@ export type Open = (start: ExecStart, sink: StreamSink) => Promise<StreamSession
 export function serveSession(call: ServerDuplexStream<ExecInput, ExecOutput>, open: Open): void {
   let session: StreamSession | undefined;
   let started = false;
-  let unread = 0;
   const early: ExecInput[] = [];
 
   const fail = (error: unknown) => {
     session?.kill();
     call.emit('error', toServiceError(error instanceof ApiError ? error : sessionError(error)));
   };
-  const send = (output: ExecOutput, size: number) => {
-    unread += size;
-    if (unread > unreadLimitBytes) return fail(new ApiError('TooManyRequests', 'the output is not read fast enough'));
-    call.write(output, () => (unread -= size));
+  /** Holds the session's output back while the caller does not read. */
+  const send = (output: ExecOutput): void | Promise<void> => {
+    if (call.write(output)) return;
+    return new Promise((resolve) => {
+      const goOn = () => {
+        for (const event of ['drain', 'cancelled', 'close']) call.off(event, goOn);
+        resolve();
+      };
+      for (const event of ['drain', 'cancelled', 'close']) call.once(event, goOn);
+    });
   };
   const give = (input: ExecInput) => {
-    if (input.stdin && input.stdin.length > 0) session!.write(input.stdin);
+    const taken = input.stdin && input.stdin.length > 0 ? session!.write(input.stdin) : undefined;
+    if (taken) {
+      call.pause();
+      const goOn = () => call.resume();
+      taken.then(goOn, goOn);
+    }
     if (input.stdinClosed) session!.closeStdin();
     if (input.resize) session!.resize(input.resize.width, input.resize.height);
   };
   const sink: StreamSink = {
-    stdout: (data) => send({ stdout: data }, data.length),
-    stderr: (data) => send({ stderr: data }, data.length),
+    stdout: (data) => send({ stdout: data }),
+    stderr: (data) => send({ stderr: data }),
   };
   async function run(start: ExecStart): Promise<void> {
     session = await open(start, sink);

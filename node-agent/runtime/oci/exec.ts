@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import type { Writable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
 import { StartError } from '../types.ts';
 import type { Executor, StreamSession, StreamSink } from '../types.ts';
 import { describeFailure } from './conmon.ts';
@@ -121,11 +121,22 @@ export function running(shop: Workshop, id: string): ContainerEntry {
 
 /** Hands on what the child writes; resolves with its exit code after the last byte. No process but the child holds its streams, so they end with it. */
 export function deliver(child: ChildProcess, sink: StreamSink): Promise<number> {
-  child.stdout?.on('data', (data: Buffer) => sink.stdout(data));
-  child.stderr?.on('data', (data: Buffer) => sink.stderr(data));
+  handOn(child.stdout, sink.stdout);
+  handOn(child.stderr, sink.stderr);
   return new Promise((resolve, reject) => {
     child.on('error', reject);
     child.on('close', (code) => resolve(code ?? 128 + sigkill));
+  });
+}
+
+/** Reads on only when the reader has taken what it was given: the pipe fills up, and the program waits. */
+function handOn(from: Readable | null, to: StreamSink['stdout']): void {
+  from?.on('data', (data: Buffer) => {
+    const taken = to(data);
+    if (!taken) return;
+    from.pause();
+    const goOn = () => from.resume();
+    taken.then(goOn, goOn);
   });
 }
 
@@ -137,8 +148,16 @@ export function streamSession(child: ChildProcess, exited: Promise<number>, kill
   return {
     write(data) {
       if (!child.stdin || child.stdin.writableEnded) return;
-      child.stdin.write(data);
-      if (child.stdin.writableLength > mostWaitingBytes) kill();
+      const { stdin } = child;
+      if (stdin.write(data)) return;
+      if (stdin.writableLength > mostWaitingBytes) kill();
+      return new Promise((resolve) => {
+        const goOn = () => {
+          for (const event of ['drain', 'close']) stdin.off(event, goOn);
+          resolve();
+        };
+        for (const event of ['drain', 'close']) stdin.once(event, goOn);
+      });
     },
     closeStdin: () => void child.stdin?.end(),
     resize(width, height) {
