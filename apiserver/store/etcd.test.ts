@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Etcd3 } from 'etcd3';
 import { makeFakeEnv } from '#lib/env/fake.ts';
+import { silentLog } from '#lib/env/log.ts';
 import { makeRealEnv } from '#lib/env/real.ts';
 import { issue, makeAuthority } from '#lib/pki/certificates.ts';
 import { freePort, sharedEtcd, startEtcd } from '../../test/harness/etcd.ts';
@@ -16,6 +17,7 @@ import { watchEtcd } from './etcd-watch.ts';
 import { makeEtcdStore } from './etcd.ts';
 import type { Store } from './types.ts';
 import { UnavailableError } from './types.ts';
+import { makeWorld } from './world.ts';
 
 const env = makeRealEnv({ service: 'test', level: 'error' });
 
@@ -118,6 +120,46 @@ suite('makeEtcdStore() over a bad connection', () => {
     const pending = store.delete(`${prefix}a`, revision);
     relay.cut();
     assert.ok((await pending).ok);
+  });
+
+  test('a world stays equal to the store while its connection is cut again and again', async () => {
+    const world = await makeWorld(store, { ...env, log: silentLog });
+    let lost = 0;
+    const mirror = new Map<string, bigint>();
+    world.subscribe([prefix], world.revision, {
+      onEvents: (events) => {
+        for (const { type, entry, revision } of events) {
+          if (type === 'PUT') mirror.set(entry.key, revision);
+          else mirror.delete(entry.key);
+        }
+      },
+      onLost: () => lost++,
+    });
+    const value = Buffer.from('{"metadata":{"name":"x"}}');
+    const writers = Array.from({ length: 8 }, async (_, writer) => {
+      for (let i = 0; i < 40; i++) {
+        const key = `${prefix}${writer}-${i % 10}`;
+        const current = await direct.get(key);
+        if (current && i % 3 === 0) revisionOf(await direct.delete(key, current.revision));
+        else revisionOf(await direct.put(key, value, current?.revision ?? 0n));
+        if (writer === 0 && i % 8 === 4) relay.cut();
+      }
+    });
+    await Promise.all(writers);
+    await world.sync();
+    const { items } = await direct.list(prefix);
+    const stored = items.map((item) => [item.key, item.revision]);
+    assert.deepEqual(
+      [...world.list(prefix)].map((entry) => [entry.key, entry.revision]),
+      stored,
+    );
+    assert.deepEqual(
+      [...mirror].sort(([a], [b]) => (a < b ? -1 : 1)),
+      stored,
+    );
+    assert.ok(relay.opened > 4);
+    assert.equal(lost, 0);
+    await world.close();
   });
 
   test('put() creates once, or says that it cannot tell', async () => {

@@ -54,8 +54,11 @@ export async function makeWorld(store: Store, env: Env, signal?: AbortSignal): P
       return { type: 'DELETE', entry: entryOfDeletion(before, revision), before, revision };
     }
     const own = adopted.get(revision);
-    const entry = own?.key === key ? own : read(event, env);
-    if (!entry) return undefined;
+    const entry = own?.key === key ? own : read(event);
+    if (entry instanceof Error) {
+      env.log.error('Cannot read a stored value, leaving it out', { key, revision, error: entry });
+      return undefined;
+    }
     index.set(entry);
     return { type: 'PUT', entry, before, revision };
   };
@@ -197,29 +200,30 @@ async function listPast(store: Store, env: Env): Promise<Listed> {
 /** Entries that are `known` at the same revision are kept, with what was parsed of them. */
 async function listAll(store: Store, env: Env, known?: WorldIndex, at?: bigint): Promise<Listed> {
   const index = makeWorldIndex();
+  const strays: Stored[] = [];
   const start = { limit: pageSize, ...(at !== undefined && { revision: at }) };
-  for (let page = await store.list(everything, start); ;) {
+  let page = await store.list(everything, start);
+  for (;;) {
     for (const stored of page.items) {
       const before = known?.get(stored.key);
-      const entry = before?.revision === stored.revision ? before : read(stored, env);
-      if (entry) index.set(entry);
+      const entry = before?.revision === stored.revision ? before : read(stored);
+      if (entry instanceof Error) strays.push(stored);
+      else index.set(entry);
     }
-    if (!page.more) return { index, revision: page.revision };
-    page = await store.list(everything, {
-      limit: pageSize,
-      after: page.items.at(-1)!.key,
-      revision: page.revision,
-    });
+    if (!page.more) break;
+    page = await store.list(everything, { ...start, after: page.items.at(-1)!.key, revision: page.revision });
   }
+  if (strays.length > 0)
+    env.log.error('Cannot read stored values, leaving them out', { count: strays.length, first: strays[0]!.key });
+  return { index, revision: page.revision };
 }
 
 /** A value that is no object of ours is left out, aloud: one stray key must not stop the cluster. */
-function read({ key, value, revision }: Stored, env: Env): Entry | undefined {
+function read({ key, value, revision }: Stored): Entry | Error {
   try {
     return entryOf(key, value, revision);
   } catch (error) {
-    env.log.error('Cannot read a stored value, leaving it out', { key, revision, error });
-    return undefined;
+    return error as Error;
   }
 }
 
