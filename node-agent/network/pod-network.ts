@@ -1,6 +1,6 @@
 /** The pods' network on this node: bridge, addresses, host ports. Acts in the network namespace this process lives in. */
 import { createHash } from 'node:crypto';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { openAddressClaims } from './address-claims.ts';
 import { parsePool } from './address-pool.ts';
 import { demandCommand, runCommand } from './command.ts';
@@ -28,7 +28,7 @@ export interface PodCommands {
 }
 
 export interface PodNetwork {
-  /** Makes the bridge and the node's settings, once; later calls look whether the bridge still stands. */
+  /** Makes the bridge, and sees that it and the node's settings stand. */
   prepareNode(): Promise<void>;
   /** Claims the pod's address, the same again for the same pod. */
   wire(uid: string): PodCommands;
@@ -71,7 +71,6 @@ export function makePodNetwork(options: NetworkOptions): PodNetwork {
       );
       if (!bridgeStands()) throw new Error(`Cannot make bridge "${bridge}": ${stderr.trim()}`);
     }
-    for (const [path, value] of Object.entries(nodeSettings(bridge))) setSysctl(path, value);
     await loadTable();
   }
 
@@ -80,6 +79,8 @@ export function makePodNetwork(options: NetworkOptions): PodNetwork {
     preparing ??= makeNode();
     try {
       await preparing;
+      // Again each time, since loading a module brings its defaults.
+      for (const [path, value] of Object.entries(nodeSettings(bridge))) setSysctl(path, value);
     } catch (error) {
       preparing = undefined;
       throw error;
@@ -144,5 +145,6 @@ async function removeStrangers(bridge: string, known: ReadonlySet<string>): Prom
 
 function setSysctl(path: string, value: string): void {
   const file = `/proc/sys/${path}`;
+  if (!existsSync(file)) return;
   if (readFileSync(file, 'utf8').trim() !== value) writeFileSync(file, value);
 }

@@ -1,7 +1,7 @@
 /**
  * The commands, one per line for `ip -batch`, that give a pod its interface. A pod's address is a /32 routed by way of the
  * bridge's own address, and bridge ports are isolated from each other: all traffic between pods passes the node's IP
- * layer, where services are translated back and network policies hold. Nothing depends on br_netfilter.
+ * layer, where services are translated back and network policies hold. br_netfilter is not needed, and turned off.
  */
 import { macOf } from './address-pool.ts';
 import type { AddressPool } from './address-pool.ts';
@@ -34,7 +34,7 @@ export function nodeSideCommands(wiring: PodWiring, bridge: string): string[] {
   return [
     `link set ${wiring.nodeInterface} addrgenmode none`,
     `link set ${wiring.nodeInterface} master ${bridge} up`,
-    `link set ${wiring.nodeInterface} type bridge_slave isolated on hairpin on`,
+    `link set ${wiring.nodeInterface} type bridge_slave isolated on`,
   ];
 }
 
@@ -48,7 +48,7 @@ export function bridgeCommands(bridge: string, pool: AddressPool, mtu: number): 
   ];
 }
 
-/** Kernel settings of the node's network namespace, as paths below /proc/sys. */
+/** Kernel settings of the node's network namespace, as paths below /proc/sys; those of modules that are not loaded do not exist. */
 export function nodeSettings(bridge: string): Record<string, string> {
   return {
     'net/ipv4/ip_forward': '1',
@@ -57,5 +57,7 @@ export function nodeSettings(bridge: string): Record<string, string> {
     [`net/ipv4/conf/${bridge}/send_redirects`]: '0',
     // A host port asked for on 127.0.0.1 is translated to a pod's address behind the bridge.
     [`net/ipv4/conf/${bridge}/route_localnet`]: '1',
+    // Where br_netfilter is loaded it would translate addresses within the bridge and send the packet on from port to port, which is closed.
+    'net/bridge/bridge-nf-call-iptables': '0',
   };
 }

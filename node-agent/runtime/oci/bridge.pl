@@ -12,6 +12,8 @@ use Socket;
 use Fcntl;
 use Errno qw(EAGAIN EINTR);
 
+# Numbers of Linux's terminal interface, the same on x86 and ARM.
+my ($tcgets, $tcsets, $unlock, $get_number, $set_size) = (0x5401, 0x5402, 0x40045431, 0x80045430, 0x5414);
 # conmon takes no more in one packet.
 my $chunk = 8192;
 $SIG{PIPE} = 'IGNORE';
@@ -174,14 +176,12 @@ sub run {
     finish($child);
 }
 
-# Numbers of Linux's terminal interface, the same on x86 and ARM.
-my ($tcgets, $tcsets, $unlock, $get_number, $set_size) = (0x5401, 0x5402, 0x40045431, 0x80045430, 0x5414);
-
 sub terminal {
     my @command = @_;
     my $told = watch_child();
     sysopen my $master, '/dev/ptmx', O_RDWR | O_NOCTTY or die "cannot open a terminal: $!\n";
-    ioctl $master, $unlock, pack 'i', 0 or die "cannot unlock a terminal: $!\n";
+    my $unlocked = pack 'i', 0;
+    ioctl $master, $unlock, $unlocked or die "cannot unlock a terminal: $!\n";
     my $number = pack 'I', 0;
     ioctl $master, $get_number, $number or die "cannot name a terminal: $!\n";
     sysopen my $slave, '/dev/pts/' . unpack('I', $number), O_RDWR | O_NOCTTY or die "cannot open a terminal: $!\n";
@@ -196,7 +196,10 @@ sub terminal {
     my $lines = '';
     my $resize = sub {
         $lines .= $_[0];
-        while ($lines =~ s/^(\d+) (\d+)\n//) { ioctl $master, $set_size, pack 'SSSS', $1, $2, 0, 0 }
+        while ($lines =~ s/^(\d+) (\d+)\n//) {
+            my $size = pack 'SSSS', $1, $2, 0, 0;
+            ioctl $master, $set_size, $size;
+        }
         return ($master, '');
     };
     # A session of its own makes this its controlling terminal, and changes of size reach it as signals.

@@ -139,7 +139,8 @@ function writeEtc(folder: string, spec: SandboxSpec, address: string): void {
 async function startHolder(shop: Workshop, spec: SandboxSpec): Promise<void> {
   const folders = podFolders(shop.folders, spec.uid);
   const cgroup = `${podCgroup(shop.cgroupRoot, spec)}/pause`;
-  mkdirSync(path.join(folders.pause, 'rootfs'), { recursive: true });
+  for (const name of ['dev', 'proc', 'bin']) mkdirSync(path.join(folders.pause, 'rootfs', name), { recursive: true });
+  writeFileSync(path.join(folders.pause, 'rootfs/bin/busybox'), '');
   writeFileSync(
     path.join(folders.pause, 'config.json'),
     JSON.stringify(renderPause(spec, folders.pins, cgroup, shop.host.leastOomScoreAdj)),

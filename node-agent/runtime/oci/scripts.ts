@@ -45,7 +45,11 @@ fi
 /** Starts the process that holds a shared process namespace, and pins that. Arguments: name, uid, folder of pins, crun, crun's root, container id. */
 export const pauseScript = `set -e
 cd "$2"
-"$3" --root="$4" --cgroup-manager=cgroupfs run --detach --pid-file=pause/pid --bundle=pause "$5" </dev/null >/dev/null
+# The holder keeps what it is given as its streams, so none of them may be ours.
+if ! "$3" --root="$4" --cgroup-manager=cgroupfs run --detach --pid-file="$2/pause/pid" --bundle="$2/pause" "$5" </dev/null >/dev/null 2>pause/log; then
+  cat pause/log >&2
+  exit 1
+fi
 : >pid
 mount --bind "/proc/$(cat pause/pid)/ns/pid" pid
 `;

@@ -1,0 +1,289 @@
+/** Namespaces, folders and an image for tests that run real containers, and calls to a runtime that lives in them. */
+import { execFileSync, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ContainerSpec, ObservedPod, SandboxSpec } from '../types.ts';
+
+export interface Bench {
+  folder: string;
+  cgroupRoot: string;
+  /** Calls a verb of the driver; rejects with its error, `reason` included. */
+  call<T>(verb: string, ...args: unknown[]): Promise<T>;
+  /** Ends the driver with SIGKILL. The next call starts another one. */
+  killDriver(): Promise<void>;
+  /** Runs a shell command in the node's namespaces. */
+  inNode(command: string): string;
+  /** Removes all pods and says what is left of them. */
+  leftovers(): Promise<string[]>;
+  close(): Promise<void>;
+}
+
+const applets =
+  'sh cat echo sleep id ls ps ping nc awk true false touch stty kill mount hostname mkdir dd tail head grep env test wc'.split(
+    ' ',
+  );
+const users = 'root:x:0:0:root:/root:/bin/sh\napp:x:1000:1000::/home/app:/bin/sh\n';
+const groups = 'root:x:0:\napp:x:1000:\nextra:x:2000:app\n';
+
+/** Makes an empty node. */
+export async function makeBench(): Promise<Bench> {
+  const folder = mkdtempSync(path.join(tmpdir(), 'wherry-oci-'));
+  const cgroupRoot = `/wherry-test-${path.basename(folder)}`;
+  makeLayer(path.join(folder, 'layer'));
+  const holder = spawn('unshare', ['--mount', '--net', '--propagation', 'private', 'sh', '-c', 'echo; exec cat'], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  await new Promise((resolve) => holder.stdout.once('data', resolve));
+  const enter = [`--target=${holder.pid}`, '--mount', '--net'];
+  const options = {
+    stateDir: path.join(folder, 'state'),
+    runDir: path.join(folder, 'run'),
+    cgroupRoot,
+    nodeIps: ['192.0.2.1'],
+    network: { bridge: 'wherry0', podCidr: '10.99.0.0/24', ipamDir: path.join(folder, 'addresses') },
+  };
+  const inNode = (command: string) =>
+    execFileSync('nsenter', [...enter, 'sh', '-c', command], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+  inNode('ip link set lo up');
+  let driver: Driver | undefined;
+  const call = <T>(verb: string, ...args: unknown[]) => {
+    driver ??= startDriver([
+      'nsenter',
+      ...enter,
+      process.execPath,
+      path.join(import.meta.dirname, 'driver.fixture.ts'),
+      JSON.stringify(options),
+    ]);
+    return driver.call<T>(verb, ...args);
+  };
+  const killDriver = async () => {
+    await driver?.kill();
+    driver = undefined;
+  };
+  const leftovers = async () => {
+    for (const { uid } of await call<ObservedPod[]>('list')) await call('removePod', uid);
+    const { stateDir, runDir, network } = options;
+    const interfaces = inNode('ip -br link')
+      .split('\n')
+      .filter((line) => line.startsWith('veth'));
+    const mounts = inNode('cat /proc/self/mountinfo')
+      .split('\n')
+      .filter((line) => line.includes(folder) && !line.includes(` ${runDir}/pods `));
+    const files = [
+      `${stateDir}/pods`,
+      `${stateDir}/exits`,
+      `${runDir}/pods`,
+      `${runDir}/crun`,
+      `${runDir}/exec`,
+      network.ipamDir,
+    ].flatMap((each) => readdirSync(each).map((name) => `${each}/${name}`));
+    return [...interfaces, ...mounts, ...files, ...podCgroups(cgroupRoot), ...processesOf(folder)];
+  };
+  return {
+    folder,
+    cgroupRoot,
+    call,
+    killDriver,
+    inNode,
+    leftovers,
+    async close() {
+      try {
+        const left = await leftovers();
+        if (left.length > 0) throw new Error(`left behind: ${left.join(', ')}`);
+      } finally {
+        await killDriver();
+        holder.stdin.end();
+        removeCgroups(cgroupRoot);
+        rmSync(folder, { recursive: true, force: true });
+      }
+    },
+  };
+}
+
+/** Polls until `look` answers with something, for at most ten seconds. */
+export async function eventually<T>(
+  what: string,
+  look: () => Promise<T | undefined | false> | T | undefined | false,
+): Promise<T> {
+  const deadline = Date.now() + 10_000;
+  for (;;) {
+    const found = await look();
+    if (found) return found;
+    if (Date.now() > deadline) throw new Error(`${what}: did not happen`);
+    await sleep(20);
+  }
+}
+
+export function podSpec(more: Partial<SandboxSpec> = {}): SandboxSpec {
+  return {
+    uid: randomUUID(),
+    namespace: 'default',
+    name: 'web',
+    hostname: 'web',
+    domainname: '',
+    hostNetwork: false,
+    hostPid: false,
+    hostIpc: false,
+    shareProcessNamespace: false,
+    hostUsers: true,
+    sysctls: {},
+    resolvConf: 'nameserver 10.96.0.10\n',
+    hosts: '127.0.0.1\tlocalhost\n',
+    qos: 'BestEffort',
+    resources: {},
+    ports: [],
+    ...more,
+  };
+}
+
+export interface ContainerWishes extends Omit<Partial<ContainerSpec>, 'security' | 'pod'> {
+  security?: Partial<ContainerSpec['security']>;
+}
+
+/** A container of the pod that runs a shell script, or `args`. */
+export function containerSpec(
+  bench: Pick<Bench, 'folder'>,
+  pod: SandboxSpec,
+  script: string,
+  more: ContainerWishes = {},
+): ContainerSpec {
+  const { uid, namespace, name } = pod;
+  const config = {
+    entrypoint: [],
+    cmd: [],
+    env: [],
+    workingDir: '',
+    user: '',
+    stopSignal: '',
+    labels: {},
+    volumes: [],
+  };
+  const base = { name: 'main', attempt: 0, ...more };
+  return {
+    pod: { uid, namespace, name },
+    image: { name: 'busybox', id: 'sha256:b0', config, layers: [path.join(bench.folder, 'layer')] },
+    args: ['sh', '-c', script],
+    env: [],
+    workingDir: '/',
+    user: '',
+    supplementalGroups: [],
+    runAsNonRoot: false,
+    tty: false,
+    stdin: false,
+    stdinOnce: false,
+    mounts: [],
+    resources: {},
+    oomScoreAdj: 1000,
+    terminationMessagePath: '/dev/termination-log',
+    logPath: path.join(bench.folder, 'logs', uid, base.name, `${base.attempt}.log`),
+    ...base,
+    security: {
+      privileged: false,
+      allowPrivilegeEscalation: true,
+      readOnlyRootFilesystem: false,
+      capabilitiesAdd: [],
+      capabilitiesDrop: [],
+      seccomp: 'RuntimeDefault',
+      procMount: 'Default',
+      ...more.security,
+    },
+  };
+}
+
+interface Driver {
+  call<T>(verb: string, ...args: unknown[]): Promise<T>;
+  kill(): Promise<void>;
+}
+
+function startDriver([command, ...args]: string[]): Driver {
+  const child: ChildProcess = spawn(command!, args, { stdio: ['pipe', 'pipe', 'inherit'] });
+  const ended = new Promise<void>((resolve) => child.on('exit', () => resolve()));
+  const waiting = new Map<number, { resolve: (value: never) => void; reject: (error: Error) => void }>();
+  let calls = 0;
+  createInterface({ input: child.stdout! }).on('line', (line) => {
+    const { call, value, error } = JSON.parse(line) as {
+      call: number;
+      value: never;
+      error?: { message: string; reason?: string };
+    };
+    const caller = waiting.get(call);
+    waiting.delete(call);
+    if (error) caller?.reject(Object.assign(new Error(error.message), { reason: error.reason }));
+    else caller?.resolve(value);
+  });
+  child.stdin!.on('error', () => {
+    // Killed by the test.
+  });
+  return {
+    call: (verb, ...values) =>
+      new Promise((resolve, reject) => {
+        waiting.set(++calls, { resolve, reject });
+        child.stdin!.write(`${JSON.stringify({ call: calls, verb, args: values })}\n`);
+      }),
+    async kill() {
+      child.kill('SIGKILL');
+      await ended;
+    },
+  };
+}
+
+function makeLayer(folder: string): void {
+  for (const name of ['bin', 'etc', 'proc', 'sys', 'dev', 'tmp', 'root'])
+    mkdirSync(path.join(folder, name), { recursive: true });
+  copyFileSync('/bin/busybox', path.join(folder, 'bin/busybox'));
+  for (const name of applets) symlinkSync('busybox', path.join(folder, 'bin', name));
+  writeFileSync(path.join(folder, 'etc/passwd'), users);
+  // A link that leads out of the image when it is followed from outside.
+  writeFileSync(path.join(folder, 'etc/real-group'), groups);
+  symlinkSync('/../../etc/real-group', path.join(folder, 'etc/group'));
+}
+
+function podCgroups(root: string): string[] {
+  return cgroupFolders(root).filter((folder) => /\/pod[^/]*$/.test(folder));
+}
+
+function cgroupFolders(root: string): string[] {
+  return readdirSync('/sys/fs/cgroup', { withFileTypes: true })
+    .filter((entry) => entry.isDirectory() && existsSync(path.join('/sys/fs/cgroup', entry.name, root)))
+    .flatMap((entry) =>
+      execFileSync('find', [path.join('/sys/fs/cgroup', entry.name, root), '-depth', '-type', 'd'], {
+        encoding: 'utf8',
+      })
+        .trim()
+        .split('\n'),
+    );
+}
+
+function removeCgroups(root: string): void {
+  const folders = cgroupFolders(root);
+  if (folders.length > 0) execFileSync('rmdir', folders);
+}
+
+/** Processes that still know of the folder, but for the driver. */
+function processesOf(folder: string): string[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map((pid) => {
+      try {
+        return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
+      } catch {
+        return '';
+      }
+    })
+    .filter((line) => line.includes(folder) && !line.includes('driver.fixture'));
+}

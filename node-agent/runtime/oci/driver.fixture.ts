@@ -1,0 +1,75 @@
+/**
+ * A process that holds a runtime for tests: it reads one JSON call a line, `{"call": 1, "verb": "list", "args": []}`, and answers each with one line. Tests start it in
+ * namespaces of their own, and may kill it.
+ */
+import { createInterface } from 'node:readline';
+import { makeRealEnv } from '#lib/env/real.ts';
+import type { StreamSession } from '../types.ts';
+import { makeOciRuntime } from './runtime.ts';
+import type { OciRuntimeOptions } from './runtime.ts';
+
+const options = JSON.parse(process.argv[2]!) as OciRuntimeOptions;
+const env = makeRealEnv({ service: 'runtime-test', level: 'error' });
+const runtime = makeOciRuntime(options, env);
+const sessions = new Map<string, { session: StreamSession; output: string; ended: Promise<number | string> }>();
+const never = new AbortController().signal;
+const changed: string[] = [];
+runtime.onChange((uid) => changed.push(uid));
+
+type Verb = (...args: never[]) => unknown;
+const verbs: Record<string, Verb> = {
+  list: () => runtime.list(),
+  preparePod: (spec) => runtime.preparePod(spec, never),
+  startContainer: (spec) => runtime.startContainer(spec, never),
+  stopContainer: (id, graceMs) => runtime.stopContainer(id, graceMs, never),
+  removeContainer: (id) => runtime.removeContainer(id),
+  removePod: (uid) => runtime.removePod(uid),
+  execSync: (id, command, timeoutMs) => runtime.execSync(id, command, timeoutMs),
+  stats: (uid) => runtime.stats(uid),
+  reopenLog: (id) => runtime.reopenLog(id),
+  changed: () => changed,
+  /** `how` is 'exec' or 'attach'; the session's output is kept as text. */
+  open: async (name: string, how: string, id: string, command: string[], tty: boolean) => {
+    const held = { output: '' };
+    const keep = (data: Buffer) => {
+      held.output += data.toString();
+    };
+    const sink = { stdout: keep, stderr: keep };
+    const session =
+      how === 'exec'
+        ? await runtime.exec(id, command, { tty, stdin: true }, sink)
+        : await runtime.attach(id, { tty, stdin: true }, sink);
+    const ended = session.exited.catch(String);
+    sessions.set(name, {
+      session,
+      ended,
+      get output() {
+        return held.output;
+      },
+    });
+  },
+  write: (name: string, text: string) => sessions.get(name)!.session.write(Buffer.from(text)),
+  closeStdin: (name: string) => sessions.get(name)!.session.closeStdin(),
+  resize: (name: string, width: number, height: number) => sessions.get(name)!.session.resize(width, height),
+  output: (name: string) => sessions.get(name)!.output,
+  ended: (name: string) => sessions.get(name)!.ended,
+  /** Sends text to a port, and answers with what comes back until the end. */
+  port: async (uid: string, port: number, text: string) => {
+    const stream = await runtime.openPort(uid, port);
+    stream.end(text);
+    let answer = '';
+    for await (const data of stream) answer += String(data);
+    return answer;
+  },
+};
+
+createInterface({ input: process.stdin }).on('line', (line) => {
+  const { call, verb, args } = JSON.parse(line) as { call: number; verb: string; args: never[] };
+  const answer = (body: object) => process.stdout.write(`${JSON.stringify({ call, ...body })}\n`);
+  Promise.resolve()
+    .then(() => verbs[verb]!(...args))
+    .then(
+      (value) => answer({ value }),
+      (error: Error & { reason?: string }) => answer({ error: { message: error.message, reason: error.reason } }),
+    );
+});
