@@ -97,6 +97,8 @@ export function servePort(
     // Nothing is read until the port is open: what comes meanwhile waits in the transport, which is bounded.
     call.pause();
     port = await open(start);
+    // From the first moment: a stream that is given up early says so as an error.
+    port.on('error', fail);
     if (call.cancelled) return void port.destroy();
     port.on('data', (data: Buffer) => {
       if (call.write({ data })) return;
@@ -104,7 +106,6 @@ export function servePort(
       call.once('drain', () => port!.resume());
     });
     port.on('end', () => call.end());
-    port.on('error', fail);
     call.resume();
   }
   call.on('data', (input: PortInput) => {

@@ -62,14 +62,15 @@ export async function startTestCluster(purpose: string, nodes: number): Promise<
   const children = new Set<ChildProcess>();
   const remove = async () => {
     for (const child of children) child.kill('SIGKILL');
-    if (existsSync(`${folders.stateRoot}/${name}/cluster.json`)) await wherry('delete');
-    rmSync(root, { recursive: true, force: true });
+    if (existsSync(`${folders.stateRoot}/${name}/cluster.json`))
+      await wherry(process.env.WHERRY_TEST_KEEP === undefined ? 'delete' : 'down');
+    if (process.env.WHERRY_TEST_KEEP === undefined) rmSync(root, { recursive: true, force: true });
   };
   try {
     await wherry('up', '--nodes', String(nodes));
     await buildTestImage(root, wherry);
   } catch (error) {
-    if (process.env.WHERRY_TEST_KEEP === undefined) await remove();
+    await remove();
     throw error;
   }
   const layout = layoutOf(readFacts(name, folders)!, folders);
