@@ -2,6 +2,7 @@
 import type { Controller } from '#lib/control/reconcile.ts';
 import { daemonSetController } from './daemon-set/controller.ts';
 import { deploymentController } from './deployment/controller.ts';
+import { disruptionController } from './disruption/controller.ts';
 import { endpointSliceController, endpointSliceMirroringController } from './endpoint-slices/controller.ts';
 import { endpointsController } from './endpoints/controller.ts';
 import { cronJobController } from './cron-job/controller.ts';
@@ -14,10 +15,12 @@ import { makeNodeIpamController } from './node-ipam/controller.ts';
 import { makeNodeLifecycleController, taintEvictionController } from './node-lifecycle/controller.ts';
 import { makePodGcController } from './pod-gc/controller.ts';
 import { replicaSetController, replicationControllerController } from './replica-set/controller.ts';
+import { makeResourceQuotaController } from './resource-quota/controller.ts';
 import { makeRootCaController } from './root-ca/controller.ts';
 import { serviceAccountController } from './service-account/controller.ts';
 import { statefulSetController } from './stateful-set/controller.ts';
 import type { Timings } from './timings.ts';
+import { claimController, ephemeralVolumeController, volumeController } from './volumes/controller.ts';
 
 export interface ControllerOptions {
   /** PEM. */
@@ -49,6 +52,11 @@ export function allControllers({ ca, clusterCidr, nodeMaskSize, timings, clock }
     taintEvictionController,
     makeNodeIpamController(clusterCidr, nodeMaskSize),
     makeGarbageController(viewedKinds),
+    disruptionController,
+    makeResourceQuotaController(namespacedKinds.viewed),
+    claimController,
+    volumeController,
+    ephemeralVolumeController,
     makePodGcController(timings),
   ];
 }

@@ -10,6 +10,7 @@ import { replicaSet } from '#lib/kinds/replica-set.ts';
 import { keyOf } from '#lib/meta/object.ts';
 import type { Resource } from '#lib/meta/object.ts';
 import { controllerOf } from '#lib/meta/owners.ts';
+import { claimsOf } from './claims-of.ts';
 import { viewedKinds } from './kinds.ts';
 
 /** The index of a kind's objects by the uids of their owners. */
@@ -26,6 +27,8 @@ export const indexes: Indexes = {
   ),
   podsByController: { kind: pod, values: (object: Pod) => [controllerValue(object)] },
   podsByNode: { kind: pod, values: ({ spec }: Pod) => [spec.nodeName ?? ''] },
+  /** `namespace/name` of a claim. */
+  podsByClaim: { kind: pod, values: claimsOf },
   /** `namespace/name` of the Service. */
   slicesByService: {
     kind: endpointSlice,

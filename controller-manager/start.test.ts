@@ -19,7 +19,46 @@ import { pod } from '#lib/kinds/pod.ts';
 import { serviceAccount } from '#lib/kinds/service-account.ts';
 import { service } from '#lib/kinds/service.ts';
 import { refOf } from '#lib/meta/object.ts';
+import { startRedis } from '../test/harness/redis.ts';
+import { allControllers } from './all.ts';
 import { runControllers } from './start.ts';
+import { defaultTimings } from './timings.ts';
+
+suite('controller-manager in two processes that share their work through Redis', () => {
+  const env = { ...makeRealEnv({ service: 'test' }), log: silentLog };
+
+  test('creates every replica exactly once, and goes on when one of them is gone', async () => {
+    const redis = await startRedis();
+    const client = makeFakeClient(env);
+    const config = { ca: 'PEM', clusterCidr: '10.244.0.0/16', redis: redis.url };
+    const managers = [await runControllers(config, { client, env }), await runControllers(config, { client, env })];
+    await client.create(namespace, { metadata: { name: 'shop' }, spec: {} });
+    const pods = async () => (await client.list(pod)).items.length;
+    const eventually = async (check: () => Promise<boolean>) => {
+      const deadline = env.monotonic() + 10_000;
+      while (!(await check())) {
+        if (env.monotonic() > deadline) throw new Error('Not so after 10 s');
+        await env.sleep(5);
+      }
+    };
+    for (const name of ['a', 'b', 'c', 'd']) await client.create<Deployment>(deployment, deploymentOf(name, 20));
+    await eventually(async () => (await pods()) >= 80);
+    await managers[0]!.stop();
+    const before = await client.get(deployment, refOf('shop/a'));
+    await client.update(deployment, { ...before, spec: { ...before.spec, replicas: 30 } });
+    await eventually(async () => (await pods()) >= 90);
+    await env.sleep(100);
+    assert.equal(await pods(), 90);
+    await managers[1]!.stop();
+    await redis.stop();
+  });
+
+  test('every controller has a queue of its own', () => {
+    const options = { ca: '', clusterCidr: '10.0.0.0/8', nodeMaskSize: 24, timings: defaultTimings, clock: () => 0 };
+    const names = allControllers(options).map(({ name }) => name);
+    assert.equal(new Set(names).size, names.length);
+  });
+});
 
 suite('controller-manager over a fake API', () => {
   const env = { ...makeRealEnv({ service: 'test' }), log: silentLog };

@@ -1,0 +1,44 @@
+/** Wires decide() to ResourceQuotas. */
+import type { View } from '#lib/client/types.ts';
+import { watch } from '#lib/control/reconcile.ts';
+import type { Controller } from '#lib/control/reconcile.ts';
+import type { Kind } from '#lib/kinds/define-kind.ts';
+import { usageOf } from '#lib/kinds/quota-usage.ts';
+import { resourceQuota } from '#lib/kinds/resource-quota.ts';
+import { keyOf, refOf } from '#lib/meta/object.ts';
+import type { Resource } from '#lib/meta/object.ts';
+import { decide } from './decide.ts';
+import type { Seen } from './decide.ts';
+
+/** Makes the controller over the namespaced kinds of the view, all of which can be counted. */
+export function makeResourceQuotaController(kinds: readonly Kind[]): Controller<Seen> {
+  return {
+    name: 'resourcequota-controller',
+    watches: [
+      watch(resourceQuota, ({ metadata }) => [keyOf(metadata)]),
+      ...kinds.map((kind) =>
+        watch<Resource>(
+          kind,
+          ({ metadata }, view) => quotasOf(metadata.namespace, view),
+          ({ before, object }) => !before || !object || usageText(kind, before) !== usageText(kind, object),
+        ),
+      ),
+    ],
+    see(key, { view }) {
+      const ref = refOf(key);
+      const quota = view.get(resourceQuota, ref);
+      if (!quota) return undefined;
+      return { quota, contents: kinds.map((kind) => ({ kind, objects: view.list(kind, ref.namespace) })) };
+    },
+    decide,
+  };
+}
+
+function quotasOf(namespace: string | undefined, view: View): string[] {
+  return view.list(resourceQuota, namespace).map(({ metadata }) => keyOf(metadata));
+}
+
+/** Most changes of an object change nothing of what it takes up. */
+function usageText(kind: Kind, object: Resource): string {
+  return [...usageOf(kind, object)].join();
+}
