@@ -16,14 +16,18 @@ import {
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
-import { setTimeout as sleep } from 'node:timers/promises';
-import type { ContainerSpec, ObservedPod, SandboxSpec } from '../types.ts';
+import { makeRealEnv } from '#lib/env/real.ts';
+import type { ContainerSpec, ObservedContainer, ObservedPod, Runtime, SandboxSpec } from '../types.ts';
+
+const env = makeRealEnv({ service: 'bench' });
 
 export interface Bench {
   folder: string;
   cgroupRoot: string;
   /** Calls a verb of the driver; rejects with its error, `reason` included. */
   call<T>(verb: string, ...args: unknown[]): Promise<T>;
+  /** The same verbs as a runtime. */
+  runtime: Runtime;
   /** Ends the driver with SIGKILL. The next call starts another one. */
   killDriver(): Promise<void>;
   /** Runs a shell command in the node's namespaces. */
@@ -61,15 +65,34 @@ export async function makeBench(): Promise<Bench> {
     execFileSync('nsenter', [...enter, 'sh', '-c', command], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
   inNode('ip link set lo up');
   let driver: Driver | undefined;
-  const call = <T>(verb: string, ...args: unknown[]) => {
-    driver ??= startDriver([
-      'nsenter',
-      ...enter,
-      process.execPath,
-      path.join(import.meta.dirname, 'driver.fixture.ts'),
-      JSON.stringify(options),
-    ]);
-    return driver.call<T>(verb, ...args);
+  const listeners = new Set<(podUid: string) => void>();
+  const callUnder = <T>(signal: AbortSignal | undefined, verb: string, ...args: unknown[]) => {
+    driver ??= startDriver(
+      [
+        'nsenter',
+        ...enter,
+        process.execPath,
+        path.resolve(import.meta.dirname, '../oci/driver.fixture.ts'),
+        JSON.stringify(options),
+      ],
+      (uid) => {
+        for (const listener of listeners) listener(uid);
+      },
+    );
+    return driver.call<T>(signal, verb, ...args);
+  };
+  const call = <T>(verb: string, ...args: unknown[]) => callUnder<T>(undefined, verb, ...args);
+  const runtime: Runtime = {
+    list: () => call<ObservedPod[]>('list'),
+    preparePod: (spec, signal) => callUnder<ObservedPod>(signal, 'preparePod', spec),
+    startContainer: (spec, signal) => callUnder<ObservedContainer>(signal, 'startContainer', spec),
+    stopContainer: (id, graceMs, signal) => callUnder<void>(signal, 'stopContainer', id, graceMs),
+    removeContainer: (id) => call<void>('removeContainer', id),
+    removePod: (uid) => call<void>('removePod', uid),
+    onChange(listener) {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
   };
   const killDriver = async () => {
     await driver?.kill();
@@ -98,6 +121,7 @@ export async function makeBench(): Promise<Bench> {
     folder,
     cgroupRoot,
     call,
+    runtime,
     killDriver,
     inNode,
     leftovers,
@@ -120,12 +144,12 @@ export async function eventually<T>(
   what: string,
   look: () => Promise<T | undefined | false> | T | undefined | false,
 ): Promise<T> {
-  const deadline = Date.now() + 10_000;
+  const deadline = env.monotonic() + 10_000;
   for (;;) {
     const found = await look();
     if (found) return found;
-    if (Date.now() > deadline) throw new Error(`${what}: did not happen`);
-    await sleep(20);
+    if (env.monotonic() > deadline) throw new Error(`${what}: did not happen`);
+    await env.sleep(20);
   }
 }
 
@@ -206,21 +230,21 @@ export function containerSpec(
 }
 
 interface Driver {
-  call<T>(verb: string, ...args: unknown[]): Promise<T>;
+  call<T>(signal: AbortSignal | undefined, verb: string, ...args: unknown[]): Promise<T>;
   kill(): Promise<void>;
 }
 
-function startDriver([command, ...args]: string[]): Driver {
+function startDriver([command, ...args]: string[], onChange: (podUid: string) => void): Driver {
   const child: ChildProcess = spawn(command!, args, { stdio: ['pipe', 'pipe', 'inherit'] });
   const ended = new Promise<void>((resolve) => child.on('exit', () => resolve()));
   const waiting = new Map<number, { resolve: (value: never) => void; reject: (error: Error) => void }>();
   let calls = 0;
   createInterface({ input: child.stdout! }).on('line', (line) => {
-    const { call, value, error } = JSON.parse(line) as {
-      call: number;
-      value: never;
-      error?: { message: string; reason?: string };
-    };
+    const answer = JSON.parse(line) as
+      | { changed: string }
+      | { call: number; value: never; error?: { message: string; reason?: string } };
+    if ('changed' in answer) return onChange(answer.changed);
+    const { call, value, error } = answer;
     const caller = waiting.get(call);
     waiting.delete(call);
     if (error) caller?.reject(Object.assign(new Error(error.message), { reason: error.reason }));
@@ -230,10 +254,12 @@ function startDriver([command, ...args]: string[]): Driver {
     // Killed by the test.
   });
   return {
-    call: (verb, ...values) =>
+    call: (signal, verb, ...values) =>
       new Promise((resolve, reject) => {
-        waiting.set(++calls, { resolve, reject });
-        child.stdin!.write(`${JSON.stringify({ call: calls, verb, args: values })}\n`);
+        const call = ++calls;
+        waiting.set(call, { resolve, reject });
+        child.stdin!.write(`${JSON.stringify({ call, verb, args: values })}\n`);
+        signal?.addEventListener('abort', () => child.stdin!.write(`${JSON.stringify({ abort: call })}\n`));
       }),
     async kill() {
       child.kill('SIGKILL');

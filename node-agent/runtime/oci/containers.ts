@@ -20,6 +20,7 @@ import { readInRoot } from './rootfs-file.ts';
 import { containerScript, mountScript, removeContainersScript, scriptNames } from './scripts.ts';
 import { defaultSeccomp } from './seccomp-default.ts';
 import type { SeccompProfile } from './seccomp-default.ts';
+import { makeSeccompPrograms } from './seccomp-programs.ts';
 import { renderSpec } from './spec.ts';
 import { resolveUser } from './users.ts';
 import type { ContainerEntry, PodEntry, Workshop } from './workshop.ts';
@@ -34,7 +35,7 @@ const mostAccountsKept = 256;
 const sigkill = 9;
 
 /** The same for the same run, so that starting it again finds it. */
-export function containerId(spec: Pick<ContainerSpec, 'pod' | 'name' | 'attempt'>): string {
+function containerId(spec: Pick<ContainerSpec, 'pod' | 'name' | 'attempt'>): string {
   return createHash('sha256').update(`${spec.pod.uid}/${spec.name}/${spec.attempt}`).digest('hex');
 }
 
@@ -45,6 +46,7 @@ export interface ContainerStarter {
 
 export function makeContainerStarter(shop: Workshop): ContainerStarter {
   const accounts = new Map<string, Accounts>();
+  const programs = makeSeccompPrograms(shop.folders.crun);
 
   async function create(pod: PodEntry, record: ContainerRecord, spec: ContainerSpec): Promise<number> {
     const folders = containerFolders(shop.folders, record.podUid, record.id);
@@ -60,7 +62,8 @@ export function makeContainerStarter(shop: Workshop): ContainerStarter {
       if (accounts.size >= mostAccountsKept) accounts.clear();
       accounts.set(spec.image.id, known);
     }
-    writeFileSync(folders.config, JSON.stringify(specOf(pod, record.id, spec, known)), { mode: 0o600 });
+    const oci = specOf(pod, record.id, spec, known);
+    writeFileSync(folders.config, JSON.stringify(oci), { mode: 0o600 });
     const conmon = conmonArguments({
       id: record.id,
       name: `${spec.pod.namespace}_${spec.pod.name}_${spec.name}`,
@@ -90,6 +93,7 @@ export function makeContainerStarter(shop: Workshop): ContainerStarter {
     if (stdout.trim() === '') throw new StartError('CreateContainerError', `cannot create the container: ${said}`);
     const pid = readReport(stdout, spec.args);
     if (exitCode !== 0) throw new StartError('RunContainerError', `cannot start the container: ${said}`);
+    if (oci.linux.seccomp) programs.learn(oci.linux.seccomp, record.id);
     return pid;
   }
 
@@ -108,13 +112,15 @@ export function makeContainerStarter(shop: Workshop): ContainerStarter {
       shop.host.capabilities,
     );
     const { pins, shm, etc } = podFolders(shop.folders, spec.pod.uid);
+    const profile = privileged || !shop.host.seccomp ? undefined : profileOf(seccomp, capabilities);
     const { rootfs, termination } = containerFolders(shop.folders, spec.pod.uid, id);
     return renderSpec({
       pod: pod.record.spec,
       container: spec,
       user,
       capabilities,
-      seccomp: privileged || !shop.host.seccomp ? undefined : profileOf(seccomp, capabilities),
+      seccomp: profile,
+      seccompProgram: profile && programs.find(profile),
       host: shop.host,
       hostDevices: privileged ? listDevices() : [],
       cgroup: `${podCgroup(shop.cgroupRoot, pod.record.spec)}/${id}`,

@@ -1,6 +1,6 @@
 /**
- * A process that holds a runtime for tests: it reads one JSON call a line, `{"call": 1, "verb": "list", "args": []}`, and answers each with one line. Tests start it in
- * namespaces of their own, and may kill it.
+ * A process that holds a runtime for tests: it reads one JSON call a line, `{"call": 1, "verb": "list", "args": []}`, and answers each with one line; `{"abort": 1}` gives
+ * a call up. Between answers stand lines that tell of changed pods. Tests start it in namespaces of their own, and may kill it.
  */
 import { createInterface } from 'node:readline';
 import { makeRealEnv } from '#lib/env/real.ts';
@@ -12,22 +12,22 @@ const options = JSON.parse(process.argv[2]!) as OciRuntimeOptions;
 const env = makeRealEnv({ service: 'runtime-test', level: 'error' });
 const runtime = makeOciRuntime(options, env);
 const sessions = new Map<string, { session: StreamSession; output: string; ended: Promise<number | string> }>();
-const never = new AbortController().signal;
-const changed: string[] = [];
-runtime.onChange((uid) => changed.push(uid));
+const calls = new Map<number, AbortController>();
+const tell = (line: object) => process.stdout.write(`${JSON.stringify(line)}\n`);
+runtime.onChange((changed) => void tell({ changed }));
 
 type Verb = (...args: never[]) => unknown;
-const verbs: Record<string, Verb> = {
+type Line = { call: number; verb: string; args: never[] } | { abort: number };
+const verbsUnder = (signal: AbortSignal): Record<string, Verb> => ({
   list: () => runtime.list(),
-  preparePod: (spec) => runtime.preparePod(spec, never),
-  startContainer: (spec) => runtime.startContainer(spec, never),
-  stopContainer: (id, graceMs) => runtime.stopContainer(id, graceMs, never),
+  preparePod: (spec) => runtime.preparePod(spec, signal),
+  startContainer: (spec) => runtime.startContainer(spec, signal),
+  stopContainer: (id, graceMs) => runtime.stopContainer(id, graceMs, signal),
   removeContainer: (id) => runtime.removeContainer(id),
   removePod: (uid) => runtime.removePod(uid),
   execSync: (id, command, timeoutMs) => runtime.execSync(id, command, timeoutMs),
   stats: (uid) => runtime.stats(uid),
   reopenLog: (id) => runtime.reopenLog(id),
-  changed: () => changed,
   /** `how` is 'exec' or 'attach'; the session's output is kept as text. */
   open: async (name: string, how: string, id: string, command: string[], tty: boolean) => {
     const held = { output: '' };
@@ -61,15 +61,19 @@ const verbs: Record<string, Verb> = {
     for await (const data of stream) answer += String(data);
     return answer;
   },
-};
+});
 
-createInterface({ input: process.stdin }).on('line', (line) => {
-  const { call, verb, args } = JSON.parse(line) as { call: number; verb: string; args: never[] };
-  const answer = (body: object) => process.stdout.write(`${JSON.stringify({ call, ...body })}\n`);
+createInterface({ input: process.stdin }).on('line', (text) => {
+  const line = JSON.parse(text) as Line;
+  if ('abort' in line) return calls.get(line.abort)?.abort(new Error('given up'));
+  const { call, verb, args } = line;
+  const controller = new AbortController();
+  calls.set(call, controller);
   Promise.resolve()
-    .then(() => verbs[verb]!(...args))
+    .then(() => verbsUnder(controller.signal)[verb]!(...args))
     .then(
-      (value) => answer({ value }),
-      (error: Error & { reason?: string }) => answer({ error: { message: error.message, reason: error.reason } }),
-    );
+      (value) => tell({ call, value }),
+      (error: Error & { reason?: string }) => tell({ call, error: { message: error.message, reason: error.reason } }),
+    )
+    .finally(() => calls.delete(call));
 });

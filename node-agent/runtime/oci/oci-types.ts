@@ -39,6 +39,7 @@ export interface OciSpec {
   process: OciProcess;
   root: { path: string; readonly: boolean };
   mounts: OciMount[];
+  annotations?: Record<string, string>;
   linux: {
     namespaces: OciNamespace[];
     cgroupsPath: string;

@@ -3,15 +3,30 @@ import { existsSync, readFileSync, renameSync } from 'node:fs';
 import type { ContainerUsage, ObservedContainer, ObservedPod, SandboxSpec } from '../types.ts';
 import { containerSpec, eventually, makeBench, podSpec } from './bench.fixture.ts';
 import type { Bench, ContainerWishes } from './bench.fixture.ts';
+import { runtimeContract } from '../contract.ts';
 
 const forever = 'trap "exit 0" TERM; while :; do sleep 0.1; done';
 const hasMemoryController = existsSync('/sys/fs/cgroup/memory') || existsSync('/sys/fs/cgroup/memory.max');
 
+runtimeContract('oci', async () => {
+  const bench = await makeBench();
+  const scripts = { sleeps: forever, fails: 'exit 3', stubborn: 'trap "" TERM; while :; do sleep 0.1; done' };
+  return {
+    runtime: bench.runtime,
+    container: (uid, name, part, attempt = 0) =>
+      containerSpec(bench, podSpec({ uid }), scripts[part], { name, attempt }),
+    until: async (look) => void (await eventually('what the contract says', look)),
+    close: () => bench.close(),
+  };
+});
+
 suite('oci runtime', () => {
   let bench: Bench;
+  const changed: string[] = [];
 
   suiteSetup(async () => {
     bench = await makeBench();
+    bench.runtime.onChange((uid) => changed.push(uid));
   });
   suiteTeardown(() => bench.close());
   teardown(async () => {
@@ -56,7 +71,7 @@ suite('oci runtime', () => {
       'stdout F out',
       'stdout P part',
     ]);
-    await eventually('news of the exit', async () => (await bench.call<string[]>('changed')).includes(pod.uid));
+    await eventually('news of the exit', () => changed.includes(pod.uid));
     await bench.call('removeContainer', id);
     assert.deepEqual((await bench.call<ObservedPod[]>('list'))[0]!.containers, []);
     assert.ok(existsSync(end.logPath));

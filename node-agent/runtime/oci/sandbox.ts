@@ -163,7 +163,7 @@ function holderId(uid: string): string {
 
 function holderRuns(shop: Workshop, spec: SandboxSpec): boolean {
   const pid = readPidFile(path.join(podFolders(shop.folders, spec.uid).pause, 'pid'));
-  return pid !== undefined && runsIn(pid, spec.uid);
+  return pid !== undefined && runsIn(pid, `pod${spec.uid}/pause`);
 }
 
 async function removeKernelObjects(shop: Workshop, record: PodRecord): Promise<void> {

@@ -5,6 +5,7 @@ import { containerMounts } from './mounts.ts';
 import type { PodPaths } from './mounts.ts';
 import type { OciDevice, OciNamespace, OciProcess, OciSpec } from './oci-types.ts';
 import type { SeccompProfile } from './seccomp-default.ts';
+import { programAnnotation } from './seccomp-programs.ts';
 import type { ContainerUser } from './users.ts';
 
 export interface SpecInputs {
@@ -14,6 +15,8 @@ export interface SpecInputs {
   /** `CAP_...`. */
   capabilities: string[];
   seccomp: SeccompProfile | undefined;
+  /** The profile's program where it is known. */
+  seccompProgram: string | undefined;
   host: Pick<HostFacts, 'cgroup' | 'swapAccounting' | 'leastOomScoreAdj'>;
   /** The node's devices, for privileged containers. */
   hostDevices: OciDevice[];
@@ -51,6 +54,7 @@ export function renderSpec(inputs: SpecInputs): OciSpec {
     process: renderProcess(inputs),
     root: { path: inputs.rootfs, readonly: container.security.readOnlyRootFilesystem },
     mounts: containerMounts(inputs),
+    ...(inputs.seccompProgram !== undefined && { annotations: { [programAnnotation]: inputs.seccompProgram } }),
     linux: {
       namespaces: namespaces(inputs),
       cgroupsPath: inputs.cgroup,

@@ -1,0 +1,24 @@
+import assert from 'node:assert/strict';
+import { podCgroup, resourceWrites } from './cgroups.ts';
+
+suite('cgroups', () => {
+  test('podCgroup() puts guaranteed pods beside the other classes', () => {
+    assert.equal(podCgroup('/w', { uid: 'a', qos: 'Guaranteed' }), '/w/kubepods/poda');
+    assert.equal(podCgroup('/w', { uid: 'a', qos: 'Burstable' }), '/w/kubepods/burstable/poda');
+  });
+
+  test('resourceWrites() speaks both versions', () => {
+    const resources = { cpuShares: 1024, cpuQuota: 50_000, cpuPeriod: 100_000, memoryLimitBytes: 4096, pidsLimit: 9 };
+    const lines = (version: 'v1' | 'v2') =>
+      resourceWrites(resources, version).map(({ file, value }) => `${file}=${value}`);
+    assert.deepEqual(lines('v1'), [
+      'cpu.shares=1024',
+      'cpu.cfs_period_us=100000',
+      'cpu.cfs_quota_us=50000',
+      'memory.limit_in_bytes=4096',
+      'pids.max=9',
+    ]);
+    assert.deepEqual(lines('v2'), ['cpu.weight=39', 'cpu.max=50000 100000', 'memory.max=4096', 'pids.max=9']);
+    assert.deepEqual(resourceWrites({}, 'v2'), []);
+  });
+});

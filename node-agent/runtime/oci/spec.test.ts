@@ -1,0 +1,87 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { containerSpec, podSpec } from './bench.fixture.ts';
+import type { ContainerWishes } from './bench.fixture.ts';
+import { grantCapabilities } from './capabilities.ts';
+import { defaultSeccomp } from './seccomp-default.ts';
+import { renderSpec } from './spec.ts';
+import type { SpecInputs } from './spec.ts';
+
+suite('OCI specification', () => {
+  test('renderSpec() renders an ordinary container', () => {
+    expectGolden('ordinary.json', render({ resources: { cpuShares: 102, memoryLimitBytes: 67108864 } }));
+  });
+
+  test('renderSpec() renders a restricted container', () => {
+    const rendered = render({
+      user: 'app',
+      tty: true,
+      security: {
+        allowPrivilegeEscalation: false,
+        capabilitiesDrop: ['ALL'],
+        readOnlyRootFilesystem: true,
+      },
+      mounts: [
+        { source: '/node/b', target: '/data/sub', readOnly: true, propagation: 'private' },
+        { source: '/node/a', target: '/data', readOnly: false, propagation: 'rslave' },
+        { source: '/node/hosts', target: '/etc/hosts', readOnly: true, propagation: 'private' },
+      ],
+    });
+    expectGolden('restricted.json', rendered);
+  });
+
+  test("renderSpec() renders a privileged container on the node's namespaces", () => {
+    const rendered = render(
+      { security: { privileged: true, seccomp: 'Unconfined' } },
+      { pod: podOf({ hostNetwork: true, hostPid: true, hostIpc: true, hosts: undefined }) },
+    );
+    expectGolden('privileged.json', rendered);
+  });
+
+  test('renderSpec() gives each container of cgroup v2 a cgroup namespace', () => {
+    const host = { cgroup: 'v2' as const, swapAccounting: false, leastOomScoreAdj: 500 };
+    const { linux, process } = render({ oomScoreAdj: -997, resources: { memoryLimitBytes: 1 } }, { host });
+    assert.ok(linux.namespaces.some(({ type }) => type === 'cgroup'));
+    assert.deepEqual(linux.resources.memory, { limit: 1 });
+    assert.equal(process.oomScoreAdj, 500);
+  });
+});
+
+const podOf = (more = {}) => podSpec({ uid: 'a0', ...more });
+
+function render(wishes: ContainerWishes, more: Partial<SpecInputs> = {}) {
+  const pod = more.pod ?? podOf();
+  const container = containerSpec({ folder: '/bench' }, pod, 'true', wishes);
+  const { privileged, capabilitiesAdd, capabilitiesDrop, seccomp } = container.security;
+  const capabilities = grantCapabilities({ privileged, add: capabilitiesAdd, drop: capabilitiesDrop }, ofNode);
+  return renderSpec({
+    pod,
+    container,
+    user: { uid: 0, gid: 0, additionalGids: [0] },
+    capabilities,
+    // The list of system calls is judged in its own file; one line stands for it here.
+    seccomp: seccomp === 'RuntimeDefault' ? { ...defaultSeccomp(capabilities, 'x64'), syscalls: [] } : undefined,
+    seccompProgram: undefined,
+    host: { cgroup: 'v1', swapAccounting: true, leastOomScoreAdj: 0 },
+    hostDevices: privileged
+      ? [{ path: '/dev/kmsg', type: 'c', major: 1, minor: 11, fileMode: 0o644, uid: 0, gid: 0 }]
+      : [],
+    cgroup: '/wherry/kubepods/besteffort/poda0/c0',
+    rootfs: '/state/rootfs',
+    paths: { pins: '/run/a0', shm: '/run/a0/shm', etc: '/run/a0/etc' },
+    terminationFile: '/state/termination-log',
+    ...more,
+  });
+}
+
+/** What the node has, short of what would only lengthen the golden files. */
+const ofNode =
+  'CHOWN DAC_OVERRIDE FOWNER FSETID KILL SETGID SETUID SETPCAP NET_BIND_SERVICE NET_ADMIN NET_RAW SYS_CHROOT SYS_ADMIN MKNOD AUDIT_WRITE SETFCAP'
+    .split(' ')
+    .map((name) => `CAP_${name}`);
+
+function expectGolden(name: string, rendered: object): void {
+  const text = `${JSON.stringify(rendered, null, 2)}\n`;
+  assert.equal(text, readFileSync(path.join(import.meta.dirname, 'golden', name), 'utf8'));
+}

@@ -1,0 +1,24 @@
+import assert from 'node:assert/strict';
+import { settingsOf } from './sysctls.ts';
+
+suite('kernel settings', () => {
+  test("settingsOf() takes only settings of the pod's own namespaces", () => {
+    const own = { hostNetwork: false, hostIpc: false };
+    assert.deepEqual(
+      settingsOf({ ...own, sysctls: { 'kernel.shm_rmid_forced': '1', 'net.ipv4.conf.eth0/1.arp_ignore': '2' } }).slice(
+        2,
+      ),
+      ['kernel/shm_rmid_forced=1', 'net/ipv4/conf/eth0.1/arp_ignore=2'],
+    );
+    for (const name of ['kernel.panic', 'vm.swappiness', 'net/../kernel/panic', 'fs.file-max'])
+      assert.throws(() => settingsOf({ ...own, sysctls: { [name]: '1' } }), /not in a separate kernel namespace/);
+    assert.throws(
+      () => settingsOf({ ...own, hostNetwork: true, sysctls: { 'net.core.somaxconn': '1' } }),
+      /not in a separate/,
+    );
+    assert.throws(
+      () => settingsOf({ ...own, sysctls: { 'net.core.somaxconn': '1\nkernel/panic=1' } }),
+      /not in a separate/,
+    );
+  });
+});
