@@ -38,7 +38,7 @@ export interface Bench {
 }
 
 const applets =
-  'sh cat echo sleep id ls ps ping nc awk true false touch stty kill mount hostname mkdir dd tail head grep env test wc'.split(
+  'sh cat echo sleep id ls ps ping nc awk true false touch stty kill mount hostname mkdir dd tail head grep env test wc unshare'.split(
     ' ',
   );
 const users = 'root:x:0:0:root:/root:/bin/sh\napp:x:1000:1000::/home/app:/bin/sh\n';

@@ -2,10 +2,10 @@
 # Carries bytes where Node cannot reach: sockets of the SEQPACKET sort, real pipes for a command's streams, terminals.
 # Standard input, output and error are the client's; on descriptor 3 come lines "<rows> <columns>" for a terminal's size.
 #
-#   bridge.pl attach FOLDER        joins the streams of the container whose conmon listens in FOLDER
-#   bridge.pl connect PORT         connects to a port on the loopback of this network namespace; first writes one newline when it stands
-#   bridge.pl run COMMAND...       runs a command on pipes, and ends as it ends
-#   bridge.pl terminal COMMAND...  runs a command on a terminal
+#   bridge.pl attach FOLDER              joins the streams of the container whose conmon listens in FOLDER
+#   bridge.pl connect PORT               connects to a port on the loopback of this network namespace; first writes one newline when it stands
+#   bridge.pl run SCORE COMMAND...       runs a command on pipes, with this oom score adjustment, and ends as it ends
+#   bridge.pl terminal SCORE COMMAND...  runs a command on a terminal
 use strict;
 use warnings;
 use Socket;
@@ -151,9 +151,11 @@ sub finish {
 }
 
 sub start {
-    my ($in, $out, $err, @command) = @_;
+    my ($in, $out, $err, $score, @command) = @_;
     my $child = fork // die "cannot fork: $!\n";
     return $child if $child;
+    # crun leaves it as it finds it.
+    if (open my $file, '>', '/proc/self/oom_score_adj') { syswrite $file, $score }
     open STDIN, '<&', $in;
     open STDOUT, '>&', $out;
     open STDERR, '>&', $err;
@@ -163,12 +165,12 @@ sub start {
 }
 
 sub run {
-    my @command = @_;
+    my ($score, @command) = @_;
     my $told = watch_child();
     pipe my $in, my $feed or die "cannot make a pipe: $!\n";
     pipe my $out, my $to_out or die "cannot make a pipe: $!\n";
     pipe my $err, my $to_err or die "cannot make a pipe: $!\n";
-    my $child = start($in, $to_out, $to_err, @command);
+    my $child = start($in, $to_out, $to_err, $score, @command);
     close $_ for $in, $to_out, $to_err;
     my @outputs = (flow($out, \*STDOUT), flow($err, \*STDERR));
     pump($told, @outputs, flow(\*STDIN, $feed, at_end => sub { close $feed }));
@@ -177,7 +179,7 @@ sub run {
 }
 
 sub terminal {
-    my @command = @_;
+    my ($score, @command) = @_;
     my $told = watch_child();
     sysopen my $master, '/dev/ptmx', O_RDWR | O_NOCTTY or die "cannot open a terminal: $!\n";
     my $unlocked = pack 'i', 0;
@@ -203,7 +205,7 @@ sub terminal {
         return ($master, '');
     };
     # A session of its own makes this its controlling terminal, and changes of size reach it as signals.
-    my $child = start($slave, $slave, $slave, 'setsid', '--ctty', @command);
+    my $child = start($slave, $slave, $slave, $score, 'setsid', '--ctty', @command);
     close $slave;
     my $output_flow = flow($master, \*STDOUT, last => 1);
     pump($told, $output_flow, flow(\*STDIN, $master), flow($sizes, $master, choose => $resize));

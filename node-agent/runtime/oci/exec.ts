@@ -56,7 +56,7 @@ export function makeExecutor(shop: Workshop): Executor {
       `--process=${files.process}`,
       id,
     ];
-    const child = spawn('perl', [bridge, options.tty ? 'terminal' : 'run', ...crun], {
+    const child = spawn('perl', [bridge, options.tty ? 'terminal' : 'run', String(own.oomScoreAdj), ...crun], {
       stdio: [options.stdin ? 'pipe' : 'ignore', 'pipe', 'pipe', 'pipe'],
       env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' },
     });

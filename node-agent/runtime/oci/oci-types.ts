@@ -53,6 +53,8 @@ export interface OciSpec {
       cpu?: { shares?: number; quota?: number; period?: number };
       memory?: { limit: number; swap?: number };
       pids?: { limit: number };
+      /** Files of cgroup v2, as they are. */
+      unified?: Record<string, string>;
     };
   };
 }

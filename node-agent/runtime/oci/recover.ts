@@ -28,14 +28,13 @@ export async function recover(shop: Workshop): Promise<void> {
   await clearCgroups(shop);
   clearFiles(shop);
   const networked = [...shop.pods.values()].filter(({ record }) => !record.spec.hostNetwork);
-  if (networked.length > 0)
-    await shop.network.reconcile(new Map(networked.map(({ record }) => [record.spec.uid, record.spec.ports])));
+  await shop.network.reconcile(new Map(networked.map(({ record }) => [record.spec.uid, record.spec.ports])));
 }
 
 async function recoverPod(shop: Workshop, uid: string): Promise<void> {
   const folders = podFolders(shop.folders, uid);
-  await waitForScripts(shop, scriptNames.sandbox, uid);
   const record = readRecord<PodRecord>(folders.record);
+  if (record?.phase !== 'ready') await waitForScripts(shop, scriptNames.sandbox, uid);
   // Without its record a pod has nothing yet but a folder.
   if (!record) return await rm(folders.state, { recursive: true, force: true });
   const pod: PodEntry = { record, containers: new Map() };

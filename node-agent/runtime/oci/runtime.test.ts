@@ -165,6 +165,17 @@ suite('oci runtime', () => {
     );
   });
 
+  test('startContainer() filters system calls, with a compiled program and with a ready one', async () => {
+    for (const name of ['first', 'second']) {
+      const { lines } = await run('unshare -U true 2>/dev/null || echo refused; grep Seccomp: /proc/self/status', {
+        name,
+      });
+      assert.deepEqual(texts(lines), ['refused', 'Seccomp:\t2']);
+    }
+    const open = await run('unshare -U true && echo allowed', { security: { seccomp: 'Unconfined' } });
+    assert.deepEqual(texts(open.lines), ['allowed']);
+  });
+
   test('startContainer() makes privileged containers and read-only roots', async () => {
     const privileged = await run(
       'ls /dev/loop-control /dev/kmsg; grep Seccomp: /proc/self/status; mount -t tmpfs none /tmp && echo mounted',
@@ -216,7 +227,7 @@ suite('oci runtime', () => {
     });
     const answer = await exec(
       id,
-      'id -u; pwd; echo $COLOUR; grep -E "NoNewPrivs|CapEff" /proc/self/status; echo again >/dev/stderr; exit 5',
+      'id -u; pwd; echo $COLOUR; grep -E "NoNewPrivs|CapEff" /proc/self/status; cat /proc/self/oom_score_adj; echo again >/dev/stderr; exit 5',
     );
     assert.equal(answer.exitCode, 5);
     assert.deepEqual(answer.output.trimEnd().split('\n').sort(), [

@@ -66,6 +66,8 @@ export function renderSpec(inputs: SpecInputs): OciSpec {
         // What every container needs (null, zero, ptmx and their like) the runtime allows by itself.
         devices: [{ allow: privileged, access: 'rwm' }],
         ...limits(container.resources, host.swapAccounting),
+        // As upstream: when one process of a container runs out of memory, all of it ends.
+        ...(host.cgroup === 'v2' && { unified: { 'memory.oom.group': '1' } }),
       },
     },
   };

@@ -1,0 +1,55 @@
+import assert from 'node:assert/strict';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { openCgroups } from './cgroup-files.ts';
+
+/** Folders of plain files stand for a cgroup2 mount, which the machine need not have; v1 is tested with real containers. */
+suite('cgroup files', () => {
+  let mount: string;
+  const put = (file: string, text: string) => {
+    mkdirSync(path.dirname(path.join(mount, file)), { recursive: true });
+    writeFileSync(path.join(mount, file), text);
+  };
+  const read = (file: string) => readFileSync(path.join(mount, file), 'utf8');
+  setup(() => {
+    mount = mkdtempSync(path.join(tmpdir(), 'wherry-cgroup-'));
+  });
+  teardown(() => rmSync(mount, { recursive: true }));
+
+  test('make() hands controllers down to a cgroup of v2, and limits it', () => {
+    put('cgroup.controllers', 'cpuset cpu io memory pids rdma\n');
+    put('cgroup.subtree_control', 'memory\n');
+    put('w/cgroup.controllers', 'cpu memory pids\n');
+    put('w/cgroup.subtree_control', 'cpu memory pids\n');
+    openCgroups('v2', mount).make('/w/pod', { cpuShares: 2, memoryLimitBytes: 4096 });
+    assert.equal(read('cgroup.subtree_control'), '+cpuset +cpu +io +pids');
+    assert.equal(read('w/cgroup.subtree_control'), 'cpu memory pids\n');
+    assert.deepEqual([read('w/pod/cpu.weight'), read('w/pod/memory.max')], ['1', '4096']);
+  });
+
+  test('usage() and oomKills() read cgroup v2', () => {
+    put('pod/cpu.stat', 'usage_usec 1234\nuser_usec 1000\n');
+    put('pod/memory.current', '10000\n');
+    put('pod/memory.stat', 'anon 1\ninactive_file 4000\n');
+    put('pod/pids.current', '3\n');
+    put('pod/memory.events', 'oom 2\noom_kill 1\n');
+    const cgroups = openCgroups('v2', mount);
+    assert.deepEqual(cgroups.usage('/pod'), {
+      cpuNanoseconds: 1_234_000,
+      memoryBytes: 10_000,
+      workingSetBytes: 6000,
+      pids: 3,
+    });
+    assert.equal(cgroups.oomKills('/pod'), 1);
+    assert.equal(cgroups.oomKills('/gone'), 0);
+  });
+
+  test('remove() takes all below with it, and is content with nothing', () => {
+    mkdirSync(path.join(mount, 'pod/a/b'), { recursive: true });
+    const cgroups = openCgroups('v2', mount);
+    assert.equal(cgroups.remove('/pod'), true);
+    assert.equal(cgroups.remove('/pod'), true);
+    assert.ok(!existsSync(path.join(mount, 'pod')));
+  });
+});
