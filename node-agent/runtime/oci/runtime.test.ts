@@ -233,6 +233,7 @@ suite('oci runtime', () => {
     assert.deepEqual(answer.output.trimEnd().split('\n').sort(), [
       '/tmp',
       '1000',
+      '1000',
       'CapEff:\t0000000000000000',
       'NoNewPrivs:\t1',
       'again',
