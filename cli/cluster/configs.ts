@@ -13,7 +13,7 @@ export function controlPlaneConfig(cluster: ClusterLayout): ControlPlaneConfig {
         { host: cluster.gateway, port: cluster.apiPort },
       ],
       grpc: { socket, listen: { host: cluster.gateway, port: cluster.grpcPort } },
-      etcd: { endpoints: [`http://127.0.0.1:${cluster.etcdPort}`] },
+      etcd: { endpoints: [`unix:${cluster.etcdRunDir}/${etcdSocket}`] },
       pki: {
         caFile: `${pkiDir}/ca.crt`,
         certFile: `${pkiDir}/apiserver.crt`,
@@ -68,10 +68,16 @@ export function nodeConfig(cluster: ClusterLayout, node: NodeLayout): NodeConfig
   };
 }
 
-/** The command of etcd: loopback only, its history compacted by itself. */
+/** etcd makes its sockets in its working folder, and names them `host:port`. */
+const etcdSocket = 'client.sock:0';
+
+/**
+ * The command of etcd, to be run in `etcdRunDir`. It listens on unix sockets alone: whoever may read the cluster's secrets is decided by the
+ * folder's mode, and no port is taken. Its history is compacted by itself.
+ */
 export function etcdCommand(cluster: ClusterLayout): string[] {
-  const client = `http://127.0.0.1:${cluster.etcdPort}`;
-  const peer = `http://127.0.0.1:${cluster.etcdPeerPort}`;
+  const client = `unix://${etcdSocket}`;
+  const peer = 'unix://peer.sock:0';
   return [
     'etcd',
     '--name=wherry',

@@ -52,7 +52,7 @@ function isUsed(slot: number, routes: string, listening: string, folders: Folder
       .slice(0, cidr.endsWith('/16') ? 2 : 3)
       .join('.'),
   );
-  const ports = [layout.apiPort, layout.grpcPort, layout.etcdPort, layout.etcdPeerPort];
+  const ports = [layout.apiPort, layout.grpcPort];
   return (
     networks.some((prefix) => new RegExp(`\\b${prefix.replaceAll('.', '\\.')}\\.`).test(routes)) ||
     ports.some((port) => new RegExp(`:${port}\\s`).test(listening))

@@ -6,10 +6,10 @@ const folders = { stateRoot: '/var/lib/wherry', runRoot: '/run/wherry' };
 suite('layout', () => {
   test('layoutOf() gives every slot addresses, ports and device names of its own', () => {
     const all = Array.from({ length: slotCount }, (_, slot) => layoutOf({ name: `c${slot}`, slot, nodes: 2 }, folders));
-    for (const pick of ['subnet', 'podCidr', 'serviceCidr', 'bridge', 'table', 'apiPort', 'etcdPort'] as const) {
+    for (const pick of ['subnet', 'podCidr', 'serviceCidr', 'bridge', 'table', 'apiPort', 'grpcPort'] as const) {
       assert.equal(new Set(all.map((layout) => layout[pick])).size, slotCount, pick);
     }
-    const ports = all.flatMap((layout) => [layout.apiPort, layout.grpcPort, layout.etcdPort, layout.etcdPeerPort]);
+    const ports = all.flatMap((layout) => [layout.apiPort, layout.grpcPort]);
     assert.equal(new Set(ports).size, ports.length);
     const ranges = all.flatMap((layout) => [layout.podCidr, layout.serviceCidr]);
     assert.equal(new Set(ranges).size, ranges.length);

@@ -26,6 +26,8 @@ export interface ClusterLayout {
   runDir: string;
   pkiDir: string;
   etcdDir: string;
+  /** etcd's sockets: for root alone. */
+  etcdRunDir: string;
   imageDir: string;
   logDir: string;
   kubeconfig: string;
@@ -43,8 +45,6 @@ export interface ClusterLayout {
   domain: string;
   apiPort: number;
   grpcPort: number;
-  etcdPort: number;
-  etcdPeerPort: number;
   /** The agent's gRPC port on each node's address. */
   agentPort: number;
   /** nftables table on the machine. */
@@ -80,6 +80,7 @@ export function layoutOf({ name, slot, nodes }: ClusterFacts, { stateRoot, runRo
     runDir,
     pkiDir: `${stateDir}/pki`,
     etcdDir: `${stateDir}/etcd`,
+    etcdRunDir: `${runDir}/etcd.d`,
     imageDir: `${stateDir}/images`,
     logDir: `${stateDir}/log`,
     kubeconfig: `${stateDir}/kubeconfig`,
@@ -94,8 +95,6 @@ export function layoutOf({ name, slot, nodes }: ClusterFacts, { stateRoot, runRo
     domain: 'cluster.local',
     apiPort: 6443 + 10 * slot,
     grpcPort: 6444 + 10 * slot,
-    etcdPort: 6445 + 10 * slot,
-    etcdPeerPort: 6446 + 10 * slot,
     agentPort: 10250,
     table: `wherry${slot}`,
     nodes: Array.from({ length: nodes }, (_, index) => nodeLayout(name, slot, index + 1, stateDir, runDir)),

@@ -33,8 +33,8 @@ export function run(
   });
 }
 
-/** Starts a command under the supervisor unless one holds `stem` already. Its output is appended to `logFile`. */
-export function supervise(stem: string, logFile: string, command: readonly string[]): void {
+/** Starts a command under the supervisor unless one holds `stem` already, in `folder`. Its output is appended to `logFile`. */
+export function supervise(stem: string, logFile: string, command: readonly string[], folder = '/'): void {
   mkdirSync(path.dirname(stem), { recursive: true });
   mkdirSync(path.dirname(logFile), { recursive: true });
   if (existsSync(logFile) && statSync(logFile).size > maxLogBytes) renameSync(logFile, `${logFile}.1`);
@@ -42,7 +42,7 @@ export function supervise(stem: string, logFile: string, command: readonly strin
   const child = spawn('/bin/sh', [supervisor, stem, ...command], {
     detached: true,
     stdio: ['ignore', log, log],
-    cwd: '/',
+    cwd: folder,
   });
   child.unref();
   closeSync(log);

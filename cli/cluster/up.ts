@@ -18,6 +18,12 @@ import { isSupervised, supervise } from './run.ts';
 import { waitForDns } from './wait-for-dns.ts';
 
 const readyWithinMs = 60_000;
+/**
+ * Limits of V8's young generation, in MB: by default it grows to three times 16, which a small process holds on to for nothing. Throughput of the API server
+ * is the same with 4.
+ */
+const controlPlaneFlags = ['--max-semi-space-size=4'];
+const nodeFlags = ['--max-semi-space-size=2'];
 const program = (name: string) => fileURLToPath(new URL(`../processes/${name}.ts`, import.meta.url));
 
 /** Reports a finished stage and how long it took. */
@@ -33,12 +39,13 @@ export async function up(cluster: ClusterLayout, env: Env, report: Report): Prom
   };
   for (const folder of [
     cluster.etcdDir,
+    cluster.etcdRunDir,
     cluster.runDir,
     ...cluster.nodes.flatMap((node) => [node.stateDir, node.runDir]),
   ]) {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
   }
-  supervise(stemOf(cluster, 'etcd'), `${cluster.logDir}/etcd.log`, etcdCommand(cluster));
+  supervise(stemOf(cluster, 'etcd'), `${cluster.logDir}/etcd.log`, etcdCommand(cluster), cluster.etcdRunDir);
   await Promise.all([
     timed('keys', layKeys(cluster, env.now())),
     timed('network', Promise.all([connectNodes(cluster), pinAll(cluster)])),
@@ -75,7 +82,7 @@ async function pinAll(cluster: ClusterLayout): Promise<void> {
 
 function startControlPlane(cluster: ClusterLayout): void {
   const file = writeConfig(cluster.stateDir, 'control-plane', controlPlaneConfig(cluster));
-  const command = [process.execPath, program('control-plane'), '--config', file];
+  const command = [process.execPath, ...controlPlaneFlags, program('control-plane'), '--config', file];
   supervise(stemOf(cluster, 'control-plane'), `${cluster.logDir}/control-plane.log`, command);
 }
 
@@ -84,7 +91,7 @@ async function startNode(cluster: ClusterLayout, node: NodeLayout): Promise<bool
   const stem = stemOf(cluster, node.name);
   const running = await isSupervised(stem);
   const file = writeConfig(node.stateDir, 'node', nodeConfig(cluster, node));
-  const command = insideNode(node, [process.execPath, program('node'), '--config', file]);
+  const command = insideNode(node, [process.execPath, ...nodeFlags, program('node'), '--config', file]);
   if (!running) supervise(stem, `${cluster.logDir}/${node.name}.log`, command);
   return !running;
 }

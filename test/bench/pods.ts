@@ -58,7 +58,7 @@ async function removePod(name: string): Promise<void> {
 function bareCosts(rounds: number): number[] {
   const root = mkdtempSync(path.join(os.tmpdir(), 'wherry-bare-'));
   const samples: number[] = [];
-  mkdirSync(`${root}/lower/bin`, { recursive: true });
+  for (const part of ['bin', 'dev', 'proc']) mkdirSync(`${root}/lower/${part}`, { recursive: true });
   cpSync('/bin/busybox', `${root}/lower/bin/busybox`);
   try {
     for (let i = 0; i < rounds; i++) {
@@ -86,14 +86,13 @@ function bareCosts(rounds: number): number[] {
           'sh',
           '-ec',
           `umount /sys/fs/cgroup/unified 2>/dev/null || true
+        trap 'crun --root ${folder}/crun delete --force ${name}; ip netns delete ${name}' EXIT
         mount -t overlay overlay -o lowerdir=${root}/lower,upperdir=${folder}/upper,workdir=${folder}/work ${folder}/bundle/rootfs
         ip netns add ${name}
         ip link add wb${i} type veth peer name eth0 netns ${name}
-        crun --root ${folder}/crun create --bundle ${folder}/bundle ${name} >/dev/null </dev/null 2>&1
+        crun --root ${folder}/crun create --bundle ${folder}/bundle ${name} >${folder}/log 2>&1 </dev/null || { cat ${folder}/log >&2; exit 1; }
         crun --root ${folder}/crun start ${name} >/dev/null
-        date +%s%N
-        crun --root ${folder}/crun delete --force ${name}
-        ip netns delete ${name}`,
+        date +%s%N`,
         ],
         { encoding: 'utf8' },
       );
