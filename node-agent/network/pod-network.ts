@@ -103,6 +103,7 @@ export function makePodNetwork(options: NetworkOptions): PodNetwork {
       const pod = { address: claims.claim(uid), ports };
       await demandCommand('open host ports', 'nft', ['-f', '-'], renderPublish(pod));
       published.set(uid, pod);
+      await forgetFlows(ports);
     },
     async release(uid) {
       const pod = published.get(uid);
@@ -111,6 +112,7 @@ export function makePodNetwork(options: NetworkOptions): PodNetwork {
         const { exitCode } = await runCommand('nft', ['-f', '-'], renderUnpublish(pod));
         // Something was missing already, so the transaction as a whole was refused: load what should be there.
         if (exitCode !== 0) await loadTable();
+        await forgetFlows(pod.ports);
       }
       claims.release(uid);
     },
@@ -118,6 +120,8 @@ export function makePodNetwork(options: NetworkOptions): PodNetwork {
       claims.keepOnly(new Set(live.keys()));
       published.clear();
       for (const [uid, ports] of live) if (ports.length > 0) published.set(uid, { address: claims.claim(uid), ports });
+      // Without pods nothing need be made, and without a bridge nothing is there to be cleared.
+      if (live.size === 0 && !bridgeStands()) return;
       // Preparing the node for the first time loads the table; later it does not.
       const loaded = preparing === undefined;
       await prepareNode();
@@ -141,6 +145,16 @@ async function removeStrangers(bridge: string, known: ReadonlySet<string>): Prom
     .map((name) => `link delete ${name}\n`);
   // One that vanishes by itself meanwhile is no fault.
   if (commands.length > 0) await runCommand('ip', ['-force', '-batch', '-'], commands.join(''));
+}
+
+/**
+ * The kernel translates a flow as it did its first packet. UDP has no end to a flow, so that clients who keep sending would go on reaching what was there
+ * before. Finding no flow is the ordinary case.
+ */
+async function forgetFlows(ports: readonly PublishedPort[]): Promise<void> {
+  for (const { protocol, hostPort } of ports)
+    if (protocol === 'UDP')
+      await runCommand('conntrack', ['--delete', '--proto', 'udp', '--orig-port-dst', String(hostPort)]);
 }
 
 function setSysctl(path: string, value: string): void {

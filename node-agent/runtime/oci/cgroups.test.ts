@@ -1,10 +1,19 @@
 import assert from 'node:assert/strict';
-import { podCgroup, resourceWrites } from './cgroups.ts';
+import { podSpec } from './bench.fixture.ts';
+import { podCgroup, resourceWrites, tierShares } from './cgroups.ts';
 
 suite('cgroups', () => {
   test('podCgroup() puts guaranteed pods beside the other classes', () => {
     assert.equal(podCgroup('/w', { uid: 'a', qos: 'Guaranteed' }), '/w/kubepods/poda');
     assert.equal(podCgroup('/w', { uid: 'a', qos: 'Burstable' }), '/w/kubepods/burstable/poda');
+  });
+
+  test('tierShares() adds up what burstable pods ask for', () => {
+    const asks = (cpuShares: number) => podSpec({ qos: 'Burstable', resources: { cpuShares } });
+    const pods = [asks(102), asks(512), podSpec({ qos: 'Guaranteed', resources: { cpuShares: 4096 } })];
+    assert.equal(tierShares('Burstable', pods), 614);
+    assert.equal(tierShares('Burstable', []), 2);
+    assert.equal(tierShares('BestEffort', pods), 2);
   });
 
   test('resourceWrites() speaks both versions', () => {

@@ -14,10 +14,23 @@ export interface CgroupWrite {
 /** The v1 hierarchies in which a pod has a folder of its own before its containers do. */
 export const podControllers = ['cpu', 'memory', 'pids'] as const;
 
+const leastShares = 2;
+
 /** The pod's cgroup below `root`, in upstream's order: guaranteed pods stand beside the folders of the other classes. */
 export function podCgroup(root: string, pod: Pick<SandboxSpec, 'uid' | 'qos'>): string {
-  const tier = pod.qos === 'Guaranteed' ? '' : `/${pod.qos.toLowerCase()}`;
-  return `${root}/kubepods${tier}/pod${pod.uid}`;
+  return `${tierCgroup(root, pod.qos) ?? `${root}/kubepods`}/pod${pod.uid}`;
+}
+
+/** The cgroup that all pods of a class share; undefined for guaranteed pods, which stand for themselves. */
+export function tierCgroup(root: string, qos: SandboxSpec['qos']): string | undefined {
+  return qos === 'Guaranteed' ? undefined : `${root}/kubepods/${qos.toLowerCase()}`;
+}
+
+/** What the pods of a class get of the processor together, against guaranteed pods: as much as they ask for, the least there is for who asks for nothing. */
+export function tierShares(qos: SandboxSpec['qos'], pods: readonly SandboxSpec[]): number {
+  if (qos === 'BestEffort') return leastShares;
+  const asked = pods.filter((pod) => pod.qos === qos).reduce((sum, pod) => sum + (pod.resources.cpuShares ?? 0), 0);
+  return Math.max(asked, leastShares);
 }
 
 /** The writes that limit a cgroup so. */

@@ -19,6 +19,7 @@ runtime.onChange((changed) => void tell({ changed }));
 type Verb = (...args: never[]) => unknown;
 type Line = { call: number; verb: string; args: never[] } | { abort: number };
 const verbsUnder = (signal: AbortSignal): Record<string, Verb> => ({
+  prepareNode: () => runtime.prepareNode(),
   list: () => runtime.list(),
   preparePod: (spec) => runtime.preparePod(spec, signal),
   startContainer: (spec) => runtime.startContainer(spec, signal),

@@ -78,7 +78,7 @@ async function waitForScripts(shop: Workshop, name: string, about: string): Prom
 async function keepMountsPrivate(folder: string): Promise<void> {
   const points = readFileSync('/proc/self/mountinfo', 'utf8').split('\n');
   const isMounted = points.some((line) => line.split(' ')[4] === folder);
-  const script = `${isMounted ? '' : 'mount --bind "$1" "$1" && '}mount --make-private "$1"`;
+  const script = `${isMounted ? '' : 'mount --bind "$1" "$1" && '}mount --make-rprivate "$1"`;
   const { exitCode, stderr } = await runCommand('sh', ['-c', script, 'sh', folder]);
   if (exitCode !== 0) throw new Error(`Cannot keep the mounts below ${folder} private: ${stderr.trim()}`);
 }

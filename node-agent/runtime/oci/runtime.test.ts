@@ -26,6 +26,7 @@ suite('oci runtime', () => {
 
   suiteSetup(async () => {
     bench = await makeBench();
+    await bench.call('prepareNode');
     bench.runtime.onChange((uid) => changed.push(uid));
   });
   suiteTeardown(() => bench.close());
@@ -327,6 +328,15 @@ suite('oci runtime', () => {
     // From the node itself, and from the pod to its own host port.
     assert.equal(bench.inNode('busybox nc -w 2 127.0.0.1 18080 </dev/null').trim(), 'welcome');
     assert.match((await exec(listening.id, 'nc -w 2 10.99.0.1 18080 </dev/null')).output, /welcome/);
+  });
+
+  test('flows of UDP to a host port end with their pod', async () => {
+    const { pod } = await prepare({ ports: [{ hostPort: 18053, containerPort: 53, protocol: 'UDP', hostIP: '' }] });
+    const flows = () => bench.inNode('conntrack -L --proto udp --orig-port-dst 18053 2>/dev/null || true').trim();
+    bench.inNode('echo question | socat -u - UDP4-SENDTO:127.0.0.1:18053');
+    assert.match(flows(), /sport=53 /);
+    await bench.call('removePod', pod.uid);
+    assert.equal(flows(), '');
   });
 
   test('a shared process namespace shows all containers to each, and nothing of the node', async () => {

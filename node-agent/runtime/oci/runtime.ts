@@ -43,6 +43,8 @@ export type OciRuntime = Runtime &
   PortOpener &
   StatsReader &
   LogReopener & {
+    /** Makes the machine and its pod network ready, and adopts what an earlier process left: all that the first pod would wait for. */
+    prepareNode(): Promise<void>;
     /** Stops watching. Pods go on. */
     close(): void;
   };
@@ -96,6 +98,10 @@ export function makeOciRuntime(options: OciRuntimeOptions, env: Env): OciRuntime
   }
 
   return {
+    async prepareNode() {
+      const { shop } = await opened();
+      await shop.network.prepareNode();
+    },
     async list() {
       const all = await opened();
       return [...all.shop.pods.values()].map((pod) => observe(all, pod));

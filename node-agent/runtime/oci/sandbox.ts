@@ -5,7 +5,7 @@ import path from 'node:path';
 import { demandCommand, runCommand } from '../../network/command.ts';
 import type { PodCommands } from '../../network/pod-network.ts';
 import type { SandboxSpec } from '../types.ts';
-import { podCgroup } from './cgroups.ts';
+import { podCgroup, tierCgroup, tierShares } from './cgroups.ts';
 import { podFolders } from './folders.ts';
 import { mountsBelow } from './mount-table.ts';
 import { hostsWithPod } from './observe.ts';
@@ -56,6 +56,7 @@ export async function makeSandbox(shop: Workshop, spec: SandboxSpec, signal: Abo
   if (before || existsSync(folders.pins)) await removeKernelObjects(shop, record);
   mkdirSync(folders.etc, { recursive: true });
   writeEtc(folders.etc, spec, record.address);
+  weighTier(shop, spec.qos);
   shop.cgroups.make(podCgroup(shop.cgroupRoot, spec), spec.resources);
   await Promise.all([
     makeNamespaces(spec, folders.pins, settings, wires),
@@ -83,6 +84,7 @@ export async function removeSandbox(shop: Workshop, record: PodRecord): Promise<
   // The record goes last: until then a new start finds the pod and goes on.
   await rm(folders.state, { recursive: true, force: true });
   shop.pods.delete(uid);
+  weighTier(shop, record.spec.qos);
 }
 
 /** Removes a pod's cgroup, killing what is in it. Killed processes leave when they please, so this tries for a while. */
@@ -93,6 +95,13 @@ export async function removeCgroup(shop: Workshop, cgroup: string): Promise<void
     await shop.env.sleep(20);
   }
   throw new Error(`Cannot remove cgroup ${cgroup}: processes in it do not end`);
+}
+
+function weighTier(shop: Workshop, qos: SandboxSpec['qos']): void {
+  const tier = tierCgroup(shop.cgroupRoot, qos);
+  if (tier === undefined) return;
+  const pods = [...shop.pods.values()].map(({ record }) => record.spec);
+  shop.cgroups.make(tier, { cpuShares: tierShares(qos, pods) });
 }
 
 function pinsOf(spec: SandboxSpec): string[] {
