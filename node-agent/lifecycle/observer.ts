@@ -53,7 +53,12 @@ export function makeObserver(runtime: Runtime, env: Env): Observer {
     get(uid) {
       const pod = pods.get(uid);
       const more = failed.get(uid);
-      return pod && more ? { ...pod, containers: [...pod.containers, ...more] } : pod;
+      if (!pod || !more) return pod;
+      // A look during the failed start has seen it half made.
+      const others = pod.containers.filter(
+        (run) => !more.some(({ name, attempt }) => name === run.name && attempt === run.attempt),
+      );
+      return { ...pod, containers: [...others, ...more] };
     },
     uids: () => [...pods.keys()],
     refresh,

@@ -1,0 +1,56 @@
+import assert from 'node:assert/strict';
+import { makeFakeEnv } from '#lib/env/fake.ts';
+import type { ObservedPod, Runtime } from '../runtime/types.ts';
+import { makeObserver } from './observer.ts';
+import { makeEnd, makeRun, makeSandbox } from './pods.fixture.ts';
+
+/** A runtime whose looks are answered by hand, one after the other. */
+function slowRuntime() {
+  const looks: ((pods: ObservedPod[]) => void)[] = [];
+  const list = () => new Promise<ObservedPod[]>((resolve) => looks.push(resolve));
+  return { runtime: { list } as unknown as Runtime, looks };
+}
+
+suite('node-agent/lifecycle/observer', () => {
+  test('refresh() looks again for who asks during a look, once for all of them', async () => {
+    const { runtime, looks } = slowRuntime();
+    const observer = makeObserver(runtime, makeFakeEnv());
+    const first = observer.refresh();
+    const later = Promise.all([observer.refresh(), observer.refresh()]);
+    looks[0]!([]);
+    await first;
+    assert.deepEqual(observer.uids(), []);
+    while (looks.length < 2) await new Promise((resolve) => setImmediate(resolve));
+    looks[1]!([makeSandbox()]);
+    await later;
+    assert.deepEqual([observer.uids(), looks.length], [['uid-1'], 2]);
+  });
+
+  test('refresh() does not undo what a verb answered during the look', async () => {
+    const { runtime, looks } = slowRuntime();
+    const observer = makeObserver(runtime, makeFakeEnv());
+    const look = observer.refresh();
+    observer.put(makeSandbox([makeRun('app')]));
+    looks[0]!([makeSandbox()]);
+    await look;
+    assert.equal(observer.get('uid-1')?.containers.length, 1);
+  });
+
+  test('get() shows a run that never began in place of what a look saw half made', async () => {
+    const { runtime, looks } = slowRuntime();
+    const observer = makeObserver(runtime, makeFakeEnv());
+    const look = observer.refresh();
+    looks[0]!([makeSandbox([makeRun('app', { state: 'created' })])]);
+    await look;
+    observer.putFailedRun('uid-1', makeEnd('app', 128, { id: 'failed' }));
+    assert.deepEqual(
+      observer.get('uid-1')?.containers.map(({ id }) => id),
+      ['failed'],
+    );
+    observer.forgetFailedRun('uid-1', 'failed');
+    assert.deepEqual(
+      observer.get('uid-1')?.containers.map(({ state }) => state),
+      ['created'],
+    );
+  });
+});
