@@ -124,15 +124,17 @@ function request({ secure, host, port, path, headers }: HttpTarget, signal: Abor
 const timeoutText = 'context deadline exceeded (Client.Timeout exceeded while awaiting headers)';
 
 function tryTcp(host: string, port: number, timeoutMs: number): Promise<ProbeResult> {
+  const signal = AbortSignal.timeout(timeoutMs);
   return new Promise((resolve) => {
-    const socket = net.connect({ host, port });
-    const finish = (answer: ProbeResult) => {
+    const socket = net.connect({ host, port, signal });
+    socket.on('connect', () => {
       socket.destroy();
-      resolve(answer);
-    };
-    socket.setTimeout(timeoutMs, () => finish({ result: 'failure', output: `dial tcp ${host}:${port}: i/o timeout` }));
-    socket.on('connect', () => finish({ result: 'success', output: '' }));
-    socket.on('error', (error) => finish({ result: 'failure', output: describe(error) }));
+      resolve({ result: 'success', output: '' });
+    });
+    socket.on('error', (error) => {
+      const output = signal.aborted ? `dial tcp ${host}:${port}: i/o timeout` : describe(error);
+      resolve({ result: 'failure', output });
+    });
   });
 }
 

@@ -16,7 +16,7 @@ export interface Subject {
 }
 
 /** A sandbox with nothing special. */
-export function sandboxFor(uid: string): SandboxSpec {
+function sandboxFor(uid: string): SandboxSpec {
   return {
     uid,
     namespace: 'default',
