@@ -10,7 +10,6 @@ import type { EndpointSlice } from '#lib/kinds/gen/discovery-v1.ts';
 import { service } from '#lib/kinds/service.ts';
 import { keyOf, refOf } from '#lib/meta/object.ts';
 import type { Resource } from '#lib/meta/object.ts';
-import { claimServiceRange, releaseServiceRange } from './addresses.ts';
 import { makeForward } from './dns/forward.ts';
 import { makeRespond } from './dns/respond.ts';
 import { listen } from './dns/server.ts';
@@ -19,6 +18,8 @@ import { nodeNameServers } from './dns/upstream.ts';
 import { Zone, zoneService } from './dns/zone.ts';
 import { removeNftTable } from './nft/apply.ts';
 import { makeRules } from './rules.ts';
+import { claimServiceRange, releaseServiceRange } from './service-range.ts';
+import type { ServiceRange } from './service-range.ts';
 import { routesOf, serviceNameLabel } from './view.ts';
 
 export interface ProxyConfig {
@@ -67,18 +68,18 @@ export async function tearDown(config: Omit<ProxyConfig, 'server'>): Promise<voi
 /** Runs over `client`. Stopping leaves the rules in place: connections go on while the proxy restarts. */
 export async function runProxy(config: Omit<ProxyConfig, 'server'>, client: Client, env: Env): Promise<Running> {
   const stopping = new AbortController();
-  const range = rangeOf(config);
-  await claimServiceRange(range);
+  await claimServiceRange(rangeOf(config));
   const targets = [{ kind: service }, { kind: endpointSlice }];
   const indexes = { [bySlice]: { kind: endpointSlice, values: (slice: EndpointSlice) => serviceKeysOf(slice) } };
   const view = makeView(client, targets, { env, signal: stopping.signal, indexes });
   const slicesOf = (key: string) => view.indexed(endpointSlice, bySlice, key);
 
   const { clusterCidr, serviceCidr, nodeAddresses, nodeName, table = defaultTable, dns } = config;
-  const options = { table, clusterCidr, serviceCidr, nodeAddresses, ownAddresses: range.ownAddresses };
+  const ownAddresses = dns ? [dns.address] : [];
+  const options = { table, clusterCidr, serviceCidr, nodeAddresses, ownAddresses };
   const currentRoutes = (key: string) => {
     const object = view.get(service, refOf(key));
-    if (!object || range.ownAddresses.includes(object.spec.clusterIP ?? '')) return [];
+    if (!object || ownAddresses.includes(object.spec.clusterIP ?? '')) return [];
     return routesOf(object, slicesOf(key), nodeName);
   };
   const rules = makeRules(options, currentRoutes, env);
@@ -115,10 +116,10 @@ async function startDns(dns: DnsConfig, zone: Zone, env: Env): Promise<DnsServer
   return listen(dns.address, 53, makeRespond(zone, dns, forward, env), env);
 }
 
-function rangeOf({ serviceCidr, nodeAddresses, dns }: Omit<ProxyConfig, 'server'>) {
+function rangeOf({ serviceCidr, nodeAddresses }: Omit<ProxyConfig, 'server'>): ServiceRange {
   const [nodeAddress] = nodeAddresses;
   if (nodeAddress === undefined) throw new Error('Cannot start the proxy: nodeAddresses is empty');
-  return { serviceCidr, nodeAddress, ownAddresses: dns ? [dns.address] : [] };
+  return { serviceCidr, nodeAddress };
 }
 
 /** The Services that changes speak of. */

@@ -162,6 +162,9 @@ suite('proxy: real traffic', function () {
       '-qw',
       'net.ipv4.ip_forward=1',
       'net.bridge.bridge-nf-call-iptables=0',
+      // Redirects would use up what the node may send of ICMP to a pod.
+      'net.ipv4.conf.all.send_redirects=0',
+      'net.ipv4.conf.br0.send_redirects=0',
     ]);
     const pod = (netns: string, address: string) =>
       run(

@@ -101,7 +101,7 @@ function baseChains({ clusterCidr, serviceCidr, nodeAddresses, ownAddresses }: T
         `ct status dnat ct original ip daddr ${serviceCidr} ip saddr != ${clusterCidr} masquerade fully-random`,
       ],
     ],
-    ...['input', 'forward', 'output'].map((hook): [string, string[]] => [
+    ...['input', 'forward'].map((hook): [string, string[]] => [
       `filter_${hook}`,
       [`type filter hook ${hook} priority filter;`, 'ct state new jump refusals'],
     ]),
