@@ -64,7 +64,8 @@ const verbsUnder = (signal: AbortSignal): Record<string, Verb> => ({
   },
 });
 
-createInterface({ input: process.stdin }).on('line', (text) => {
+const lines = createInterface({ input: process.stdin });
+lines.on('line', (text) => {
   const line = JSON.parse(text) as Line;
   if ('abort' in line) return calls.get(line.abort)?.abort(new Error('given up'));
   const { call, verb, args } = line;
@@ -77,4 +78,11 @@ createInterface({ input: process.stdin }).on('line', (text) => {
       (error: Error & { reason?: string }) => tell({ call, error: { message: error.message, reason: error.reason } }),
     )
     .finally(() => calls.delete(call));
+});
+// The tests are gone without having closed their bench: nobody else would clear up.
+lines.on('close', () => {
+  void runtime
+    .list()
+    .then((pods) => Promise.allSettled(pods.map(({ uid }) => runtime.removePod(uid))))
+    .finally(() => process.exit());
 });
