@@ -1,11 +1,13 @@
 /** Objects live in namespaces that exist, and none is created where all is being taken down. */
 import { namespace as namespaceKind } from '#lib/kinds/namespace.ts';
 import { ApiError, forbidden, notFound, qualified } from '#lib/meta/errors.ts';
-import type { AdmissionPlugin } from './types.ts';
+import type { AdmissionPlugin, AdmissionRequest, Lookup } from './types.ts';
 
 const immortal = new Set(['default', 'kube-system', 'kube-public']);
 
-export const namespaceLifecycle: AdmissionPlugin = ({ operation, kind, namespace, name, subresource }, look) => {
+export const namespaceLifecycle: AdmissionPlugin = { name: 'NamespaceLifecycle', admit };
+
+function admit({ operation, kind, namespace, name, subresource }: AdmissionRequest, look: Lookup): void {
   if (operation === 'DELETE') {
     if (kind === namespaceKind && immortal.has(name)) throw forbidden(kind, name, 'this namespace may not be deleted');
     return;
@@ -30,4 +32,4 @@ export const namespaceLifecycle: AdmissionPlugin = ({ operation, kind, namespace
       ],
     },
   );
-};
+}

@@ -4,12 +4,14 @@ import type { Pod } from '#lib/kinds/gen/core-v1.ts';
 import { pod as podKind } from '#lib/kinds/pod.ts';
 import { priorityClass } from '#lib/kinds/priority-class.ts';
 import { forbidden } from '#lib/meta/errors.ts';
-import type { AdmissionPlugin, Lookup } from './types.ts';
+import type { AdmissionPlugin, AdmissionRequest, Lookup } from './types.ts';
 
 /** The two classes every cluster has; the server creates them at start. */
 export const systemPriorities = { 'system-cluster-critical': 2_000_000_000, 'system-node-critical': 2_000_001_000 };
 
-export const priority: AdmissionPlugin = ({ operation, kind, name, subresource, object, before }, look) => {
+export const priority: AdmissionPlugin = { name: 'Priority', admit, validate };
+
+function admit({ operation, kind, name, subresource, object, before }: AdmissionRequest, look: Lookup): void {
   if (kind !== podKind || subresource !== '') return;
   const { spec } = object as Pod;
   if (operation === 'UPDATE') {
@@ -42,7 +44,20 @@ export const priority: AdmissionPlugin = ({ operation, kind, name, subresource, 
   if (found && !spec.priorityClassName) spec.priorityClassName = found.metadata.name;
   spec.priority = value;
   spec.preemptionPolicy = policy;
-};
+}
+
+/** Only one class is the default. */
+function validate({ operation, kind, name, object }: AdmissionRequest, look: Lookup): void {
+  if (kind !== priorityClass || operation === 'DELETE' || (object as PriorityClass).globalDefault !== true) return;
+  for (const other of look.list(priorityClass, '')) {
+    if (other.globalDefault !== true || other.metadata.name === name) continue;
+    throw forbidden(
+      kind,
+      name,
+      `PriorityClass ${other.metadata.name} is already marked as default. Only one default can exist`,
+    );
+  }
+}
 
 type Class = Pick<PriorityClass, 'value' | 'preemptionPolicy'> & { metadata: { name: string } };
 

@@ -4,8 +4,8 @@ import { pod as podKind } from '#lib/kinds/pod.ts';
 import { serviceAccount as accountKind } from '#lib/kinds/service-account.ts';
 import { forbidden } from '#lib/meta/errors.ts';
 import { generatedName } from '#lib/meta/names.ts';
-import { NotYetError } from './types.ts';
-import type { AdmissionPlugin } from './types.ts';
+import { creates, NotYetError } from './types.ts';
+import type { AdmissionPlugin, AdmissionRule } from './types.ts';
 
 const mountPath = '/var/run/secrets/kubernetes.io/serviceaccount';
 const volumePrefix = 'kube-api-access-';
@@ -18,8 +18,9 @@ const tokenLifeSeconds = 3607;
 
 /** Makes the plugin; `random` names the volumes. */
 export function makeServiceAccountAdmission(random: () => number): AdmissionPlugin {
-  return ({ operation, kind, namespace, name, subresource, object }, look) => {
-    if (kind !== podKind || operation !== 'CREATE' || subresource !== '') return;
+  const admit: AdmissionRule = (request, look) => {
+    if (!creates(request, podKind)) return;
+    const { kind, namespace, name, object } = request;
     const pod = object as Pod;
     const { spec } = pod;
     if (pod.metadata.annotations?.[mirrorAnnotation] !== undefined) return;
@@ -41,6 +42,7 @@ export function makeServiceAccountAdmission(random: () => number): AdmissionPlug
       spec.imagePullSecrets = account.imagePullSecrets.map((secret) => ({ ...secret }));
     }
   };
+  return { name: 'ServiceAccount', admit };
 }
 
 function mountsToken({ spec }: Pod, account: ServiceAccount): boolean {

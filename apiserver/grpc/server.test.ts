@@ -35,7 +35,14 @@ async function serve(config: GrpcConfig, store = makeMemoryStore(env)) {
   const world = await makeWorld(store, env);
   const whoami: Answerer = async (caller) => ({ metadata: {}, status: { userInfo: caller } });
   const answerers = new Map<Kind, Answerer>([[selfSubjectReview, whoami]]);
-  const verbs = makeVerbs({ env, store, world, authorize, admit: makeAdmission(env.random), answerers });
+  const verbs = makeVerbs({
+    env,
+    store,
+    world,
+    authorize,
+    admission: makeAdmission({ random: env.random }),
+    answerers,
+  });
   const grpc = await startGrpc(config, { verbs, kindAt, env });
   const close = async () => {
     await grpc.stop();

@@ -5,11 +5,11 @@ import { copy } from '#lib/meta/equal.ts';
 import { isReason } from '#lib/meta/errors.ts';
 import type { Resource } from '#lib/meta/object.ts';
 import { NotYetError } from '../admission/types.ts';
-import type { AdmissionPlugin, AdmissionRequest, Lookup } from '../admission/types.ts';
+import type { Admission, AdmissionRequest, Lookup } from '../admission/types.ts';
 import type { Authorizer } from '../auth/authorize.ts';
 import type { World } from '../store/world-types.ts';
 import type { Reader } from './reader.ts';
-import type { Caller } from './types.ts';
+import type { Caller, WriteNotes } from './types.ts';
 import { prefixOf, storageKey } from './selection.ts';
 import type { Writer } from './writer.ts';
 
@@ -32,7 +32,7 @@ export interface VerbsContext {
   reader: Reader;
   writer: Writer;
   authorize: Authorizer;
-  admit: AdmissionPlugin;
+  admission: Admission;
   look: Lookup;
   /** By kind. */
   attachments: ReadonlyMap<Kind, Attachment>;
@@ -58,16 +58,33 @@ export function makeLookup(world: World): Lookup {
 const patienceForMissing = 10;
 const missingPauseMs = 100;
 
-/** The object as admission completes it. A refusal from memory that may be behind is tried again on the latest state. */
-export async function admitted(context: VerbsContext, request: AdmissionRequest): Promise<Resource> {
-  const attempt = () => {
-    const object = copy(request.object);
-    context.admit({ ...request, object }, context.look);
-    return object;
+/** What the user is told goes to the notes, if anyone wants them. */
+export function warner(notes: WriteNotes | undefined): (text: string) => void {
+  return (text) => {
+    if (notes && !notes.warnings.includes(text)) notes.warnings.push(text);
   };
+}
+
+/** The object as admission completes it. */
+export async function admitted(context: VerbsContext, request: AdmissionRequest): Promise<Resource> {
+  let object = request.object;
+  await settled(context, (look) => {
+    object = copy(request.object);
+    context.admission.admit({ ...request, object }, look);
+  });
+  return object;
+}
+
+/** Lets admission judge the object that is about to be stored. */
+export async function judged(context: VerbsContext, request: AdmissionRequest): Promise<void> {
+  await settled(context, (look) => context.admission.validate(request, look));
+}
+
+/** Runs a phase of admission. A refusal from memory that may be behind is tried again on the latest state. */
+async function settled(context: VerbsContext, attempt: (look: Lookup) => void): Promise<void> {
   for (let attempts = 1; ; attempts++) {
     try {
-      return attempt();
+      return attempt(context.look);
     } catch (error) {
       const patience = error instanceof NotYetError ? patienceForMissing : 2;
       if (!isReason(error, 'NotFound', 'Forbidden') || attempts >= patience) throw error;

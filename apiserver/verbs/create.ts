@@ -4,9 +4,10 @@ import type { Kind } from '#lib/kinds/define-kind.ts';
 import { ApiError, alreadyExists, badRequest, invalidObject } from '#lib/meta/errors.ts';
 import { generatedName } from '#lib/meta/names.ts';
 import type { ObjectMeta, Resource } from '#lib/meta/object.ts';
+import type { AdmissionRequest } from '../admission/types.ts';
 import { demand } from '../auth/authorize.ts';
 import type { Entry } from '../store/world-types.ts';
-import { admitted, writeContext } from './context.ts';
+import { admitted, judged, warner, writeContext } from './context.ts';
 import type { VerbsContext } from './context.ts';
 import { decodeObject } from './decode.ts';
 import { fillMetadata, prepareCreate } from './prepare.ts';
@@ -49,12 +50,12 @@ async function createNamed(
   kind: Kind,
   namespace: string,
   draft: Resource,
-  { dryRun = false }: WriteOptions,
+  { dryRun = false, notes }: WriteOptions,
 ): Promise<Entry> {
   fillMetadata(kind, draft, namespace, writeContext(context, caller));
   const { metadata }: { metadata: Partial<ObjectMeta> } = draft;
   const name = metadata.name ?? '';
-  const object = await admitted(context, {
+  const request: AdmissionRequest = {
     operation: 'CREATE',
     kind,
     namespace: kind.namespaced ? namespace : '',
@@ -63,10 +64,14 @@ async function createNamed(
     object: draft,
     before: undefined,
     caller,
-  });
+    dryRun,
+    warn: warner(notes),
+  };
+  const object = await admitted(context, request);
   prepareCreate(kind, object, writeContext(context, caller));
   const faults = checkObject(kind, object, undefined);
   if (faults.length > 0) throw invalidObject(kind, name, faults);
+  await judged(context, { ...request, object });
   const claim = await context.attachments.get(kind)?.claim(object, undefined, dryRun);
   let entry: Entry | undefined;
   try {

@@ -2,9 +2,10 @@
 import type { Kind } from '#lib/kinds/define-kind.ts';
 import { isReason } from '#lib/meta/errors.ts';
 import type { Ref, Resource } from '#lib/meta/object.ts';
+import type { AdmissionRequest } from '../admission/types.ts';
 import { demand } from '../auth/authorize.ts';
 import type { Entry } from '../store/world-types.ts';
-import { admitted } from './context.ts';
+import { admitted, judged, warner } from './context.ts';
 import type { VerbsContext } from './context.ts';
 import { decideDeletion } from './deletion.ts';
 import type { Caller, DeleteOptions, ListOptions, ListResult } from './types.ts';
@@ -32,7 +33,7 @@ async function removeAuthorized(
 ): Promise<{ entry: Entry; removed: boolean }> {
   const { dryRun = false } = options;
   const { entry, removed } = await context.writer.change(kind, ref, dryRun, async (current: Resource) => {
-    await admitted(context, {
+    const request: AdmissionRequest = {
       operation: 'DELETE',
       kind,
       namespace: ref.namespace,
@@ -41,7 +42,11 @@ async function removeAuthorized(
       object: current,
       before: current,
       caller,
-    });
+      dryRun,
+      warn: warner(undefined),
+    };
+    await admitted(context, request);
+    await judged(context, request);
     const deletion = decideDeletion(kind, current, options, context.env.now());
     return deletion.do === 'mark' ? { do: 'store', object: deletion.object } : deletion;
   });

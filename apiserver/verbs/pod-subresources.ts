@@ -8,7 +8,7 @@ import { badRequest, conflict, invalidObject, notSupported, required } from '#li
 import type { Ref } from '#lib/meta/object.ts';
 import { formatTime } from '#lib/meta/time.ts';
 import { demand } from '../auth/authorize.ts';
-import { admitted } from './context.ts';
+import { admitted, warner } from './context.ts';
 import type { VerbsContext } from './context.ts';
 import { decodeBody } from './decode.ts';
 import { remove } from './delete.ts';
@@ -54,6 +54,8 @@ export async function bindPod(
       object: assigned(pod, binding, context.env.now()),
       before,
       caller,
+      dryRun: options.dryRun ?? false,
+      warn: warner(options.notes),
     });
     return { do: 'store', object };
   });

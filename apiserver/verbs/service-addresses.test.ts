@@ -43,7 +43,7 @@ suite('service addresses', () => {
       store,
       world,
       authorize,
-      admit: makeAdmission(env.random),
+      admission: makeAdmission({ random: env.random }),
       attachments: new Map([
         [
           service,

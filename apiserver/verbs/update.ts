@@ -5,9 +5,10 @@ import { copy } from '#lib/meta/equal.ts';
 import { badRequest, conflict, invalid, invalidObject, isReason } from '#lib/meta/errors.ts';
 import type { FieldError } from '#lib/meta/errors.ts';
 import type { Ref, Resource } from '#lib/meta/object.ts';
+import type { AdmissionRequest } from '../admission/types.ts';
 import { demand } from '../auth/authorize.ts';
 import type { Entry } from '../store/world-types.ts';
-import { admitted, writeContext } from './context.ts';
+import { admitted, judged, warner, writeContext } from './context.ts';
 import type { Claim, VerbsContext } from './context.ts';
 import { create } from './create.ts';
 import { decodeObject } from './decode.ts';
@@ -119,7 +120,7 @@ async function write(
       const asked = make(subresource === 'scale' ? scaleOf(kind, before) : before);
       checkPreconditions(kind, asked, before, options);
       const next = merged(kind, asked, before, subresource, writeContext(context, caller));
-      const object = await admitted(context, {
+      const request: AdmissionRequest = {
         operation: 'UPDATE',
         kind,
         namespace: kind.namespaced ? ref.namespace : '',
@@ -128,9 +129,13 @@ async function write(
         object: next,
         before,
         caller,
-      });
+        dryRun,
+        warn: warner(options.notes),
+      };
+      const object = await admitted(context, request);
       const faults = faultsOf(kind, object, before, subresource);
       if (faults.length > 0) throw invalidObject(kind, ref.name, faults);
+      await judged(context, { ...request, object });
       claim = await attachment?.claim(object, before, dryRun);
       return before.metadata.deletionTimestamp !== undefined && isFinished(kind, object)
         ? { do: 'remove', object }

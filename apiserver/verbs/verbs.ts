@@ -4,7 +4,7 @@ import type { Kind } from '#lib/kinds/define-kind.ts';
 import { pod as podKind } from '#lib/kinds/pod.ts';
 import { ApiError, badRequest, notFound } from '#lib/meta/errors.ts';
 import type { Ref, Resource } from '#lib/meta/object.ts';
-import type { AdmissionPlugin } from '../admission/types.ts';
+import type { Admission } from '../admission/types.ts';
 import { demand } from '../auth/authorize.ts';
 import type { Authorizer } from '../auth/authorize.ts';
 import { CompactedError, UnavailableError } from '../store/types.ts';
@@ -35,7 +35,7 @@ export interface VerbsOptions {
   store: Store;
   world: World;
   authorize: Authorizer;
-  admit: AdmissionPlugin;
+  admission: Admission;
   attachments?: ReadonlyMap<Kind, Attachment>;
   /** By kind: those whose objects are answers. */
   answerers?: ReadonlyMap<Kind, Answerer>;
@@ -57,7 +57,7 @@ export function makeVerbs(options: VerbsOptions): Verbs {
     reader: makeReader(store, world),
     writer: makeWriter(store, world),
     authorize: options.authorize,
-    admit: options.admit,
+    admission: options.admission,
     look: makeLookup(world),
     attachments: options.attachments ?? new Map(),
   };
