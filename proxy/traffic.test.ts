@@ -125,7 +125,7 @@ suite('proxy: real traffic', function () {
     for (const object of objects) proxy.stdin!.write(`${JSON.stringify(object)}\n`);
   };
   const startProxy = async () => {
-    proxy = spawnIn(node, fileURLToPath(new URL('testing/in-netns.ts', import.meta.url)), JSON.stringify(config));
+    proxy = spawnIn(node, fileURLToPath(new URL('./testing/in-netns.ts', import.meta.url)), JSON.stringify(config));
     await ready(proxy);
   };
   const table = () => run('ip', ['netns', 'exec', node, 'nft', 'list', 'table', 'ip', 'wherry_proxy']);
@@ -385,6 +385,14 @@ suite('proxy: real traffic', function () {
       (answers) => answers[0] === changed,
       async () => [canonical(await table())],
     );
+  });
+
+  test('tearDown() leaves neither table nor route', async () => {
+    const ended = new Promise((resolve) => proxy.once('exit', resolve));
+    proxy.stdin!.write('"tear down"\n');
+    assert.equal(await ended, 0);
+    assert.equal(await run('ip', ['netns', 'exec', node, 'nft', 'list', 'tables']), '');
+    assert.ok(!(await run('ip', ['-n', node, 'route', 'show', 'table', 'local'])).includes('10.43.'));
   });
 });
 

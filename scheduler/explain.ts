@@ -5,7 +5,7 @@ import type { NoFit } from './place.ts';
 export type PreemptionNote = { said: string } | { reasons: ReadonlyMap<string, number> } | undefined;
 
 /** How many nodes have each reason. */
-export function countReasons(noFit: NoFit): Map<string, number> {
+function countReasons(noFit: NoFit): Map<string, number> {
   const counts = new Map<string, number>();
   for (const { reasons } of noFit.byNode.values()) for (const reason of reasons) add(counts, reason, 1);
   if (noFit.others) for (const reason of noFit.others.refusal.reasons) add(counts, reason, noFit.others.count);

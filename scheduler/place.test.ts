@@ -300,3 +300,32 @@ function daemonOn(name: Node['metadata']['name']): Partial<PodSpec> {
     },
   };
 }
+
+test('place() sends a pod to where a volume waits for its claim', () => {
+  const cluster = three();
+  const metadata = { namespace: 'default', uid: 'u', resourceVersion: '1', creationTimestamp: '' };
+  const core = { apiVersion: 'v1', metadata: { ...metadata, name: 'data' } };
+  cluster.volumes.classes.set('local', {
+    ...core,
+    kind: 'StorageClass',
+    apiVersion: 'storage.k8s.io/v1',
+    provisioner: 'kubernetes.io/no-provisioner',
+    volumeBindingMode: 'WaitForFirstConsumer',
+  });
+  const resources = { requests: { storage: '1Gi' } };
+  const spec = { accessModes: ['ReadWriteOnce' as const], storageClassName: 'local' };
+  cluster.volumes.claims.set('default/data', { ...core, kind: 'PersistentVolumeClaim', spec: { ...spec, resources } });
+  const pod = { spec: { volumes: [{ name: 'data', persistentVolumeClaim: { claimName: 'data' } }] } };
+  assert.equal(
+    refusal(cluster, pod),
+    "0/3 nodes are available: 3 node(s) didn't find available persistent volumes to bind.",
+  );
+  const terms = [{ matchExpressions: [{ key: host, operator: 'In' as const, values: ['n1'] }] }];
+  cluster.volumes.volumes.set('data', {
+    ...core,
+    kind: 'PersistentVolume',
+    spec: { ...spec, capacity: { storage: '2Gi' }, nodeAffinity: { required: { nodeSelectorTerms: terms } } },
+    status: { phase: 'Available' },
+  });
+  assert.equal(chosen(cluster, pod), 'n1');
+});

@@ -6,7 +6,7 @@ import { persistentVolumeClaim } from '#lib/kinds/persistent-volume-claim.ts';
 import { persistentVolume } from '#lib/kinds/persistent-volume.ts';
 import { isFinished } from '../pods.ts';
 import { bind, boundKey, byControllerKey, claimFinalizer, claimStatus, volumeFinalizer, volumePhase } from './bind.ts';
-import { bestVolume, isReservedFor, suits } from './matching.ts';
+import { bestVolume, isReservedFor, suits } from '#lib/control/volume-matching.ts';
 import { folderProvisioner, provision, provisionedByKey } from './provision.ts';
 
 export interface ClaimSeen {

@@ -30,7 +30,7 @@ export async function listen(address: string, port: number, respond: Respond, en
   const tcp = createServer((socket) => {
     connections.add(socket);
     socket.on('close', () => connections.delete(socket));
-    serve(socket, respond);
+    serve(socket, respond, env);
   });
   tcp.maxConnections = connectionLimit;
   await new Promise<void>((resolve, reject) => {
@@ -60,13 +60,16 @@ export async function listen(address: string, port: number, respond: Respond, en
 }
 
 /** Queries with their length before them, answered in the order they came. */
-function serve(socket: Socket, respond: Respond): void {
+function serve(socket: Socket, respond: Respond, env: Env): void {
   let received = Buffer.alloc(0);
   let last = Promise.resolve();
   let pending = 0;
-  socket.setTimeout(idleMs, () => socket.destroy());
+  let cancelIdle = env.after(idleMs, () => socket.destroy());
+  socket.on('close', () => cancelIdle());
   socket.on('error', () => socket.destroy());
   socket.on('data', (chunk: Buffer) => {
+    cancelIdle();
+    cancelIdle = env.after(idleMs, () => socket.destroy());
     received = Buffer.concat([received, chunk]);
     while (received.length >= 2 && received.length >= 2 + received.readUInt16BE(0)) {
       const end = 2 + received.readUInt16BE(0);

@@ -13,7 +13,7 @@ export interface TableOptions {
   ownAddresses: readonly string[];
 }
 
-export const collections: Readonly<Record<Collection, { sort: 'map' | 'set'; type: string }>> = {
+const collections: Readonly<Record<Collection, { sort: 'map' | 'set'; type: string }>> = {
   service_ips: { sort: 'map', type: 'ipv4_addr . inet_proto . inet_service : verdict' },
   node_ports: { sort: 'map', type: 'inet_proto . inet_service : verdict' },
   refused: { sort: 'map', type: 'ipv4_addr . inet_proto . inet_service : verdict' },
