@@ -21,11 +21,11 @@ export function isTrue(conditions: readonly { type: string; status: string }[] |
   return conditionOf(conditions, type)?.status === 'True';
 }
 
-/** The list with `next` in place; `now` becomes its transition time unless the status stays as it was. */
+/** The list with `next` in place of the one of its type, whole; `now` becomes its transition time unless the status stays as it was. */
 export function withCondition<C extends Condition>(conditions: readonly C[] | undefined, next: C, now: string): C[] {
   const list = conditions ?? [];
   const before = conditionOf(list, next.type);
   const lastTransitionTime = before?.status === next.status ? (before.lastTransitionTime ?? now) : now;
-  const merged = { ...before, ...next, lastTransitionTime };
-  return before ? list.map((item) => (item === before ? merged : item)) : [...list, merged];
+  const placed = { ...next, lastTransitionTime };
+  return before ? list.map((item) => (item === before ? placed : item)) : [...list, placed];
 }
