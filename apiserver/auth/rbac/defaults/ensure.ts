@@ -1,0 +1,49 @@
+/** Writes what is missing of the default roles and bindings. */
+import { mastersGroup } from '../../authorize.ts';
+import type { Lookup } from '../../../admission/types.ts';
+import type { Caller, Verbs } from '../../../verbs/types.ts';
+import { isReason } from '#lib/meta/errors.ts';
+import { correction, defaults } from './reconcile.ts';
+import type { Wanted } from './reconcile.ts';
+
+const self: Caller = { name: 'system:apiserver', groups: [mastersGroup] };
+
+/** Attempts at one object, each after somebody else wrote it first. */
+const attempts = 5;
+
+/** Idempotent, and fine beside another server that does the same. The namespaces must be there. */
+export async function ensureDefaultRoles(verbs: Verbs, look: Lookup): Promise<void> {
+  await Promise.all(defaults().map((wanted) => ensure(verbs, look, wanted)));
+}
+
+async function ensure(verbs: Verbs, look: Lookup, wanted: Wanted): Promise<void> {
+  const { kind, object } = wanted;
+  const { namespace = '', name = '' } = object.metadata;
+  const ref = { namespace, name };
+  let present = look.get(kind, ref);
+  for (let attempt = 1; ; attempt++) {
+    const next = correction(wanted, present);
+    if (!next) return;
+    try {
+      if (next.do === 'update') await verbs.update(self, kind, ref, next.object);
+      else {
+        if (next.do === 'replace') await verbs.delete(self, kind, ref);
+        await verbs.create(self, kind, namespace, object);
+      }
+      return;
+    } catch (error) {
+      if (!isReason(error, 'AlreadyExists', 'Conflict', 'NotFound') || attempt === attempts) throw error;
+    }
+    present = await read(verbs, wanted);
+  }
+}
+
+async function read(verbs: Verbs, { kind, object }: Wanted) {
+  const { namespace = '', name = '' } = object.metadata;
+  try {
+    return (await verbs.get(self, kind, { namespace, name })).object;
+  } catch (error) {
+    if (isReason(error, 'NotFound')) return undefined;
+    throw error;
+  }
+}
