@@ -68,8 +68,9 @@ export function nodeConfig(cluster: ClusterLayout, node: NodeLayout): NodeConfig
   };
 }
 
-/** etcd makes its sockets in its working folder, and names them `host:port`. */
+/** etcd makes its sockets in its working folder, under names that look like `host:port`. */
 const etcdSocket = 'client.sock:0';
+const peerSocket = 'peer.sock:0';
 
 /**
  * The command of etcd, to be run in `etcdRunDir`. It listens on unix sockets alone: whoever may read the cluster's secrets is decided by the
@@ -77,8 +78,10 @@ const etcdSocket = 'client.sock:0';
  */
 export function etcdCommand(cluster: ClusterLayout): string[] {
   const client = `unix://${etcdSocket}`;
-  const peer = 'unix://peer.sock:0';
+  const peer = `unix://${peerSocket}`;
   return [
+    // One that was killed leaves its sockets behind, and etcd does not take them over.
+    ...['sh', '-c', `rm -f ${etcdSocket} ${peerSocket}; exec "$0" "$@"`],
     'etcd',
     '--name=wherry',
     `--data-dir=${cluster.etcdDir}`,
