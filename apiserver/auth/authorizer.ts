@@ -45,11 +45,11 @@ export function makeClusterAuthorizer(world: World, env: Env): ClusterAuthorizer
   const policy = makePolicy();
   const graph = makeNodeGraph();
   const follow: readonly [kind: Kind, take: (key: string, now: unknown, before: unknown) => void][] = [
-    [role as Kind, (key, now) => policy.setRole(key, now as RoleObject | undefined)],
-    [clusterRole as Kind, (key, now) => policy.setRole(key, now as RoleObject | undefined)],
-    [roleBinding as Kind, (key, now) => policy.setBinding(key, now as BindingObject | undefined)],
-    [clusterRoleBinding as Kind, (key, now) => policy.setBinding(key, now as BindingObject | undefined)],
-    [pod as Kind, (_key, now, before) => graph.change(before as Pod | undefined, now as Pod | undefined)],
+    [role, (key, now) => policy.setRole(key, now as RoleObject | undefined)],
+    [clusterRole, (key, now) => policy.setRole(key, now as RoleObject | undefined)],
+    [roleBinding, (key, now) => policy.setBinding(key, now as BindingObject | undefined)],
+    [clusterRoleBinding, (key, now) => policy.setBinding(key, now as BindingObject | undefined)],
+    [pod, (_key, now, before) => graph.change(before as Pod | undefined, now as Pod | undefined)],
   ];
   const prefixes = follow.map(([kind]) => prefixOf(kind, ''));
   const take = ({ key, object }: Entry, before: Entry | undefined, isGone: boolean) => {
@@ -79,11 +79,11 @@ export function makeClusterAuthorizer(world: World, env: Env): ClusterAuthorizer
   const relations: NodeRelations = {
     needs: graph.needs,
     claimOf(volume) {
-      const { namespace, name } = object<PersistentVolume>(persistentVolume as Kind, '', volume)?.spec.claimRef ?? {};
+      const { namespace, name } = object<PersistentVolume>(persistentVolume, '', volume)?.spec.claimRef ?? {};
       return namespace && name ? { namespace, name } : undefined;
     },
-    nodeOf: (namespace, name) => object<Pod>(pod as Kind, namespace, name)?.spec.nodeName,
-    attachedTo: (name) => object<VolumeAttachment>(volumeAttachment as Kind, '', name)?.spec.nodeName,
+    nodeOf: (namespace, name) => object<Pod>(pod, namespace, name)?.spec.nodeName,
+    attachedTo: (name) => object<VolumeAttachment>(volumeAttachment, '', name)?.spec.nodeName,
   };
 
   return {

@@ -42,9 +42,10 @@ export function makeEscalationCheck(policy: Policy, authorize: Authorizer): Admi
     // A creation has no name yet as far as authorisation goes.
     if (may(caller, 'escalate', kind.plural, namespace, operation === 'CREATE' ? '' : name)) return;
     const now = object as ClusterRole;
+    const was: Partial<ClusterRole> = before ?? {};
     const because = excess(caller, namespace, now.rules ?? []);
     if (because) throw forbidden(kind, name, because);
-    const aggregates = now.aggregationRule ?? (before as ClusterRole | undefined)?.aggregationRule;
+    const aggregates = now.aggregationRule ?? was.aggregationRule;
     if (aggregates && excess(caller, namespace, everything))
       throw forbidden(kind, name, 'must have cluster-admin privileges to use the aggregationRule');
   };

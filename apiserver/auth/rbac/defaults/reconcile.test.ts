@@ -7,8 +7,6 @@ import { controllerPrefix, controllerRoles, notOurs } from './controller-roles.t
 import { correction, defaults } from './reconcile.ts';
 import type { Wanted } from './reconcile.ts';
 
-type Defaulting = (object: Resource) => void;
-
 const wanted = (name: string, kind = 'ClusterRole') =>
   defaults().find((one) => one.kind.kind === kind && one.object.metadata.name === name)!;
 
@@ -25,7 +23,7 @@ suite('correction()', () => {
       const name = one.object.metadata.name!;
       assert.deepEqual(correction(one, undefined), { do: 'create' });
       const object = stored(one);
-      (one.kind.defaults as Defaulting | undefined)?.(object);
+      one.kind.defaults?.(object);
       assert.equal(correction(one, object), undefined, name);
       assert.deepEqual(checkObject(one.kind, object, undefined), [], name);
     }

@@ -87,8 +87,8 @@ export function correction({ object }: Wanted, present: Resource | undefined): C
     labels: { ...object.metadata.labels, ...present.metadata.labels },
     annotations: { ...object.metadata.annotations, ...present.metadata.annotations },
   };
-  const content = 'roleRef' in object ? boundTo(object, present as AnyBinding) : granting(object, present as AnyRole);
-  const next = { ...present, metadata, ...content } as Resource;
+  const content = 'roleRef' in object ? boundTo(object, present as AnyBinding) : granting(object, present);
+  const next = { ...present, metadata, ...content };
   return equal(next, present) ? undefined : { do: 'update', object: next };
 }
 
