@@ -1,5 +1,6 @@
 /** The list of controllers. */
 import type { Controller } from '#lib/control/reconcile.ts';
+import { clusterRoleAggregationController } from './cluster-role-aggregation/controller.ts';
 import { daemonSetController } from './daemon-set/controller.ts';
 import { deploymentController } from './deployment/controller.ts';
 import { disruptionController } from './disruption/controller.ts';
@@ -58,5 +59,6 @@ export function allControllers({ ca, clusterCidr, nodeMaskSize, timings, clock }
     volumeController,
     ephemeralVolumeController,
     makePodGcController(timings),
+    clusterRoleAggregationController,
   ];
 }
