@@ -92,7 +92,7 @@ async function serve(config: ApiServerConfig, store: Store, env: Env): Promise<A
     store,
     world,
     authorize,
-    admission: makeAdmission({ random: env.random }),
+    admission: makeAdmission({ random: env.random, authorize }),
     attachments: new Map<Kind, Attachment>([[serviceKind, makeServiceAddresses(ips, ports)]]),
     answerers: makeReviews(authorize, readers, tokens),
     subresources: new Map([['serviceaccounts/token', makeTokenAnswerer(tokens, look, () => world.sync(), env)]]),

@@ -1,22 +1,74 @@
 /** The admission plugins, in upstream's order, and which of them run. */
+import { kinds } from '#lib/kinds/index.ts';
+import type { Authorizer } from '../auth/authorize.ts';
+import { alwaysPullImages } from './always-pull-images.ts';
+import { certificateSubjectRestriction, makeCertificateApproval, makeCertificateSigning } from './certificates.ts';
+import { claimResize } from './claim-resize.ts';
+import { defaultIngressClass } from './default-ingress-class.ts';
+import { defaultStorageClass } from './default-storage-class.ts';
 import { defaultTolerations } from './default-tolerations.ts';
+import { extendedResourceToleration } from './extended-resource-toleration.ts';
+import { limitRanger } from './limit-ranger.ts';
 import { namespaceLifecycle } from './namespace-lifecycle.ts';
+import { nodeRestriction } from './node-restriction.ts';
+import { makeOwnerReferencesPermission } from './owner-references.ts';
+import { podSecurity } from './pod-security.ts';
 import { priority } from './priority.ts';
+import { runtimeClass } from './runtime-class.ts';
 import { makeServiceAccountAdmission } from './service-account.ts';
+import { storageObjectInUseProtection } from './storage-protection.ts';
+import { taintNodesByCondition } from './taint-nodes.ts';
 import type { Admission, AdmissionPlugin, AdmissionRule } from './types.ts';
 
-export interface AdmissionOptions {
-  random: () => number;
+/** Plugins that run only when they are asked for, as upstream's. */
+const offByDefault: ReadonlySet<string> = new Set([
+  'AlwaysPullImages',
+  'ExtendedResourceToleration',
+  'OwnerReferencesPermissionEnforcement',
+]);
+
+export interface AdmissionChoice {
+  /** Names of plugins that are to run besides those that do anyway. */
+  enable?: readonly string[];
+  /** Names of plugins that are not to run. */
+  disable?: readonly string[];
 }
 
-/** All plugins as one. */
-export function makeAdmission({ random }: AdmissionOptions): Admission {
-  const plugins: AdmissionPlugin[] = [
+export interface AdmissionOptions extends AdmissionChoice {
+  random: () => number;
+  authorize: Authorizer;
+}
+
+/** All plugins that run, as one. Throws for a name that is no plugin's. */
+export function makeAdmission({ random, authorize, enable = [], disable = [] }: AdmissionOptions): Admission {
+  const all: readonly AdmissionPlugin[] = [
     namespaceLifecycle,
+    limitRanger,
     makeServiceAccountAdmission(random),
+    nodeRestriction,
+    taintNodesByCondition,
+    alwaysPullImages,
+    podSecurity,
     priority,
     defaultTolerations,
+    extendedResourceToleration,
+    defaultStorageClass,
+    storageObjectInUseProtection,
+    makeOwnerReferencesPermission(authorize, kindNamed),
+    claimResize,
+    runtimeClass,
+    makeCertificateApproval(authorize),
+    makeCertificateSigning(authorize),
+    certificateSubjectRestriction,
+    defaultIngressClass,
   ];
+  const names = new Set(all.map(({ name }) => name));
+  for (const name of [...enable, ...disable]) {
+    if (!names.has(name)) throw new TypeError(`Cannot run admission: there is no plugin "${name}"`);
+  }
+  const plugins = all.filter(
+    ({ name }) => !disable.includes(name) && (!offByDefault.has(name) || enable.includes(name)),
+  );
   return {
     admit: inTurn(plugins.flatMap(({ admit }) => admit ?? [])),
     validate: inTurn(plugins.flatMap(({ validate }) => validate ?? [])),
@@ -27,4 +79,8 @@ function inTurn(rules: readonly AdmissionRule[]): AdmissionRule {
   return (request, look) => {
     for (const rule of rules) rule(request, look);
   };
+}
+
+function kindNamed(apiVersion: string, name: string): (typeof kinds)[number] | undefined {
+  return kinds.find((kind) => kind.kind === name && kind.apiVersion === apiVersion);
 }

@@ -40,7 +40,7 @@ async function serve(config: GrpcConfig, store = makeMemoryStore(env)) {
     store,
     world,
     authorize,
-    admission: makeAdmission({ random: env.random }),
+    admission: makeAdmission({ random: env.random, authorize }),
     answerers,
   });
   const grpc = await startGrpc(config, { verbs, kindAt, env });

@@ -48,7 +48,7 @@ export async function makeFixture(serviceCidr = '10.43.0.0/24'): Promise<Fixture
     store,
     world,
     authorize,
-    admission: makeAdmission({ random: env.random }),
+    admission: makeAdmission({ random: env.random, authorize }),
     attachments: new Map([[service, makeServiceAddresses(ips, ports)]]),
   });
   const create = async (kind: Kind, body: object, space = 'default') =>

@@ -43,7 +43,7 @@ suite('service addresses', () => {
       store,
       world,
       authorize,
-      admission: makeAdmission({ random: env.random }),
+      admission: makeAdmission({ random: env.random, authorize }),
       attachments: new Map([
         [
           service,
