@@ -5,7 +5,7 @@ import type { ClusterLayout, NodeLayout } from './layout.ts';
 
 export function controlPlaneConfig(cluster: ClusterLayout): ControlPlaneConfig {
   const { pkiDir, socket } = cluster;
-  const as = (user: string) => ({ address: `unix:${socket}`, user, groups: ['system:masters'] });
+  const as = (user: string) => ({ address: `unix:${socket}`, user });
   return {
     apiserver: {
       listen: [
@@ -40,12 +40,13 @@ export function nodeConfig(cluster: ClusterLayout, node: NodeLayout): NodeConfig
     certFile: `${cluster.pkiDir}/${node.name}.crt`,
     keyFile: `${cluster.pkiDir}/${node.name}.key`,
   };
-  const server = { address: `${cluster.gateway}:${cluster.grpcPort}`, ...tls };
+  const address = `${cluster.gateway}:${cluster.grpcPort}`;
+  const proxyTls = { certFile: `${cluster.pkiDir}/proxy.crt`, keyFile: `${cluster.pkiDir}/proxy.key` };
   return {
     agent: {
       nodeName: node.name,
       address: node.address,
-      server,
+      server: { address, ...tls },
       listen: { host: node.address, port: cluster.agentPort },
       tls,
       stateDir: node.stateDir,
@@ -59,7 +60,7 @@ export function nodeConfig(cluster: ClusterLayout, node: NodeLayout): NodeConfig
     },
     proxy: {
       nodeName: node.name,
-      server,
+      server: { address, ...tls, ...proxyTls },
       clusterCidr: cluster.podCidr,
       serviceCidr: cluster.serviceCidr,
       nodeAddresses: [node.address],

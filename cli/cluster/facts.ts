@@ -16,7 +16,7 @@ export function clusterNames(folders: Folders): string[] {
   return readdirSync(folders.stateRoot).filter((name) => existsSync(factsFile(name, folders)));
 }
 
-/** The facts for `up`: those on disk, grown to `nodes`, or new ones in the first free slot. */
+/** The facts for `up`: those on disk, grown to `nodes`, or new ones in the first free slot, whose bridge is then made. */
 export async function settleFacts(name: string, nodes: number | undefined, folders: Folders): Promise<ClusterFacts> {
   const known = readFacts(name, folders);
   const count = nodes ?? known?.nodes ?? 1;
@@ -25,7 +25,7 @@ export async function settleFacts(name: string, nodes: number | undefined, folde
   if (known && count < known.nodes) {
     throw new Error(`Cannot shrink cluster "${name}" from ${known.nodes} to ${count} nodes: delete it and start anew`);
   }
-  const facts = { name, slot: known?.slot ?? (await freeSlot(folders)), nodes: count };
+  const facts = { name, slot: known?.slot ?? (await claimSlot(name, folders)), nodes: count };
   mkdirSync(layoutOf(facts, folders).stateDir, { recursive: true, mode: 0o755 });
   const file = factsFile(name, folders);
   writeFileSync(`${file}.tmp`, `${JSON.stringify(facts)}\n`);
@@ -33,15 +33,30 @@ export async function settleFacts(name: string, nodes: number | undefined, folde
   return facts;
 }
 
-/** The first slot whose ports and addresses nobody on this machine uses. */
-async function freeSlot(folders: Folders): Promise<number> {
-  const taken = new Set(clusterNames(folders).map((name) => readFacts(name, folders)!.slot));
+/**
+ * Takes the first slot whose ports and addresses nobody on this machine uses. The kernel makes a bridge of one name only once, so of two clusters that
+ * start at the same moment one gets the slot and the other goes on to the next.
+ */
+async function claimSlot(name: string, folders: Folders): Promise<number> {
+  const taken = new Set(clusterNames(folders).map((other) => readFacts(other, folders)!.slot));
   const routes = await run('ip', ['-4', 'route', 'show', 'table', 'all']);
   const listening = await run('ss', ['-Hltn']);
   for (let slot = 0; slot < slotCount; slot++) {
-    if (!taken.has(slot) && !isUsed(slot, routes, listening, folders)) return slot;
+    if (taken.has(slot) || isUsed(slot, routes, listening, folders)) continue;
+    if (await makeBridge(layoutOf({ name, slot, nodes: 1 }, folders).bridge)) return slot;
   }
   throw new Error(`Cannot make another cluster: all ${slotCount} slots of addresses are in use on this machine`);
+}
+
+/** False when there is one of this name already. */
+async function makeBridge(name: string): Promise<boolean> {
+  try {
+    await run('ip', ['link', 'add', name, 'type', 'bridge']);
+    return true;
+  } catch (error) {
+    if (String(error).includes('File exists')) return false;
+    throw error;
+  }
 }
 
 function isUsed(slot: number, routes: string, listening: string, folders: Folders): boolean {

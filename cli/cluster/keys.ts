@@ -50,7 +50,6 @@ function leavesOf(cluster: ClusterLayout): Record<string, LeafRequest> {
   return {
     apiserver: {
       commonName: 'kube-apiserver',
-      organizations: ['system:masters'],
       dnsNames: [
         'localhost',
         'kubernetes',
@@ -62,6 +61,7 @@ function leavesOf(cluster: ClusterLayout): Record<string, LeafRequest> {
       usages: ['server', 'client'],
     },
     admin: { commonName: 'kubernetes-admin', organizations: ['system:masters'], usages: ['client'] },
+    proxy: { commonName: 'system:kube-proxy', usages: ['client'] },
     ...Object.fromEntries(nodes),
   };
 }

@@ -64,7 +64,13 @@ async function measureStreams(watchers: number, events: number) {
   const { store, world, write } = await makeServed();
   const folder = mkdtempSync(join(tmpdir(), 'wherry-bench-'));
   const socketPath = join(folder, 'api.sock');
-  const verbs = makeVerbs({ env, store, world, authorize, admission: makeAdmission({ random: env.random, authorize }) });
+  const verbs = makeVerbs({
+    env,
+    store,
+    world,
+    authorize,
+    admission: makeAdmission({ random: env.random, authorize }),
+  });
   const grpc = await startGrpc({ socketPath }, { verbs, kindAt, env });
   const child = fork(import.meta.filename, ['--watch', socketPath, String(watchers), String(events)]);
   await once(child, 'message');
