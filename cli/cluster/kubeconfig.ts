@@ -18,7 +18,7 @@ interface Kubeconfig {
 }
 
 /** The context's name: `wherry` for the default cluster, else `wherry-<name>`. */
-export function contextOf(cluster: ClusterLayout): string {
+function contextOf(cluster: ClusterLayout): string {
   return cluster.name === 'default' ? 'wherry' : `wherry-${cluster.name}`;
 }
 

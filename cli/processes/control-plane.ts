@@ -16,7 +16,7 @@ export interface ControlPlaneConfig {
 }
 
 /** Starts the API server, then the two that need it. */
-export async function start(config: ControlPlaneConfig, env: Env): Promise<Service> {
+async function start(config: ControlPlaneConfig, env: Env): Promise<Service> {
   const named = (service: string): Env => ({ ...env, log: env.log.with({ service }) });
   const apiserver = await startApiServer(config.apiserver, named('apiserver'));
   const minds = await Promise.all([

@@ -12,7 +12,7 @@ export interface NodeConfig {
   proxy: ProxyConfig;
 }
 
-export async function start(config: NodeConfig, env: Env): Promise<Service> {
+async function start(config: NodeConfig, env: Env): Promise<Service> {
   const named = (service: string): Env => ({ ...env, log: env.log.with({ service }) });
   const services = await Promise.all([
     startAgent(config.agent, named('node-agent')),

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import type { Node } from '#lib/kinds/gen/core-v1.ts';
-import { peerRoutes, renderRouteChanges } from './peers.ts';
+import { peerRoutes } from './peers.ts';
+import { renderRouteChanges } from './routes.ts';
 
 const node = (name: string, address?: string, podCIDR?: string): Node => ({
   apiVersion: 'v1',
@@ -41,7 +42,7 @@ suite('peers', () => {
 
   test('applyRoutes() makes the kernel’s table be as wanted, and leaves others’ routes alone', () => {
     const script = `
-      import { applyRoutes } from '${new URL('./peers.ts', import.meta.url).href}';
+      import { applyRoutes } from '${new URL('./routes.ts', import.meta.url).href}';
       await applyRoutes([{ to: '10.42.1.0/24', via: '10.9.0.2' }, { to: '10.42.2.0/24', via: '10.9.0.3' }]);
       await applyRoutes([{ to: '10.42.1.0/24', via: '10.9.0.4' }]);
       await applyRoutes([{ to: '10.42.1.0/24', via: '10.9.0.4' }]);`;

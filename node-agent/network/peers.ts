@@ -1,22 +1,13 @@
 /**
- * Routes to the pods of other nodes: each node's pod range by way of its address, for nodes that share a network (host-gw). The kernel's table is
- * the truth: our routes carry a protocol number of their own, and what is there is read before it is changed.
+ * Routes to the pods of other nodes: each node's pod range by way of its address, for nodes that share a network (host-gw).
  */
-import { execFile } from 'node:child_process';
 import type { View } from '#lib/client/types.ts';
 import type { Env } from '#lib/env/env.ts';
 import type { Node } from '#lib/kinds/gen/core-v1.ts';
 import { node as nodeKind } from '#lib/kinds/node.ts';
+import { applyRoutes } from './routes.ts';
+import type { Route } from './routes.ts';
 
-export interface Route {
-  /** Another node's pod range. */
-  to: string;
-  /** That node's address. */
-  via: string;
-}
-
-/** Marks our routes in the kernel's table; a number that no routing daemon has registered. */
-const protocol = 157;
 /** Between attempts after a failure. */
 const retryMs = 1000;
 
@@ -27,19 +18,6 @@ export function peerRoutes(self: string, nodes: readonly Node[]): Route[] {
     const to = node.spec.podCIDR;
     return node.metadata.name === self || via === undefined || to === undefined ? [] : [{ to, via }];
   });
-}
-
-/** `ip -batch` commands that turn the routes `present` into `wanted`; empty when they are the same. */
-export function renderRouteChanges(present: readonly Route[], wanted: readonly Route[]): string {
-  const has = (list: readonly Route[], route: Route) =>
-    list.some(({ to, via }) => to === route.to && via === route.via);
-  const added = wanted
-    .filter((route) => !has(present, route))
-    .map(({ to, via }) => `route replace ${to} via ${via} proto ${protocol}\n`);
-  const removed = present
-    .filter(({ to }) => !wanted.some((route) => route.to === to))
-    .map(({ to }) => `route delete ${to} proto ${protocol}\n`);
-  return [...removed, ...added].join('');
 }
 
 /** Keeps the node's routes as the view's nodes ask, until aborted. One `ip` runs at a time; a failure is told and tried again. */
@@ -70,29 +48,4 @@ export async function followPeers(view: View, self: string, env: Env, signal: Ab
     unsubscribe();
     signal.removeEventListener('abort', onAbort);
   }
-}
-
-/** Makes our routes in this network namespace be these. */
-export async function applyRoutes(wanted: readonly Route[]): Promise<void> {
-  const present = (
-    JSON.parse((await ip(['-json', 'route', 'show', 'proto', String(protocol)])) || '[]') as {
-      dst: string;
-      gateway?: string;
-    }[]
-  ).flatMap(({ dst, gateway }) => (gateway === undefined ? [] : [{ to: dst, via: gateway }]));
-  const batch = renderRouteChanges(present, wanted);
-  if (batch !== '') await ip(['-batch', '-'], batch);
-}
-
-function ip(args: readonly string[], input = ''): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const child = execFile('ip', args, { timeout: 10_000 }, (error, stdout, stderr) =>
-      error
-        ? reject(new Error(`Cannot run ip ${args.join(' ')}: ${stderr.trim() || error.message}`, { cause: error }))
-        : resolve(stdout),
-    );
-    // A program that ends without reading its input is judged by its exit code.
-    child.stdin?.on('error', () => {});
-    child.stdin?.end(input);
-  });
 }
