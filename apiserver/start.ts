@@ -11,8 +11,11 @@ import { makeAdmission } from './admission/chain.ts';
 import type { Lookup } from './admission/types.ts';
 import { makeAuthenticator } from './auth/authenticate.ts';
 import type { TokenReader } from './auth/authenticate.ts';
-import { authorize } from './auth/authorize.ts';
+import { makeClusterAuthorizer } from './auth/authorizer.ts';
+import { makeBootstrapTokenReader } from './auth/bootstrap-tokens.ts';
 import { issuerDocuments } from './auth/issuer-documents.ts';
+import { ensureDefaultRoles } from './auth/rbac/defaults/ensure.ts';
+import { makeEscalationCheck } from './auth/rbac/escalation.ts';
 import { makeReviews } from './auth/reviews.ts';
 import { makeServiceAccountTokens } from './auth/service-account-tokens.ts';
 import { readTokenFile } from './auth/token-file.ts';
@@ -86,18 +89,30 @@ async function serve(config: ApiServerConfig, store: Store, env: Env): Promise<A
   const readers: TokenReader[] = [
     ...(config.tokenFile === undefined ? [] : [readTokenFile(pem(config.tokenFile))]),
     async (token) => tokens.read(token)?.caller,
+    makeBootstrapTokenReader(look, env),
   ];
+  const { authorize, ...authorizer } = makeClusterAuthorizer(world, env);
+  const admission = makeAdmission({ random: env.random, authorize });
+  const checkEscalation = makeEscalationCheck(authorizer.policy, authorize);
   const verbs = makeVerbs({
     env,
     store,
     world,
     authorize,
-    admission: makeAdmission({ random: env.random, authorize }),
+    admission: {
+      admit: admission.admit,
+      validate(request, look) {
+        admission.validate(request, look);
+        checkEscalation(request);
+      },
+    },
     attachments: new Map<Kind, Attachment>([[serviceKind, makeServiceAddresses(ips, ports)]]),
-    answerers: makeReviews(authorize, readers, tokens),
+    answerers: makeReviews(authorize, authorizer.rulesFor, readers, tokens),
     subresources: new Map([['serviceaccounts/token', makeTokenAnswerer(tokens, look, () => world.sync(), env)]]),
   });
   await bootstrap(verbs, look, { advertise: config.advertise, serviceIp: ips.range.at(1) });
+  await ensureDefaultRoles(verbs, look);
+  await world.sync();
 
   const streams = makePodStreams({ verbs, tls: config.pki, env });
   const issued = issuerDocuments(tokens, config.advertise);
@@ -133,6 +148,7 @@ async function serve(config: ApiServerConfig, store: Store, env: Env): Promise<A
       app.endWatches();
       streams.stop();
       await Promise.all([rest.stop(), grpc.stop()]);
+      authorizer.close();
       await world.close();
       await store.close();
     },

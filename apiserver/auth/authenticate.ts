@@ -1,14 +1,15 @@
-/** Who asks: by client certificate, by bearer token of the static file, or by a service account's token. */
+/** Who asks: by client certificate, by a bearer token of whatever sort, or nobody known. */
 import type { IncomingMessage } from 'node:http';
 import type { TLSSocket } from 'node:tls';
 import { ApiError } from '#lib/meta/errors.ts';
 import type { Caller } from '../verbs/types.ts';
+import { anonymous } from './anonymous.ts';
 import { authenticatedGroup } from './authorize.ts';
 import type { Authorizer } from './authorize.ts';
 import { impersonated } from './impersonate.ts';
 
-/** The caller of a request; undefined when it shows no credentials. Throws Unauthorized for wrong ones. */
-export type Authenticator = (request: IncomingMessage) => Promise<Caller | undefined>;
+/** The caller of a request: anonymous when it shows no credentials. Throws Unauthorized for wrong ones. */
+export type Authenticator = (request: IncomingMessage) => Promise<Caller>;
 
 /** Whom a bearer token stands for; undefined when it is not one of the reader's. */
 export type TokenReader = (token: string) => Promise<Caller | undefined>;
@@ -16,8 +17,8 @@ export type TokenReader = (token: string) => Promise<Caller | undefined>;
 /** `authorize` judges who may act as someone else. */
 export function makeAuthenticator(readers: readonly TokenReader[], authorize: Authorizer): Authenticator {
   return async (request) => {
-    const caller = await identify(readers, request);
-    return caller && impersonated(caller, request.headers, authorize);
+    const caller = (await identify(readers, request)) ?? anonymous;
+    return impersonated(caller, request.headers, authorize);
   };
 }
 

@@ -2,12 +2,12 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { ApiError } from '#lib/meta/errors.ts';
 import type { Caller } from '../verbs/types.ts';
+import { anonymousName, unauthenticatedGroup } from './anonymous.ts';
 import { authenticatedGroup, demandAttempt } from './authorize.ts';
 import type { Attempt, Authorizer } from './authorize.ts';
 
 const extraPrefix = 'impersonate-extra-';
 const accountPrefix = 'system:serviceaccount:';
-const anonymous = 'system:anonymous';
 
 /** Whom the request is to be taken for: its caller, when the headers ask for nobody else. Throws Forbidden for who may not. */
 export function impersonated(caller: Caller, headers: IncomingHttpHeaders, authorize: Authorizer): Caller {
@@ -34,7 +34,7 @@ export function impersonated(caller: Caller, headers: IncomingHttpHeaders, autho
     groups: [
       ...new Set([
         ...(groups.length > 0 ? groups : groupsOf(name)),
-        ...(name === anonymous ? [] : [authenticatedGroup]),
+        name === anonymousName ? unauthenticatedGroup : authenticatedGroup,
       ]),
     ],
     extra,

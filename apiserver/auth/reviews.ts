@@ -8,6 +8,7 @@ import type {
   SelfSubjectRulesReview,
   SubjectAccessReview,
 } from '#lib/kinds/gen/authorization-v1.ts';
+import type { FieldSelectorRequirement } from '#lib/kinds/gen/meta-v1.ts';
 import { localSubjectAccessReview } from '#lib/kinds/local-subject-access-review.ts';
 import { selfSubjectAccessReview } from '#lib/kinds/self-subject-access-review.ts';
 import { selfSubjectReview } from '#lib/kinds/self-subject-review.ts';
@@ -20,26 +21,20 @@ import type { Answerer } from '../verbs/verbs.ts';
 import { callerOfToken } from './authenticate.ts';
 import type { TokenReader } from './authenticate.ts';
 import { authenticatedGroup } from './authorize.ts';
-import type { Authorizer } from './authorize.ts';
+import type { Attempt, Authorizer, PathAttempt } from './authorize.ts';
+import type { KnownRules } from './authorizer.ts';
 import type { ServiceAccountTokens } from './service-account-tokens.ts';
 
-/** The answerers of all review kinds. */
+/** The answerers of all review kinds. `rulesFor` tells what is known of a caller's rules in a namespace. */
 export function makeReviews(
   authorize: Authorizer,
+  rulesFor: (caller: Caller, namespace: string) => KnownRules,
   readers: readonly TokenReader[],
   tokens: ServiceAccountTokens,
 ): ReadonlyMap<Kind, Answerer> {
-  const decide = (caller: Caller, { resourceAttributes, nonResourceAttributes }: Spec) => {
-    const {
-      verb = '',
-      group = '',
-      resource = '',
-      subresource = '',
-      namespace = '',
-      name = '',
-    } = resourceAttributes ?? {};
-    const attempt = { group, plural: resource, subresource, namespace, name };
-    return authorize(caller, { ...attempt, verb: verb || (nonResourceAttributes?.verb ?? '') });
+  const decide = (caller: Caller, spec: Spec) => {
+    const { allowed, reason } = authorize(caller, attemptOf(spec));
+    return { allowed, ...(reason && { reason }) };
   };
   const answers = new Map<unknown, (caller: Caller, namespace: string, object: never) => Promise<object>>([
     [
@@ -57,6 +52,7 @@ export function makeReviews(
       subjectAccessReview,
       async (_caller, _namespace, review: SubjectAccessReview) => {
         checkSpec('SubjectAccessReview', review.spec);
+        checkSubject('SubjectAccessReview', review.spec);
         return { ...review, status: decide(subjectOf(review.spec), review.spec) };
       },
     ],
@@ -64,6 +60,7 @@ export function makeReviews(
       localSubjectAccessReview,
       async (_caller, namespace, review: LocalSubjectAccessReview) => {
         checkSpec('LocalSubjectAccessReview', review.spec);
+        checkSubject('LocalSubjectAccessReview', review.spec);
         if ((review.spec.resourceAttributes?.namespace ?? '') !== namespace) {
           throw invalidObject({ group: 'authorization.k8s.io', kind: 'LocalSubjectAccessReview' }, '', [
             invalid(
@@ -85,9 +82,9 @@ export function makeReviews(
     ],
     [
       selfSubjectRulesReview,
-      async (_caller, _namespace, review: SelfSubjectRulesReview) => {
+      async (caller, _namespace, review: SelfSubjectRulesReview) => {
         if (!review.spec.namespace) throw badRequest('no namespace on request');
-        return { ...review, status: allowedEverything };
+        return { ...review, status: rulesStatus(rulesFor(caller, review.spec.namespace)) };
       },
     ],
   ]);
@@ -99,12 +96,49 @@ interface Spec {
   nonResourceAttributes?: { path?: string | undefined; verb?: string | undefined } | undefined;
 }
 
-/** What every authenticated caller may do as long as no roles are enforced. */
-const allowedEverything = {
-  resourceRules: [{ verbs: ['*'], apiGroups: ['*'], resources: ['*'] }],
-  nonResourceRules: [{ verbs: ['*'], nonResourceURLs: ['*'] }],
-  incomplete: false,
-};
+function attemptOf({ resourceAttributes, nonResourceAttributes }: Spec): Attempt | PathAttempt {
+  if (nonResourceAttributes) return { verb: nonResourceAttributes.verb ?? '', path: nonResourceAttributes.path ?? '' };
+  const {
+    verb = '',
+    group = '',
+    resource = '',
+    subresource = '',
+    namespace = '',
+    name = '',
+    fieldSelector,
+  } = resourceAttributes ?? {};
+  const selector = fieldSelector?.rawSelector || requirementsText(fieldSelector?.requirements);
+  const attempt = { verb, group, plural: resource, subresource, namespace, name };
+  return selector ? { ...attempt, fieldSelector: selector } : attempt;
+}
+
+/** Requirements for single values as a selector's text; others narrow nothing that we judge by. */
+function requirementsText(requirements: readonly FieldSelectorRequirement[] | undefined): string {
+  return (requirements ?? [])
+    .filter(({ operator, values }) => operator === 'In' && values?.length === 1)
+    .map(({ key, values }) => `${key}=${values![0]}`)
+    .join(',');
+}
+
+function rulesStatus({ rules, incompleteBecause }: KnownRules): NonNullable<SelfSubjectRulesReview['status']> {
+  return {
+    resourceRules: rules.flatMap(({ verbs, apiGroups, resources, resourceNames }) =>
+      resources?.length ? [{ verbs, apiGroups, resources, ...(resourceNames && { resourceNames }) }] : [],
+    ),
+    nonResourceRules: rules.flatMap(({ verbs, nonResourceURLs }) =>
+      nonResourceURLs?.length ? [{ verbs, nonResourceURLs }] : [],
+    ),
+    incomplete: incompleteBecause !== undefined,
+    ...(incompleteBecause !== undefined && { evaluationError: incompleteBecause }),
+  };
+}
+
+function checkSubject(kind: string, { user, groups }: SubjectAccessReview['spec']): void {
+  if (user || groups?.length) return;
+  throw invalidObject({ group: 'authorization.k8s.io', kind }, '', [
+    invalid('spec.user', '', 'at least one of user or group must be specified'),
+  ]);
+}
 
 function checkSpec(kind: string, spec: Spec): void {
   if ((spec.resourceAttributes === undefined) !== (spec.nonResourceAttributes === undefined)) return;
@@ -119,11 +153,9 @@ function checkSpec(kind: string, spec: Spec): void {
   ]);
 }
 
-/** The subject of a review; who is named counts as having authenticated if the review says so. */
-function subjectOf(spec: SubjectAccessReview['spec']): Caller {
-  const isMachine = spec.user?.startsWith('system:serviceaccount:') || spec.user?.startsWith('system:node:');
-  const groups = spec.groups ?? [];
-  return { name: spec.user ?? '', groups: isMachine ? [...groups, authenticatedGroup] : groups };
+/** The subject of a review, exactly as it names them. */
+function subjectOf({ user = '', uid, groups = [], extra }: SubjectAccessReview['spec']): Caller {
+  return { name: user, groups, ...(uid !== undefined && { uid }), ...(extra && { extra }) };
 }
 
 async function reviewToken(

@@ -3,13 +3,16 @@ import type { Duplex } from 'node:stream';
 import type { Application, NextFunction, Request as ExpressRequest, Response as ExpressResponse } from 'express';
 import type { Env } from '#lib/env/env.ts';
 import { ApiError } from '#lib/meta/errors.ts';
+import { isPublic } from '../auth/anonymous.ts';
 import type { Authenticator } from '../auth/authenticate.ts';
+import { demandAttempt } from '../auth/authorize.ts';
 import type { Authorizer } from '../auth/authorize.ts';
+import { attemptAt } from '../auth/path-attempt.ts';
 import type { Verbs } from '../verbs/types.ts';
 import { refuseUpgrade, sendBytes, sendError, sendValue } from './answer.ts';
 import type { Request, Response } from './answer.ts';
 import type { SubresourceHandler, UpgradeHandler } from './exchange.ts';
-import { isPublic, serveHealth, version } from './health.ts';
+import { serveHealth, version } from './health.ts';
 import type { Check } from './health.ts';
 import { makeExpress } from './http2-bridge.ts';
 import { mediaTypes } from './negotiate.ts';
@@ -46,7 +49,7 @@ export interface App {
 }
 
 export function buildApp(options: AppOptions): App {
-  const { env, authenticate } = options;
+  const { env, authenticate, authorize } = options;
   const resources = makeResources(options, options.handlers ?? new Map(), options.upgrades ?? new Map());
 
   const serve = async (request: Request, response: Response) => {
@@ -56,9 +59,9 @@ export function buildApp(options: AppOptions): App {
       if (path.startsWith('/version')) return sendValue(response, 200, version, json, true);
     }
     const caller = await authenticate(request);
-    if (!caller) throw unauthorized();
     const route = routeOf(path);
     if (route) return resources.serve({ request, response, route, query, caller });
+    demandAttempt(authorize, caller, attemptAt(request.method ?? '', path));
     if (request.method === 'GET' || request.method === 'HEAD') {
       const document = options.documents(path, request.headers.accept ?? '');
       if (document) return sendDocument(request, response, document);
@@ -69,9 +72,11 @@ export function buildApp(options: AppOptions): App {
   const openUpgrade = async (request: Request, socket: Duplex, head: Buffer) => {
     const { path, query } = split(request.url ?? '/');
     const caller = await authenticate(request);
-    if (!caller) throw unauthorized();
     const route = routeOf(path);
-    if (!route) throw unknownPath();
+    if (!route) {
+      demandAttempt(authorize, caller, attemptAt(request.method ?? '', path));
+      throw unknownPath();
+    }
     await resources.upgrade({ request, socket, head, route, query, caller });
   };
 
@@ -99,8 +104,6 @@ export function buildApp(options: AppOptions): App {
 const json = { format: 'json', shape: 'object', version: 'v1' } as const;
 
 const unknownPath = () => new ApiError('NotFound', 'the server could not find the requested resource', {});
-
-const unauthorized = () => new ApiError('Unauthorized', 'Unauthorized');
 
 function split(url: string): { path: string; query: URLSearchParams } {
   const at = url.indexOf('?');

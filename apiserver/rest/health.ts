@@ -18,11 +18,6 @@ export const version = {
   platform: `linux/${process.arch === 'x64' ? 'amd64' : process.arch}`,
 };
 
-/** The paths that are answered without knowing who asks. */
-export function isPublic(path: string): boolean {
-  return path === '/version' || path === '/version/' || /^\/(healthz|livez|readyz)(\/|$)/.test(path);
-}
-
 /** A check that takes longer has failed: whoever asks does not wait long either. */
 const checkLimitMs = 2000;
 

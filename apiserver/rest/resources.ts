@@ -1,7 +1,8 @@
 /** The resource paths: from method and route to what answers them. */
 import type { Verb } from '#lib/kinds/define-kind.ts';
 import { ApiError } from '#lib/meta/errors.ts';
-import { demand } from '../auth/authorize.ts';
+import { demand, demandAttempt } from '../auth/authorize.ts';
+import { attemptAt } from '../auth/path-attempt.ts';
 import type { Exchange, Serving, SubresourceHandler, Upgrade, UpgradeHandler } from './exchange.ts';
 import { negotiate } from './negotiate.ts';
 import type { Accepted } from './negotiate.ts';
@@ -54,7 +55,11 @@ export function makeResources(
         return handler(exchange);
       }
       const verb = verbOf(request.method ?? '', route, query);
-      if (!verb || !allows(route, verb)) throw notAllowed();
+      if (!verb || !allows(route, verb)) {
+        const [path = ''] = (request.url ?? '').split('?', 1);
+        demandAttempt(serving.authorize, exchange.caller, attemptAt(request.method ?? '', path));
+        throw notAllowed();
+      }
       const limit = verb === 'watch' ? watchLimit : requestLimit;
       if ((verb === 'watch' ? open.size : underWay) >= limit) throw tooMany();
       underWay++;

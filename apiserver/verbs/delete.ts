@@ -24,7 +24,8 @@ export async function remove(
   return removeAuthorized(context, caller, kind, ref, options);
 }
 
-async function removeAuthorized(
+/** Deletes for a caller who has been found to be allowed. */
+export async function removeAuthorized(
   context: VerbsContext,
   caller: Caller,
   kind: Kind,
@@ -62,7 +63,7 @@ export async function removeCollection(
   list: ListOptions,
   options: DeleteOptions = {},
 ): Promise<ListResult> {
-  demand(context.authorize, caller, 'deletecollection', kind, { namespace: list.namespace });
+  demand(context.authorize, caller, 'deletecollection', kind, list);
   const found = await context.reader.list(kind, list);
   const queue = found.entries.values();
   const worker = async () => {

@@ -11,7 +11,7 @@ import { demand } from '../auth/authorize.ts';
 import { admitted, warner } from './context.ts';
 import type { VerbsContext } from './context.ts';
 import { decodeBody } from './decode.ts';
-import { remove } from './delete.ts';
+import { removeAuthorized } from './delete.ts';
 import type { Caller, WriteOptions } from './types.ts';
 
 /** Assigns a pod to a node, once. Resolves to the revision of the write. */
@@ -78,7 +78,7 @@ export async function evictPod(
     throw badRequest('name in URL does not match name in Eviction object');
   }
   const { gracePeriodSeconds, preconditions, propagationPolicy, dryRun } = eviction.deleteOptions ?? {};
-  const { entry } = await remove(context, caller, kind, ref, {
+  const { entry } = await removeAuthorized(context, caller, kind, ref, {
     dryRun: options.dryRun === true || dryRun?.includes('All') === true,
     ...(gracePeriodSeconds !== undefined && { gracePeriodSeconds }),
     ...(propagationPolicy !== undefined && { propagationPolicy: propagationPolicy as 'Background' }),

@@ -72,8 +72,3 @@ function seenBy({ kind, onlyKey, filter }: Watched, event: WorldEvent): Omit<Wat
   if (!matched) return undefined;
   return { type: 'DELETED', entry: entryAs(kind, entryOfDeletion(before, event.revision)) };
 }
-
-/** The kinds a watch is over, without repetition, for authorisation. */
-export function kindsOf(targets: readonly WatchTarget[]): Kind[] {
-  return [...new Set(targets.map((target) => target.kind))];
-}

@@ -10,7 +10,7 @@ const role = (name: string, resources: string[], part?: string, gathers?: string
     ...(gathers && {
       aggregationRule: { clusterRoleSelectors: gathers.map((label) => ({ matchLabels: { part: label } })) },
     }),
-  }) as ClusterRole;
+  }) as unknown as ClusterRole;
 
 suite('cluster role aggregation', () => {
   const gathered = (own: ClusterRole, others: ClusterRole[]) => {

@@ -10,7 +10,7 @@ import { role } from '#lib/kinds/role.ts';
 import { equal } from '#lib/meta/equal.ts';
 import { forbidden, notFound } from '#lib/meta/errors.ts';
 import type { Resource } from '#lib/meta/object.ts';
-import type { AdmissionRequest, AdmissionRule } from '../../admission/types.ts';
+import type { AdmissionRequest } from '../../admission/types.ts';
 import { mastersGroup } from '../authorize.ts';
 import type { Authorizer } from '../authorize.ts';
 import type { Caller } from '../../verbs/types.ts';
@@ -24,7 +24,7 @@ const everything: PolicyRule[] = [
 ];
 
 /** The check, as the last step of admission. */
-export function makeEscalationCheck(policy: Policy, authorize: Authorizer): AdmissionRule {
+export function makeEscalationCheck(policy: Policy, authorize: Authorizer): (request: AdmissionRequest) => void {
   const may = (caller: Caller, verb: string, plural: string, namespace: string, name: string) =>
     authorize(caller, { verb, group: role.group, plural, subresource: '', namespace, name }).allowed;
 
