@@ -33,6 +33,8 @@ export interface VerbsContext {
   writer: Writer;
   authorize: Authorizer;
   admission: Admission;
+  /** Counts what is about to be stored against quotas; undefined when there is nothing to count. */
+  charge: (request: AdmissionRequest) => Promise<void> | undefined;
   look: Lookup;
   /** By kind. */
   attachments: ReadonlyMap<Kind, Attachment>;
@@ -75,9 +77,10 @@ export async function admitted(context: VerbsContext, request: AdmissionRequest)
   return object;
 }
 
-/** Lets admission judge the object that is about to be stored. */
+/** Lets admission judge the object that is about to be stored, and quotas count it: the last step before it is. */
 export async function judged(context: VerbsContext, request: AdmissionRequest): Promise<void> {
   await settled(context, (look) => context.admission.validate(request, look));
+  await context.charge(request);
 }
 
 /** Runs a phase of admission. A refusal from memory that may be behind is tried again on the latest state. */

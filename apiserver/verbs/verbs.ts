@@ -4,6 +4,7 @@ import type { Kind } from '#lib/kinds/define-kind.ts';
 import { pod as podKind } from '#lib/kinds/pod.ts';
 import { ApiError, badRequest, notFound } from '#lib/meta/errors.ts';
 import type { Ref, Resource } from '#lib/meta/object.ts';
+import { makeQuotaCharger } from '../admission/quota-charger.ts';
 import type { Admission } from '../admission/types.ts';
 import { demand } from '../auth/authorize.ts';
 import type { Authorizer } from '../auth/authorize.ts';
@@ -21,7 +22,7 @@ import { makeReader } from './reader.ts';
 import { scaleOf } from './scale.ts';
 import type { Caller, Verbs, WriteOptions } from './types.ts';
 import { patch, update } from './update.ts';
-import { startWatch } from './watcher.ts';
+import { kindsOf, startWatch } from './watcher.ts';
 import { makeWriter } from './writer.ts';
 
 /** Answers a POST of an object that is never stored, such as a review. */
@@ -51,14 +52,17 @@ function createdStatus(revision: bigint): Resource {
 
 export function makeVerbs(options: VerbsOptions): Verbs {
   const { env, store, world } = options;
+  const writer = makeWriter(store, world);
+  const look = makeLookup(world);
   const context: VerbsContext = {
     env,
     world,
     reader: makeReader(store, world),
-    writer: makeWriter(store, world),
+    writer,
     authorize: options.authorize,
     admission: options.admission,
-    look: makeLookup(world),
+    charge: makeQuotaCharger(writer, look, world),
+    look,
     attachments: options.attachments ?? new Map(),
   };
   const answerers = options.answerers ?? new Map<Kind, Answerer>();
@@ -75,14 +79,15 @@ export function makeVerbs(options: VerbsOptions): Verbs {
 
     list: (caller, kind, list) =>
       translated(async () => {
-        demand(options.authorize, caller, 'list', kind, list);
+        demand(options.authorize, caller, 'list', kind, { namespace: list.namespace });
         return context.reader.list(kind, list);
       }),
 
     watch: (caller, targets, after, handlers) =>
       translated(async () => {
-        if (targets.length === 0) throw badRequest('Cannot watch: no kinds named');
-        for (const target of targets) demand(options.authorize, caller, 'watch', target.kind, target);
+        const [first] = targets;
+        if (!first) throw badRequest('Cannot watch: no kinds named');
+        for (const kind of kindsOf(targets)) demand(options.authorize, caller, 'watch', kind, first);
         if (after === undefined) await world.sync();
         else await context.reader.reach(after);
         return startWatch(world, targets, after, handlers);

@@ -2,11 +2,10 @@
 import type { Action } from '#lib/control/types.ts';
 import type { Kind } from '#lib/kinds/define-kind.ts';
 import type { ResourceQuota, ResourceQuotaStatus } from '#lib/kinds/gen/core-v1.ts';
-import { isInScope, usageOf } from '#lib/kinds/quota-usage.ts';
+import { amountText, isInScope, usageOf } from '#lib/kinds/quota-usage.ts';
 import { resourceQuota } from '#lib/kinds/resource-quota.ts';
 import { equal } from '#lib/meta/equal.ts';
 import type { Resource } from '#lib/meta/object.ts';
-import { formatQuantity } from '#lib/meta/quantities.ts';
 
 export interface Seen {
   quota: ResourceQuota;
@@ -27,14 +26,9 @@ export function decide({ quota, contents }: Seen): Action[] {
       }
     }
   }
-  const used = Object.fromEntries([...totals].map(([name, amount]) => [name, textOf(name, amount)]));
+  const used = Object.fromEntries([...totals].map(([name, amount]) => [name, amountText(name, amount)]));
   const status: ResourceQuotaStatus = { hard, used };
   if (equal(status, quota.status)) return [];
   const object: ResourceQuota = { ...quota, status };
   return [{ do: 'status', kind: resourceQuota, object }];
-}
-
-function textOf(name: string, amount: bigint): string {
-  const isBytes = name.endsWith('memory') || name.endsWith('storage') || name.includes('hugepages-');
-  return formatQuantity(amount, isBytes ? 'binary' : 'decimal');
 }

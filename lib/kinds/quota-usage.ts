@@ -1,6 +1,6 @@
 /** What an object takes up of a ResourceQuota: the rules of upstream's quota evaluators, for the controller and for admission. */
 import type { Resource } from '#lib/meta/object.ts';
-import { parseQuantity } from '#lib/meta/quantities.ts';
+import { formatQuantity, parseQuantity } from '#lib/meta/quantities.ts';
 import type { PersistentVolumeClaim, Pod, ResourceQuota, ResourceRequirements, Service } from './gen/core-v1.ts';
 import type { Kind } from './define-kind.ts';
 
@@ -36,6 +36,12 @@ export function usageOf(kind: Kind, object: Resource): Usage {
   if (kind.plural === 'services') addService(object as Service, add);
   if (kind.plural === 'persistentvolumeclaims') addClaim(object as PersistentVolumeClaim, add);
   return usage;
+}
+
+/** An amount of a quota's resource, as its status tells it. */
+export function amountText(name: string, amount: bigint): string {
+  const isBytes = name.endsWith('memory') || name.endsWith('storage') || name.includes('hugepages-');
+  return formatQuantity(amount, isBytes ? 'binary' : 'decimal');
 }
 
 /** Whether the quota's scopes take in this object; scopes are about pods, so other kinds pass only without any. */
