@@ -22,7 +22,7 @@ import { makeReader } from './reader.ts';
 import { scaleOf } from './scale.ts';
 import type { Caller, Verbs, WriteOptions } from './types.ts';
 import { patch, update } from './update.ts';
-import { kindsOf, startWatch } from './watcher.ts';
+import { startWatch } from './watcher.ts';
 import { makeWriter } from './writer.ts';
 
 /** Answers a POST of an object that is never stored, such as a review. */
@@ -79,15 +79,14 @@ export function makeVerbs(options: VerbsOptions): Verbs {
 
     list: (caller, kind, list) =>
       translated(async () => {
-        demand(options.authorize, caller, 'list', kind, { namespace: list.namespace });
+        demand(options.authorize, caller, 'list', kind, list);
         return context.reader.list(kind, list);
       }),
 
     watch: (caller, targets, after, handlers) =>
       translated(async () => {
-        const [first] = targets;
-        if (!first) throw badRequest('Cannot watch: no kinds named');
-        for (const kind of kindsOf(targets)) demand(options.authorize, caller, 'watch', kind, first);
+        if (targets.length === 0) throw badRequest('Cannot watch: no kinds named');
+        for (const target of targets) demand(options.authorize, caller, 'watch', target.kind, target);
         if (after === undefined) await world.sync();
         else await context.reader.reach(after);
         return startWatch(world, targets, after, handlers);
