@@ -3,22 +3,26 @@ import { decode } from '#lib/kinds/structure.ts';
 import { badRequest, invalidObject, notSupported } from '#lib/meta/errors.ts';
 import type { FieldError } from '#lib/meta/errors.ts';
 import type { DeleteOptions, ListOptions, WriteOptions } from '../verbs/types.ts';
+import { fieldManagerFaults, managerOfAgent } from './field-manager.ts';
 
-/** Options of create, update and patch. */
+/** Options of create, update and patch. `more` are faults that were found before. */
 export function writeOptions(
   query: URLSearchParams,
   kind: 'CreateOptions' | 'UpdateOptions' | 'PatchOptions',
+  userAgent: string | undefined,
+  more: readonly FieldError[] = [],
 ): WriteOptions {
   const fieldValidation = query.get('fieldValidation') ?? '';
-  const faults = dryRunFaults(query.getAll('dryRun'));
+  const fieldManager = query.get('fieldManager') ?? '';
+  const faults = [...more, ...fieldManagerFaults(fieldManager), ...dryRunFaults(query.getAll('dryRun'))];
   if (!['', 'Strict', 'Warn', 'Ignore'].includes(fieldValidation)) {
     faults.push(notSupported('fieldValidation', fieldValidation, ['', 'Ignore', 'Strict', 'Warn']));
   }
   refuse(kind, faults);
-  const fieldManager = query.get('fieldManager');
   return {
     dryRun: query.has('dryRun'),
-    ...(fieldManager && { fieldManager }),
+    fieldManager: fieldManager || managerOfAgent(userAgent),
+    ...(query.has('force') && { force: isOn(query, 'force') }),
     fieldValidation: (fieldValidation || 'Warn') as 'Warn',
   };
 }

@@ -1,4 +1,5 @@
 /** POST, PUT, PATCH and DELETE. */
+import { applyPatchType } from '../verbs/patching.ts';
 import type { WriteNotes, WriteOptions } from '../verbs/types.ts';
 import { addWarnings, sendValue } from './answer.ts';
 import { mediaTypeOf, parseBody, parseJson, parseYaml, readBody } from './body.ts';
@@ -6,13 +7,14 @@ import { isPretty, sendEntry, sendList } from './exchange.ts';
 import type { Exchange, Serving } from './exchange.ts';
 import { unsupportedMediaType } from './negotiate.ts';
 import type { Accepted } from './negotiate.ts';
+import { applyFaults } from './field-manager.ts';
 import { deleteOptions, listOptions, writeOptions } from './query.ts';
 
 const patchTypes = [
   'application/json-patch+json',
   'application/merge-patch+json',
   'application/strategic-merge-patch+json',
-  'application/apply-patch+yaml',
+  applyPatchType,
 ];
 
 /** Kinds that a deletion answers with their last state; the others answer with a Status. */
@@ -29,7 +31,7 @@ const answersDeleted = new Set([
 export async function create(exchange: Exchange, accepted: Accepted, serving: Serving): Promise<void> {
   const { response, route, query, caller } = exchange;
   const { kind, namespace, subresource } = route;
-  const options = withNotes(writeOptions(query, 'CreateOptions'));
+  const options = withNotes(writeOptions(query, 'CreateOptions', agentOf(exchange)));
   const body = await bodyOf(exchange);
   if (subresource) {
     const answer = await serving.verbs.createSubresource(caller, kind, route, subresource, body ?? {}, options);
@@ -45,7 +47,10 @@ export async function create(exchange: Exchange, accepted: Accepted, serving: Se
 
 export async function update(exchange: Exchange, accepted: Accepted, serving: Serving): Promise<void> {
   const { response, route, query, caller } = exchange;
-  const options = withNotes({ ...writeOptions(query, 'UpdateOptions'), subresource: route.subresource });
+  const options = withNotes({
+    ...writeOptions(query, 'UpdateOptions', agentOf(exchange)),
+    subresource: route.subresource,
+  });
   const entry = await serving.verbs.update(caller, route.kind, route, await bodyOf(exchange), options);
   addWarnings(response, options.notes.warnings);
   sendEntry(exchange, 200, entry, accepted, serving);
@@ -55,7 +60,9 @@ export async function patch(exchange: Exchange, accepted: Accepted, serving: Ser
   const { request, response, route, query, caller } = exchange;
   const type = mediaTypeOf(request.headers['content-type']);
   if (!patchTypes.includes(type)) throw unsupportedMediaType(patchTypes);
-  const options = withNotes({ ...writeOptions(query, 'PatchOptions'), subresource: route.subresource });
+  const faults = applyFaults(type === applyPatchType, query);
+  const given = writeOptions(query, 'PatchOptions', agentOf(exchange), faults);
+  const options = withNotes({ ...given, subresource: route.subresource });
   const bytes = await readBody(request);
   const body = type.endsWith('yaml') ? parseYaml(bytes) : parseJson(bytes);
   const entry = await serving.verbs.patch(caller, route.kind, route, type, body, options);
@@ -85,6 +92,10 @@ export async function removeCollection(exchange: Exchange, accepted: Accepted, s
 
 async function bodyOf({ request }: Exchange): Promise<unknown> {
   return parseBody(await readBody(request), request.headers['content-type']);
+}
+
+function agentOf({ request }: Exchange): string | undefined {
+  return request.headers['user-agent'];
 }
 
 function withNotes(options: WriteOptions): WriteOptions & { notes: WriteNotes } {

@@ -10,6 +10,8 @@ import type { Entry } from '../store/world-types.ts';
 import { admitted, judged, warner, writeContext } from './context.ts';
 import type { VerbsContext } from './context.ts';
 import { decodeObject } from './decode.ts';
+import { ownersOfNew, setOwners, writerOf } from './ownership.ts';
+import type { Entries } from './ownership.ts';
 import { fillMetadata, prepareCreate } from './prepare.ts';
 import type { Caller, WriteOptions } from './types.ts';
 
@@ -23,6 +25,8 @@ export async function create(
   namespace: string,
   body: unknown,
   options: WriteOptions = {},
+  /** Of its fields, where they are known already. */
+  owners?: Entries,
 ): Promise<Entry> {
   demand(context.authorize, caller, 'create', kind, { namespace });
   const draft = decodeObject(kind, body, options);
@@ -31,12 +35,14 @@ export async function create(
     throw new ApiError('InternalError', 'resourceVersion should not be set on objects to be created');
   }
   kind.defaults?.(draft);
+  const owning = owners ?? ownersOfNew(kind, draft, writerOf(kind, caller, options, context.env.now()));
+  delete draft.metadata.managedFields;
   const { name, generateName } = draft.metadata;
-  if (name || !generateName) return createNamed(context, caller, kind, namespace, draft, options);
+  if (name || !generateName) return createNamed(context, caller, kind, namespace, draft, owning, options);
   for (let attempt = 1; ; attempt++) {
     draft.metadata.name = generatedName(generateName, context.env.random);
     try {
-      return await createNamed(context, caller, kind, namespace, draft, options);
+      return await createNamed(context, caller, kind, namespace, draft, owning, options);
     } catch (error) {
       const taken = error instanceof ApiError && error.reason === 'AlreadyExists';
       if (!taken || attempt === generatedNameAttempts) throw error;
@@ -50,6 +56,7 @@ async function createNamed(
   kind: Kind,
   namespace: string,
   draft: Resource,
+  owners: Entries,
   { dryRun = false, notes }: WriteOptions,
 ): Promise<Entry> {
   fillMetadata(kind, draft, namespace, writeContext(context, caller));
@@ -72,6 +79,7 @@ async function createNamed(
   const faults = checkObject(kind, object, undefined);
   if (faults.length > 0) throw invalidObject(kind, name, faults);
   await judged(context, { ...request, object });
+  setOwners(object, owners);
   const claim = await context.attachments.get(kind)?.claim(object, undefined, dryRun);
   let entry: Entry | undefined;
   try {

@@ -15,10 +15,15 @@ export function patched({ schema }: ObjectType, type: string, current: Resource,
     case 'application/merge-patch+json':
       return applyMergePatch(current, patch);
     case 'application/strategic-merge-patch+json':
-    // Applied fields join what is there, lists by their keys; who owns which field is not recorded.
-    case applyPatchType:
       return applyStrategicMerge(current, patch, schema);
     default:
       throw new ApiError('UnsupportedMediaType', `the patch type ${type} is not known`);
   }
+}
+
+/** Whether a patch of one of these types may say anything about managedFields; most do not, and need not see them. */
+export function touchesOwners(type: string, patch: unknown): boolean {
+  if (type === 'application/json-patch+json') return JSON.stringify(patch).includes('metadata');
+  const { metadata, $patch } = (patch ?? {}) as { metadata?: object | null; $patch?: unknown };
+  return metadata === null || (metadata !== undefined && 'managedFields' in metadata) || $patch !== undefined;
 }

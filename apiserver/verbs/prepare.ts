@@ -11,7 +11,7 @@ export function fillMetadata(kind: Kind, object: Resource, namespace: string, co
   metadata.uid = context.uuid();
   metadata.creationTimestamp = formatTime(context.now);
   const dropped = ['resourceVersion', 'generation', 'selfLink', 'deletionTimestamp', 'deletionGracePeriodSeconds'];
-  for (const field of [...dropped, 'managedFields']) delete metadata[field as 'generation'];
+  for (const field of dropped) delete metadata[field as 'generation'];
   if (kind.generation) metadata.generation = 1;
 }
 
@@ -63,7 +63,6 @@ function keepSystemMetadata(next: ObjectMeta, before: ObjectMeta): void {
   if (before.deletionTimestamp !== undefined) next.deletionTimestamp = before.deletionTimestamp;
   if (next.deletionGracePeriodSeconds === undefined) carry(next, before, 'deletionGracePeriodSeconds');
   carry(next, before, 'generation');
-  carry(next, before, 'managedFields');
   delete next.selfLink;
 }
 

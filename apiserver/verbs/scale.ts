@@ -2,7 +2,8 @@
 import type { Kind } from '#lib/kinds/define-kind.ts';
 import type { Scale } from '#lib/kinds/gen/autoscaling-v1.ts';
 import { invalid, invalidObject } from '#lib/meta/errors.ts';
-import type { Resource } from '#lib/meta/object.ts';
+import type { Ref, Resource } from '#lib/meta/object.ts';
+import { decodeBody } from './decode.ts';
 import type { ObjectType } from './decode.ts';
 
 /** What bodies of the subresource are decoded as. A Scale is never stored, so it is no kind. */
@@ -26,6 +27,25 @@ export function scaleOf(kind: Kind, object: Resource): Resource {
     status: { replicas: access.status(object), selector: access.selector(object) },
   };
   return scale;
+}
+
+/** An applied Scale as a configuration of the object itself, which is where its fields are owned. */
+export function configOfScale(
+  kind: Kind,
+  { name }: Ref,
+  body: unknown,
+): { config: object; resourceVersion: string | undefined } {
+  const { spec, metadata } = decodeBody<Scale>(scaleType, body);
+  const { replicas } = spec ?? {};
+  return {
+    config: {
+      apiVersion: kind.apiVersion,
+      kind: kind.kind,
+      metadata: { name },
+      ...(replicas !== undefined && { spec: { replicas } }),
+    },
+    resourceVersion: metadata?.resourceVersion,
+  };
 }
 
 /** `object` with the replicas that the Scale asks for; throws Invalid for a number that cannot be. */

@@ -23,7 +23,10 @@ export interface WriteOptions {
   /** Filled by the write when given. */
   notes?: WriteNotes;
   dryRun?: boolean;
+  /** Who is to own the fields written; the caller by name when absent. */
   fieldManager?: string;
+  /** Whether an apply takes over what others own. */
+  force?: boolean;
   fieldValidation?: 'Strict' | 'Warn' | 'Ignore';
   /** Preconditions; a failed one answers Conflict. */
   uid?: string;

@@ -1,5 +1,6 @@
 /** Update and patch: both turn the present object into another and go through the same checks. */
 import { checkMetadata, checkObject } from '#lib/kinds/checks/metadata.ts';
+import type { Writer } from '#lib/kinds/apply/managers.ts';
 import type { Kind, WriteContext } from '#lib/kinds/define-kind.ts';
 import { copy } from '#lib/meta/equal.ts';
 import { badRequest, conflict, invalid, invalidObject, isReason } from '#lib/meta/errors.ts';
@@ -16,12 +17,24 @@ import type { ObjectType } from './decode.ts';
 import { isFinished } from './deletion.ts';
 import { transientEntry } from './entries.ts';
 import { partOf } from './parts.ts';
-import { applyPatchType, patched } from './patching.ts';
+import { appliedTo, detached, ownersOfUpdate, setOwners, writerOf } from './ownership.ts';
+import type { Entries } from './ownership.ts';
+import { applyPatchType, patched, touchesOwners } from './patching.ts';
 import { prepareUpdate } from './prepare.ts';
-import { scaleType, scaleOf, setScale } from './scale.ts';
+import { configOfScale, scaleType, scaleOf, setScale } from './scale.ts';
 import { storageKey } from './selection.ts';
 import type { Caller, WriteOptions } from './types.ts';
 import type { Change, Written } from './writer.ts';
+
+/** What a request makes of an object. */
+interface Asked {
+  object: Resource;
+  /** The owners of its fields, where the request itself says who they are. */
+  owners?: Entries;
+}
+
+/** How often an apply may find the object gone and there again. */
+const applyAttempts = 5;
 
 /** Kinds whose updates must name the version they replace. */
 const conditionalOnly = new Set(['leases', 'poddisruptionbudgets', 'csinodes', 'volumeattachments']);
@@ -40,7 +53,7 @@ export async function update(
   const wanted = decodeObject(spoken, body, options);
   checkAddress(kind, wanted, ref);
   if (spoken === kind) kind.defaults?.(wanted);
-  const { entry } = await write(context, caller, kind, ref, options, () => copy(wanted));
+  const { entry } = await write(context, caller, kind, ref, options, () => ({ object: copy(wanted) }));
   return answerOf(kind, entry, subresource);
 }
 
@@ -56,20 +69,69 @@ export async function patch(
   const subresource = options.subresource ?? '';
   demand(context.authorize, caller, 'patch', kind, { ...ref, subresource });
   const spoken: ObjectType = subresource === 'scale' ? scaleType : kind;
-  const next = (current: Resource) => {
-    const result = patched(spoken, type, current, body);
+  const finish = (result: unknown): Resource => {
     const object = decodeObject(spoken, result, options);
     checkAddress(kind, object, ref);
     if (spoken === kind) kind.defaults?.(object);
     return object;
   };
-  try {
-    const { entry } = await write(context, caller, kind, ref, options, next);
-    return answerOf(kind, entry, subresource);
-  } catch (error) {
-    if (type !== applyPatchType || subresource !== '' || !isReason(error, 'NotFound')) throw error;
-    if (options.notes) options.notes.created = true;
-    return createApplied(context, caller, kind, ref, body, options);
+  if (type === applyPatchType) return applyPatch(context, caller, kind, ref, body, options, finish);
+  const all = touchesOwners(type, body);
+  const view = (current: Resource) => {
+    if (subresource === 'scale') return scaleOf(kind, current);
+    return all ? current : detached(current).object;
+  };
+  const { entry } = await write(context, caller, kind, ref, options, (current) => ({
+    object: finish(patched(spoken, type, view(current), body)),
+  }));
+  return answerOf(kind, entry, subresource);
+}
+
+/** Server-side apply. Applying an object that does not exist creates it. */
+async function applyPatch(
+  context: VerbsContext,
+  caller: Caller,
+  kind: Kind,
+  ref: Ref,
+  body: unknown,
+  options: WriteOptions,
+  finish: (result: unknown) => Resource,
+): Promise<Entry> {
+  const { subresource = '', force = false } = options;
+  const writer = writerOf(kind, caller, options, context.env.now());
+  const next = (current: Resource): Asked => {
+    if (subresource !== 'scale') {
+      const { object, owners } = appliedTo(kind, current, body, writer, force);
+      return { object: finish(object), owners };
+    }
+    const { config, resourceVersion } = configOfScale(kind, ref, body);
+    const { object, owners } = appliedTo(kind, current, config, writer, force);
+    const scale = scaleOf(kind, object as Resource);
+    if (resourceVersion) scale.metadata.resourceVersion = resourceVersion;
+    return { object: finish(scale), owners };
+  };
+  for (let attempt = 1; ; attempt++) {
+    try {
+      const { entry } = await write(context, caller, kind, ref, options, next);
+      return answerOf(kind, entry, subresource);
+    } catch (error) {
+      if (subresource !== '' || !isReason(error, 'NotFound')) throw error;
+    }
+    const { object, owners } = appliedTo(kind, undefined, body, writer, force);
+    const draft = finish(object);
+    if (draft.metadata.uid) {
+      const mismatch = `uid mismatch: the provided object specified uid ${draft.metadata.uid}, and no existing object was found`;
+      throw conflict(kind, ref.name, mismatch);
+    }
+    draft.metadata.resourceVersion = '';
+    try {
+      const entry = await create(context, caller, kind, ref.namespace, draft, options, owners);
+      if (options.notes) options.notes.created = true;
+      return entry;
+    } catch (error) {
+      // Someone else was faster: it is applied to what they made.
+      if (!isReason(error, 'AlreadyExists') || attempt === applyAttempts) throw error;
+    }
   }
 }
 
@@ -77,38 +139,16 @@ function answerOf(kind: Kind, entry: Entry, subresource: string): Entry {
   return subresource === 'scale' ? transientEntry(scaleOf(kind, entry.object), entry.revision) : entry;
 }
 
-/** Applying an object that does not exist creates it. */
-async function createApplied(
-  context: VerbsContext,
-  caller: Caller,
-  kind: Kind,
-  ref: Ref,
-  body: unknown,
-  options: WriteOptions,
-): Promise<Entry> {
-  const object = decodeObject(kind, body, options);
-  checkAddress(kind, object, ref);
-  return create(
-    context,
-    caller,
-    kind,
-    ref.namespace,
-    { ...object, metadata: { ...object.metadata, ...named(kind, ref) } },
-    options,
-  );
-}
-
-const named = (kind: Kind, { namespace, name }: Ref) => (kind.namespaced ? { namespace, name } : { name });
-
-/** Changes an object to what `make` makes of it. For `scale`, `make` sees and gives a Scale. */
+/** Changes an object to what `make` makes of it. For `scale`, `make` gives a Scale. */
 async function write(
   context: VerbsContext,
   caller: Caller,
   kind: Kind,
   ref: Ref,
   options: WriteOptions,
-  make: (current: Resource) => Resource,
+  make: (current: Resource) => Asked,
 ): Promise<Written> {
+  const { env } = context;
   const { dryRun = false, subresource = '' } = options;
   const attachment = subresource === '' ? context.attachments.get(kind) : undefined;
   let claim: Claim | undefined;
@@ -117,9 +157,11 @@ async function write(
     const written = await context.writer.change(kind, ref, dryRun, async (before): Promise<Change> => {
       await claim?.settle(false);
       claim = undefined;
-      const asked = make(subresource === 'scale' ? scaleOf(kind, before) : before);
-      checkPreconditions(kind, asked, before, options);
-      const next = merged(kind, asked, before, subresource, writeContext(context, caller));
+      const asked = make(before);
+      checkPreconditions(kind, asked.object, before, options);
+      const { next, owners } = owned(kind, asked, before, writerOf(kind, caller, options, env.now()), (object) =>
+        merged(kind, object, before, subresource, writeContext(context, caller)),
+      );
       const request: AdmissionRequest = {
         operation: 'UPDATE',
         kind,
@@ -136,6 +178,7 @@ async function write(
       const faults = faultsOf(kind, object, before, subresource);
       if (faults.length > 0) throw invalidObject(kind, ref.name, faults);
       await judged(context, { ...request, object });
+      setOwners(object, owners, before);
       claim = await attachment?.claim(object, before, dryRun);
       return before.metadata.deletionTimestamp !== undefined && isFinished(kind, object)
         ? { do: 'remove', object }
@@ -149,13 +192,34 @@ async function write(
   }
 }
 
+/**
+ * The object to store, without its owners, and these. Writes to the object itself and to `status` own what they ask for, whatever is kept of
+ * it; those to other parts own what they have changed.
+ */
+function owned(
+  kind: Kind,
+  asked: Asked,
+  before: Resource,
+  writer: Writer,
+  mergedWith: (object: Resource) => Resource,
+): { next: Resource; owners: Entries } {
+  const { object } = detached(asked.object);
+  if (asked.owners) return { next: mergedWith(object), owners: asked.owners };
+  if (writer.subresource === '' || writer.subresource === 'status') {
+    const owners = ownersOfUpdate(kind, before, asked.object, writer);
+    return { next: mergedWith(object), owners };
+  }
+  const next = mergedWith(object);
+  return { next, owners: ownersOfUpdate(kind, before, next, writer) };
+}
+
 /** The object to store: what was asked for, confined to the part that this subresource may change. */
 function merged(kind: Kind, asked: Resource, before: Resource, subresource: string, writing: WriteContext): Resource {
   if (subresource === '' || subresource === 'status') {
     return prepareUpdate(kind, asked, before, subresource, writing);
   }
   if (subresource === 'scale') {
-    const next = setScale(kind, copy(before), asked);
+    const next = setScale(kind, copy(detached(before).object), asked);
     return prepareUpdate(kind, next, before, '', writing);
   }
   const part = partOf(kind, subresource);

@@ -309,23 +309,6 @@ suite('patch', () => {
       /the object has been modified/,
     );
   });
-
-  test('apply creates what is missing and merges into what is there', async () => {
-    const notes: WriteNotes = { warnings: [], created: false };
-    const apply = (data: object) =>
-      fixture.verbs.patch(
-        caller,
-        configMap,
-        at('a'),
-        'application/apply-patch+yaml',
-        { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'a' }, data },
-        { notes },
-      );
-    await apply({ x: '1' });
-    assert.equal(notes.created, true);
-    const entry = await apply({ y: '2' });
-    assert.deepEqual((entry.object as Loose)['data'], { x: '1', y: '2' });
-  });
 });
 
 suite('delete', () => {
