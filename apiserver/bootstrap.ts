@@ -1,10 +1,11 @@
-/** What every cluster has from its first start: namespaces, the API's own Service, the system's priority classes. */
+/** What every cluster has from its first start: namespaces, the API's own Service, the system's priority classes, a storage class. */
 import type { Kind } from '#lib/kinds/define-kind.ts';
 import { endpointSlice } from '#lib/kinds/endpoint-slice.ts';
 import { endpoints } from '#lib/kinds/endpoints.ts';
 import { namespace } from '#lib/kinds/namespace.ts';
 import { priorityClass } from '#lib/kinds/priority-class.ts';
 import { service } from '#lib/kinds/service.ts';
+import { storageClass } from '#lib/kinds/storage-class.ts';
 import { equal } from '#lib/meta/equal.ts';
 import { isReason } from '#lib/meta/errors.ts';
 import { systemPriorities } from './admission/priority.ts';
@@ -29,8 +30,19 @@ const priorityTexts = {
   'system-node-critical': 'Used for system critical pods that must not be moved from their current node.',
 };
 
+/** Claims that name no class get a folder on the node of their first pod; the controller of volumes makes it. */
+const folderClass = {
+  metadata: { name: 'folder', annotations: { 'storageclass.kubernetes.io/is-default-class': 'true' } },
+  provisioner: 'wherry.local/folder',
+  reclaimPolicy: 'Delete',
+  volumeBindingMode: 'WaitForFirstConsumer',
+};
+
 /** Creates what is missing and corrects where the API is. Idempotent, and fine beside another server that does the same. */
 export async function bootstrap(verbs: Verbs, look: Lookup, place: Place): Promise<void> {
+  // Whoever deletes the class means it, so only a new cluster gets it: before the namespaces, which tell that a cluster is not new.
+  const isNew = namespaces.every((name) => !look.get(namespace, { namespace: '', name }));
+  if (isNew) await ensure(verbs, look, storageClass, '', folderClass);
   await Promise.all(namespaces.map((name) => ensure(verbs, look, namespace, '', { metadata: { name } })));
   await Promise.all([
     ...Object.entries(systemPriorities).map(([name, value]) =>
@@ -47,7 +59,7 @@ export async function bootstrap(verbs: Verbs, look: Lookup, place: Place): Promi
 }
 
 interface Body {
-  metadata: { name: string; labels?: Record<string, string> };
+  metadata: { name: string; labels?: Record<string, string>; annotations?: Record<string, string> };
   [field: string]: unknown;
 }
 

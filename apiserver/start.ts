@@ -8,6 +8,7 @@ import { kindAt, kinds } from '#lib/kinds/index.ts';
 import { service as serviceKind } from '#lib/kinds/service.ts';
 import { addressRange, numberRange } from '#lib/meta/ranges.ts';
 import { makeAdmission } from './admission/chain.ts';
+import type { AdmissionChoice } from './admission/chain.ts';
 import type { Lookup } from './admission/types.ts';
 import { makeAuthenticator } from './auth/authenticate.ts';
 import type { TokenReader } from './auth/authenticate.ts';
@@ -51,6 +52,8 @@ export interface ApiServerConfig {
   /** `30000-32767` when absent. */
   nodePortRange?: string;
   clusterDomain: string;
+  /** Admission plugins to run besides the usual ones, and not to run, by upstream's names. */
+  admission?: AdmissionChoice;
   /** Where pods and nodes reach REST. */
   advertise: { host: string; port: number };
   /** Issuer of service account tokens; `https://kubernetes.default.svc.<clusterDomain>` when absent. */
@@ -92,7 +95,7 @@ async function serve(config: ApiServerConfig, store: Store, env: Env): Promise<A
     makeBootstrapTokenReader(look, env),
   ];
   const { authorize, ...authorizer } = makeClusterAuthorizer(world, env);
-  const admission = makeAdmission({ random: env.random, authorize });
+  const admission = makeAdmission({ ...config.admission, random: env.random, authorize });
   const checkEscalation = makeEscalationCheck(authorizer.policy, authorize);
   const verbs = makeVerbs({
     env,

@@ -66,7 +66,9 @@ function podRule(request: AdmissionRequest, self: string, look: Lookup): string 
         ? undefined
         : `node "${self}" cannot update labels through pod status`;
     case 'eviction':
-      return isOn(object, self) ? undefined : `node ${self} can only evict pods with spec.nodeName set to itself`;
+      return isOn(look.get(podKind, request), self)
+        ? undefined
+        : `node ${self} can only evict pods with spec.nodeName set to itself`;
     default:
       return `unexpected pod subresource "${subresource}", only 'status' and 'eviction' are allowed`;
   }

@@ -77,9 +77,22 @@ export async function evictPod(
   if (eviction.metadata?.name && eviction.metadata.name !== ref.name) {
     throw badRequest('name in URL does not match name in Eviction object');
   }
-  const { gracePeriodSeconds, preconditions, propagationPolicy, dryRun } = eviction.deleteOptions ?? {};
+  const { gracePeriodSeconds, preconditions, propagationPolicy, dryRun: asked } = eviction.deleteOptions ?? {};
+  const dryRun = options.dryRun === true || asked?.includes('All') === true;
+  await admitted(context, {
+    operation: 'CREATE',
+    kind,
+    namespace: ref.namespace,
+    name: ref.name,
+    subresource: 'eviction',
+    object: eviction,
+    before: undefined,
+    caller,
+    dryRun,
+    warn: warner(options.notes),
+  });
   const { entry } = await removeAuthorized(context, caller, kind, ref, {
-    dryRun: options.dryRun === true || dryRun?.includes('All') === true,
+    dryRun,
     ...(gracePeriodSeconds !== undefined && { gracePeriodSeconds }),
     ...(propagationPolicy !== undefined && { propagationPolicy: propagationPolicy as 'Background' }),
     ...(preconditions && {

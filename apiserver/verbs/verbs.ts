@@ -11,7 +11,7 @@ import type { Authorizer } from '../auth/authorize.ts';
 import { CompactedError, UnavailableError } from '../store/types.ts';
 import type { Store } from '../store/types.ts';
 import type { World } from '../store/world-types.ts';
-import { makeLookup } from './context.ts';
+import { admitted, makeLookup, warner } from './context.ts';
 import type { Attachment, VerbsContext } from './context.ts';
 import { create } from './create.ts';
 import { decodeObject } from './decode.ts';
@@ -114,6 +114,18 @@ export function makeVerbs(options: VerbsOptions): Verbs {
         const answer = subresources.get(`${kind.plural}/${subresource}`);
         if (!answer) throw notFound(kind, `${ref.name}/${subresource}`);
         demand(options.authorize, caller, 'create', kind, { ...ref, subresource });
+        await admitted(context, {
+          operation: 'CREATE',
+          kind,
+          namespace: ref.namespace,
+          name: ref.name,
+          subresource,
+          object: (body ?? {}) as Resource,
+          before: undefined,
+          caller,
+          dryRun: writing.dryRun ?? false,
+          warn: warner(writing.notes),
+        });
         return (await answer(caller, ref, body, writing)) as Resource;
       }),
 
