@@ -83,7 +83,7 @@ export function makeResources(
 }
 
 const notAllowed = () =>
-  new ApiError('MethodNotAllowed', 'the server does not allow this method on the requested resource');
+  new ApiError('MethodNotAllowed', 'the server does not allow this method on the requested resource', {});
 
 /** Subresources that are connected to know a method's plain verb alone. */
 function demandConnect(
@@ -120,7 +120,7 @@ function verbOf(method: string, { name, subresource, watch }: Route, query: URLS
 function allows({ kind, namespace, subresource }: Route, verb: Verb): boolean {
   if (subresource === 'status' || subresource === 'scale') return ['get', 'update', 'patch'].includes(verb);
   if (subresource !== '') return kind.subresources![subresource]!.verbs.includes(verb);
-  // What is created in a namespace must name it.
-  if (verb === 'create' && kind.namespaced && namespace === '') return false;
+  // What is created in a namespace must name it, and no request deletes in all of them.
+  if ((verb === 'create' || verb === 'deletecollection') && kind.namespaced && namespace === '') return false;
   return kind.verbs.includes(verb);
 }

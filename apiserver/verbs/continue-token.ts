@@ -1,5 +1,6 @@
 /** The token between two pages of a list: the revision of the list and the key after which the next page begins. */
 import { badRequest } from '#lib/meta/errors.ts';
+import type { ApiError } from '#lib/meta/errors.ts';
 
 export interface Position {
   /** Undefined: at whatever is the latest, an inconsistent continuation that the client asked for. */
@@ -22,20 +23,23 @@ export function readToken(prefix: string, token: string): Position {
   try {
     parsed = JSON.parse(fromBase64Url(token)) as typeof parsed;
   } catch {
-    throw badRequest('continue key is not valid: illegal base64 data or JSON');
+    throw refused('illegal base64 data or JSON');
   }
   const { v, rv, start } = parsed ?? {};
-  if (v !== 'meta.k8s.io/v1')
-    throw badRequest('continue key is not valid: server does not recognize this encoded version');
+  if (v !== 'meta.k8s.io/v1') throw refused('server does not recognize this encoded version');
   if (typeof rv !== 'number' || !Number.isSafeInteger(rv) || rv === 0) {
-    throw badRequest('continue key is not valid: incorrect encoded start resourceVersion (version meta.k8s.io/v1)');
+    throw refused('incorrect encoded start resourceVersion (version meta.k8s.io/v1)');
   }
   if (typeof start !== 'string' || start === '') {
-    throw badRequest('continue key is not valid: encoded start key empty (version meta.k8s.io/v1)');
+    throw refused('encoded start key empty (version meta.k8s.io/v1)');
   }
-  if (start.split('/').some((part) => part === '..')) throw badRequest('continue key is not valid: bad start key');
+  if (start.split('/').some((part) => part === '..')) throw refused('bad start key');
   const key = start.endsWith('\0') ? start.slice(0, -1) : start;
   return { revision: rv < 0 ? undefined : BigInt(rv), after: `${prefix}${key}` };
+}
+
+function refused(because: string): ApiError {
+  return badRequest(`invalid continue token: continue key is not valid: ${because}`);
 }
 
 function toBase64Url(text: string): string {

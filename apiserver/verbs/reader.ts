@@ -1,6 +1,7 @@
 /** Get and list, with upstream's meanings of resourceVersion. */
 import type { Kind } from '#lib/kinds/define-kind.ts';
-import { ApiError, badRequest, notFound } from '#lib/meta/errors.ts';
+import { ApiError, badRequest, fieldForbidden, invalidObject, notFound, notSupported } from '#lib/meta/errors.ts';
+import type { FieldError } from '#lib/meta/errors.ts';
 import type { Ref } from '#lib/meta/object.ts';
 import { CompactedError } from '../store/types.ts';
 import type { Store } from '../store/types.ts';
@@ -146,36 +147,42 @@ export function parseRevision(text: string | undefined): bigint | undefined {
 function modeOf(options: ListOptions): { exact?: bigint; atLeast?: bigint } {
   const { resourceVersionMatch: match = '' } = options;
   const revision = parseRevision(options.resourceVersion);
-  const refuse = (because: string) =>
-    new ApiError('Invalid', `ListOptions.meta.k8s.io "" is invalid: resourceVersionMatch: ${because}`, {
-      group: 'meta.k8s.io',
-      kind: 'ListOptions',
-      causes: [{ reason: 'FieldValueForbidden', message: because, field: 'resourceVersionMatch' }],
-    });
+  const faults = matchFaults(options, revision);
+  if (faults.length > 0) throw invalidObject({ group: 'meta.k8s.io', kind: 'ListOptions' }, '', faults);
   if (options.continue && revision !== undefined && revision !== 0n) {
     throw badRequest('specifying resource version is not allowed when using continue');
   }
-  if (match !== '') {
-    if (options.continue) throw refuse('Forbidden: resourceVersionMatch is forbidden when continue is provided');
-    if (revision === undefined)
-      throw refuse('Forbidden: resourceVersionMatch is forbidden unless resourceVersion is provided');
-    if (match === 'Exact') {
-      if (revision === 0n) throw refuse('Forbidden: resourceVersionMatch "Exact" is forbidden for resourceVersion "0"');
-      return { exact: revision };
-    }
-    if (match !== 'NotOlderThan')
-      throw refuse(`Unsupported value: ${JSON.stringify(match)}: supported values: "", "Exact", "NotOlderThan"`);
-    return { atLeast: revision };
-  }
   if (revision === undefined) return {};
+  if (match !== '') return match === 'Exact' ? { exact: revision } : { atLeast: revision };
   // A limited list from a given revision, without a match rule, is read at exactly that revision, as upstream's etcd path does.
   return options.limit && revision !== 0n ? { exact: revision } : { atLeast: revision };
 }
 
+/** Upstream's `ValidateListOptions`, for lists. */
+function matchFaults(options: ListOptions, revision: bigint | undefined): FieldError[] {
+  const { resourceVersionMatch: match = '' } = options;
+  if (match === '') return [];
+  const field = 'resourceVersionMatch';
+  const faults: FieldError[] = [];
+  if (revision === undefined) {
+    faults.push(fieldForbidden(field, 'resourceVersionMatch is forbidden unless resourceVersion is provided'));
+  }
+  if (options.continue) {
+    faults.push(fieldForbidden(field, 'resourceVersionMatch is forbidden when continue is provided'));
+  }
+  if (match !== 'Exact' && match !== 'NotOlderThan') {
+    faults.push(notSupported(field, match, ['', 'Exact', 'NotOlderThan']));
+  }
+  if (match === 'Exact' && revision === 0n) {
+    faults.push(fieldForbidden(field, 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"'));
+  }
+  return faults;
+}
+
 function tooLarge(wanted: bigint, current: bigint): ApiError {
-  return new ApiError('Timeout', `Too large resource version: ${wanted}, current: ${current}`, {
+  return new ApiError('Timeout', `Timeout: Too large resource version: ${wanted}, current: ${current}`, {
     retryAfterSeconds: 1,
-    causes: [{ reason: 'ResourceVersionTooLarge', message: 'Too large resource version', field: '' }],
+    causes: [{ reason: 'ResourceVersionTooLarge', message: 'Too large resource version' }],
   });
 }
 

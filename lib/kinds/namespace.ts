@@ -16,6 +16,8 @@ export const namespace = defineKind<Namespace>({
   short: ['ns'],
   namespaced: false,
   schema: 'io.k8s.api.core.v1.Namespace',
+  // One at a time: upstream has no deletion of all namespaces.
+  verbs: ['create', 'delete', 'get', 'list', 'patch', 'update', 'watch'],
   status: true,
   subresources: { finalize: { verbs: ['update'], kind: 'Namespace' } },
   nameFaults: labelNameFaults,

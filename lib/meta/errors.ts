@@ -26,11 +26,11 @@ export const reasons = {
 
 export type Reason = keyof typeof reasons;
 
-/** One cause within a Status: which field, what sort of fault, and the sentence without the field. */
+/** One cause within a Status: what sort of fault, the sentence without the field, and which field, if it is one's. */
 export interface Cause {
   reason: string;
   message: string;
-  field: string;
+  field?: string;
 }
 
 export interface StatusDetails {

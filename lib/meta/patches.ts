@@ -157,11 +157,14 @@ function assign(parent: Json, key: string, value: unknown): void {
   else parent[key] = value;
 }
 
-/** A patch that is well formed but does not fit the document. */
+/** A patch that is well formed but does not fit the document. Upstream does not tell clients why. */
 function refused(because: string): ApiError {
-  return new ApiError('Invalid', 'the server rejected our request due to an error in our request', {
-    causes: [{ reason: 'UnexpectedServerResponse', message: because, field: '' }],
-  });
+  return new ApiError(
+    'Invalid',
+    'the server rejected our request due to an error in our request',
+    {},
+    { cause: because },
+  );
 }
 
 /** Applies a merge patch: maps merge, null removes, everything else replaces. */

@@ -87,32 +87,44 @@ export function parseLabelSelector(text: string): Selector {
   const requirements: Requirement[] = [];
   const source = text.trim();
   if (source === '') return requirements;
-  for (const part of splitOutsideParentheses(source)) requirements.push(parseRequirement(part.trim(), text));
+  for (const part of splitOutsideParentheses(source)) requirements.push(parseRequirement(part.trim()));
   return requirements;
 }
 
-function parseRequirement(part: string, whole: string): Requirement {
+function parseRequirement(part: string): Requirement {
   const set = /^(\S+?)\s+(in|notin)\s*\(([^()]*)\)$/.exec(part);
   if (set)
-    return checked(
-      {
-        key: set[1]!,
-        operator: set[2] === 'in' ? 'In' : 'NotIn',
-        values: set[3]!.split(',').map((value) => value.trim()),
-      },
-      whole,
-    );
+    return checked({
+      key: set[1]!,
+      operator: set[2] === 'in' ? 'In' : 'NotIn',
+      values: set[3]!.split(',').map((value) => value.trim()),
+    });
   const compare = /^([^=!<>\s()]+)\s*(==|=|!=|>|<)\s*([^=!<>\s()]*)$/.exec(part);
   if (compare) {
     const operator = ({ '=': 'In', '==': 'In', '!=': 'NotIn', '>': 'Gt', '<': 'Lt' } as const)[compare[2] as '='];
-    return checked({ key: compare[1]!, operator, values: [compare[3]!] }, whole);
+    return checked({ key: compare[1]!, operator, values: [compare[3]!] });
   }
   const exists = /^(!?)\s*([^=!<>\s(),]+)$/.exec(part);
-  if (exists) return checked({ key: exists[2]!, operator: exists[1] ? 'DoesNotExist' : 'Exists', values: [] }, whole);
-  throw badRequest(`unable to parse requirement: found '${part}' in selector "${whole}"`);
+  if (exists) return checked({ key: exists[2]!, operator: exists[1] ? 'DoesNotExist' : 'Exists', values: [] });
+  throw badRequest(`unable to parse requirement: ${complaintOf(part)}`);
 }
 
-function checked(requirement: Requirement, whole: string): Requirement {
+/** What upstream's parser of selectors stumbles over. */
+function complaintOf(part: string): string {
+  const [, key = '', rest = ''] = /^!?\s*([^=!<>\s(),]*)\s*(.*)$/s.exec(part) ?? [];
+  if (key === '') return `found '${tokenOf(rest)}', expected: identifier`;
+  const [, operator, values = ''] = /^(==|=|!=|>|<|in\b|notin\b)\s*(.*)$/s.exec(rest) ?? [];
+  if (operator === undefined) return `found '${tokenOf(rest)}', expected: in, notin, =, ==, !=, gt, lt`;
+  if (operator === 'in' || operator === 'notin') return `found '${tokenOf(values)}', expected: '('`;
+  return `found '${tokenOf(values.replace(/^[^=!<>\s()]+\s*/, ''))}', expected: ',' or 'end of string'`;
+}
+
+/** The first token of a text. */
+function tokenOf(text: string): string {
+  return /^(==|!=|[=!<>(),]|[^\s=!<>(),]+)/.exec(text)?.[0] ?? '';
+}
+
+function checked(requirement: Requirement): Requirement {
   const faults = [
     ...qualifiedNameFaults(requirement.key).map(
       (fault) => `key: Invalid value: ${JSON.stringify(requirement.key)}: ${fault}`,
@@ -128,7 +140,7 @@ function checked(requirement: Requirement, whole: string): Requirement {
       `values[0]: Invalid value: ${JSON.stringify(requirement.values[0])}: for 'Gt', 'Lt' operators, the value must be an integer`,
     );
   }
-  if (faults.length > 0) throw badRequest(`unable to parse requirement: ${faults.join(', ')} in selector "${whole}"`);
+  if (faults.length > 0) throw badRequest(`unable to parse requirement: ${faults.join(', ')}`);
   return requirement;
 }
 
