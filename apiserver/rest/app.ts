@@ -91,6 +91,7 @@ export function buildApp(options: AppOptions): App {
 
   return {
     listener(request, response) {
+      response.setHeader('audit-id', auditIdOf(request) ?? env.uuid());
       apps[request.httpVersionMajor === 2 ? 2 : 1](request, response);
     },
     upgrade(request, socket, head) {
@@ -104,6 +105,12 @@ export function buildApp(options: AppOptions): App {
 const json = { format: 'json', shape: 'object', version: 'v1' } as const;
 
 const unknownPath = () => new ApiError('NotFound', 'the server could not find the requested resource', {});
+
+/** The name that a client gives its request, by which both sides can find it. */
+function auditIdOf({ headers }: Request): string | undefined {
+  const given = headers['audit-id'];
+  return typeof given === 'string' && /^[\w-]{1,64}$/.test(given) ? given : undefined;
+}
 
 function split(url: string): { path: string; query: URLSearchParams } {
   const at = url.indexOf('?');

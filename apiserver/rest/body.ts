@@ -1,7 +1,8 @@
 /** Request bodies: read within a limit, parsed by media type. */
 import type { IncomingMessage } from 'node:http';
 import { parseAllDocuments } from 'yaml';
-import { ApiError, badRequest } from '#lib/meta/errors.ts';
+import { duplicateKeys } from '#lib/meta/duplicate-keys.ts';
+import { ApiError, badRequest, isReason } from '#lib/meta/errors.ts';
 import { mediaTypes, unsupportedMediaType } from './negotiate.ts';
 import { decodeEnvelope } from './protobuf.ts';
 
@@ -26,6 +27,27 @@ export async function readBody(request: IncomingMessage): Promise<Buffer> {
   return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
 }
 
+/** A parsed body, and the paths of the keys that its text gave twice. */
+export interface Body {
+  value: unknown;
+  duplicates: string[];
+}
+
+/** The body as an object of this kind yet to be decoded, whichever of the three formats it is in. */
+export function parseObject(bytes: Buffer, contentType: string | undefined, kind: string): Body {
+  try {
+    if (bytes.length === 0) throw badRequest(noVersion('unexpected end of JSON input'));
+    const value = parseBody(bytes, contentType);
+    const isJson = mediaTypeOf(contentType) === mediaTypes.json;
+    return { value, duplicates: isJson ? duplicateKeys(bytes.toString(), value) : [] };
+  } catch (error) {
+    if (!isReason(error, 'BadRequest')) throw error;
+    throw badRequest(
+      `the object provided is unrecognized (must be of type ${kind}): ${error.message} (${summaryOf(bytes)})`,
+    );
+  }
+}
+
 /** The body as a JSON value, whichever of the three formats it is in. An empty body gives undefined. */
 export function parseBody(bytes: Buffer, contentType: string | undefined): unknown {
   const type = mediaTypeOf(contentType);
@@ -37,21 +59,42 @@ export function parseBody(bytes: Buffer, contentType: string | undefined): unkno
   return type === mediaTypes.yaml ? parseYaml(bytes) : parseJson(bytes);
 }
 
+/** A patch of this media type as a JSON value. */
+export function parsePatch(bytes: Buffer, type: string): unknown {
+  if (type.endsWith('yaml')) return parseYaml(bytes);
+  try {
+    return JSON.parse(bytes.toString());
+  } catch (error) {
+    throw badRequest(`error decoding patch: ${(error as Error).message}`);
+  }
+}
+
 /** The media type without its parameters; JSON when the header is absent. */
 export function mediaTypeOf(contentType: string | undefined): string {
   return contentType ? contentType.split(';', 1)[0]!.trim().toLowerCase() : mediaTypes.json;
 }
 
-export function parseJson(bytes: Buffer): unknown {
+function parseJson(bytes: Buffer): unknown {
   try {
     return JSON.parse(bytes.toString());
   } catch (error) {
-    throw badRequest(`couldn't get version/kind; json parse error: ${(error as Error).message}`);
+    throw badRequest(noVersion((error as Error).message));
   }
 }
 
+const noVersion = (because: string) => `couldn't get version/kind; json parse error: ${because}`;
+
+/** What clients are shown of a body that cannot be read. */
+function summaryOf(bytes: Buffer): string {
+  if (bytes.length === 0) return '<empty>';
+  const head = bytes.subarray(0, summaryBytes).toString(bytes[0] === 0x7b ? 'utf8' : 'hex');
+  return bytes.length > summaryBytes ? `${head} ...` : head;
+}
+
+const summaryBytes = 30;
+
 /** One YAML document; JSON is YAML too. */
-export function parseYaml(bytes: Buffer): unknown {
+function parseYaml(bytes: Buffer): unknown {
   const documents = parseAllDocuments(bytes.toString(), { uniqueKeys: true, version: '1.1' });
   const [first] = documents;
   if (!first) return undefined;

@@ -1,8 +1,10 @@
 /** POST, PUT, PATCH and DELETE. */
 import { applyPatchType } from '../verbs/patching.ts';
+import { scaleType } from '../verbs/scale.ts';
 import type { WriteNotes, WriteOptions } from '../verbs/types.ts';
 import { addWarnings, sendValue } from './answer.ts';
-import { mediaTypeOf, parseBody, parseJson, parseYaml, readBody } from './body.ts';
+import { mediaTypeOf, parseBody, parseObject, parsePatch, readBody } from './body.ts';
+import type { Body } from './body.ts';
 import { isPretty, sendEntry, sendList } from './exchange.ts';
 import type { Exchange, Serving } from './exchange.ts';
 import { unsupportedMediaType } from './negotiate.ts';
@@ -32,15 +34,16 @@ export async function create(exchange: Exchange, accepted: Accepted, serving: Se
   const { response, route, query, caller } = exchange;
   const { kind, namespace, subresource } = route;
   const options = withNotes(writeOptions(query, 'CreateOptions', agentOf(exchange)));
-  const body = await bodyOf(exchange);
   if (subresource) {
-    const answer = await serving.verbs.createSubresource(caller, kind, route, subresource, body ?? {}, options);
+    const body = (await bodyOf(exchange)) ?? {};
+    const answer = await serving.verbs.createSubresource(caller, kind, route, subresource, body, options);
     // Upstream's Status of a success carries no metadata.
     const shown = answer.kind === 'Status' ? { ...answer, metadata: {} } : answer;
     sendValue(response, 201, shown, accepted, isPretty(exchange));
     return;
   }
-  const entry = await serving.verbs.create(caller, kind, namespace, body, options);
+  const { value, duplicates } = await objectOf(exchange);
+  const entry = await serving.verbs.create(caller, kind, namespace, value, { ...options, duplicates });
   addWarnings(response, options.notes.warnings);
   sendEntry(exchange, 201, entry, accepted, serving);
 }
@@ -51,9 +54,10 @@ export async function update(exchange: Exchange, accepted: Accepted, serving: Se
     ...writeOptions(query, 'UpdateOptions', agentOf(exchange)),
     subresource: route.subresource,
   });
-  const entry = await serving.verbs.update(caller, route.kind, route, await bodyOf(exchange), options);
+  const { value, duplicates } = await objectOf(exchange);
+  const entry = await serving.verbs.update(caller, route.kind, route, value, { ...options, duplicates });
   addWarnings(response, options.notes.warnings);
-  sendEntry(exchange, 200, entry, accepted, serving);
+  sendEntry(exchange, options.notes.created ? 201 : 200, entry, accepted, serving);
 }
 
 export async function patch(exchange: Exchange, accepted: Accepted, serving: Serving): Promise<void> {
@@ -63,8 +67,7 @@ export async function patch(exchange: Exchange, accepted: Accepted, serving: Ser
   const faults = applyFaults(type === applyPatchType, query);
   const given = writeOptions(query, 'PatchOptions', agentOf(exchange), faults);
   const options = withNotes({ ...given, subresource: route.subresource });
-  const bytes = await readBody(request);
-  const body = type.endsWith('yaml') ? parseYaml(bytes) : parseJson(bytes);
+  const body = parsePatch(await readBody(request), type);
   const entry = await serving.verbs.patch(caller, route.kind, route, type, body, options);
   addWarnings(response, options.notes.warnings);
   sendEntry(exchange, options.notes.created ? 201 : 200, entry, accepted, serving);
@@ -88,6 +91,11 @@ export async function removeCollection(exchange: Exchange, accepted: Accepted, s
   const selected = listOptions(query, route.namespace);
   const result = await serving.verbs.deleteCollection(caller, route.kind, selected, options);
   sendList(exchange, result, accepted, serving);
+}
+
+async function objectOf({ request, route }: Exchange): Promise<Body> {
+  const kind = route.subresource === 'scale' ? scaleType.kind : route.kind.kind;
+  return parseObject(await readBody(request), request.headers['content-type'], kind);
 }
 
 async function bodyOf({ request }: Exchange): Promise<unknown> {

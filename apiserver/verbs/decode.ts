@@ -14,10 +14,14 @@ export interface ObjectType {
 }
 
 /** The body as an object of this type. What the schema does not know is refused, or noted as a warning, as the options say. */
-export function decodeObject(type: ObjectType, body: unknown, { fieldValidation, notes }: WriteOptions): Resource {
+export function decodeObject(
+  type: ObjectType,
+  body: unknown,
+  { fieldValidation, notes, duplicates }: WriteOptions,
+): Resource {
   // Decoding takes its argument over, and a body may be decoded again for a retry.
   const object = copy(body);
-  const warnings = decodeAs(type, object, fieldValidation);
+  const warnings = decodeAs(type, object, fieldValidation, duplicates);
   if (notes) notes.warnings = warnings;
   return object as Resource;
 }

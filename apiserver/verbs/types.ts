@@ -15,7 +15,7 @@ export interface Caller {
 export interface WriteNotes {
   /** Sentences for the client's user. */
   warnings: string[];
-  /** Whether a patch created the object. */
+  /** Whether a patch or an update created the object. */
   created: boolean;
 }
 
@@ -28,6 +28,8 @@ export interface WriteOptions {
   /** Whether an apply takes over what others own. */
   force?: boolean;
   fieldValidation?: 'Strict' | 'Warn' | 'Ignore';
+  /** Paths of fields that the body gave twice. */
+  duplicates?: readonly string[];
   /** Preconditions; a failed one answers Conflict. */
   uid?: string;
   resourceVersion?: string;

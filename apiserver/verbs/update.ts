@@ -53,8 +53,19 @@ export async function update(
   const wanted = decodeObject(spoken, body, options);
   checkAddress(kind, wanted, ref);
   if (spoken === kind) kind.defaults?.(wanted);
-  const { entry } = await write(context, caller, kind, ref, options, () => ({ object: copy(wanted) }));
-  return answerOf(kind, entry, subresource);
+  try {
+    const { entry } = await write(context, caller, kind, ref, options, () => ({ object: copy(wanted) }));
+    return answerOf(kind, entry, subresource);
+  } catch (error) {
+    const conditional = options.uid !== undefined || options.resourceVersion !== undefined;
+    if (subresource !== '' || conditional || !kind.createdByUpdate || !isReason(error, 'NotFound')) throw error;
+    const { uid } = wanted.metadata;
+    if (uid) throw conflict(kind, ref.name, `Precondition failed: UID in precondition: ${uid}, UID in object meta: `);
+    wanted.metadata.resourceVersion = '';
+    const entry = await create(context, caller, kind, ref.namespace, wanted, options);
+    if (options.notes) options.notes.created = true;
+    return entry;
+  }
 }
 
 export async function patch(

@@ -10,6 +10,7 @@ export const clusterRoleBinding = defineKind<ClusterRoleBinding>({
   description: 'Grants a ClusterRole to subjects in the whole cluster.',
   plural: 'clusterrolebindings',
   namespaced: false,
+  createdByUpdate: true,
   schema: 'io.k8s.api.rbac.v1.ClusterRoleBinding',
   nameFaults: pathSegmentFaults,
   defaults: setBindingDefaults,

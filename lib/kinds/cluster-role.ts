@@ -12,6 +12,7 @@ export const clusterRole = defineKind<ClusterRole>({
   description: 'Permissions in the whole cluster, or to be granted in a namespace by a RoleBinding.',
   plural: 'clusterroles',
   namespaced: false,
+  createdByUpdate: true,
   schema: 'io.k8s.api.rbac.v1.ClusterRole',
   nameFaults: pathSegmentFaults,
   check: ({ rules, aggregationRule }) => [...checkRules(rules, false), ...checkAggregation(aggregationRule)],

@@ -85,6 +85,8 @@ interface KindSource<T extends Resource> {
   scale?: ScaleAccess<T>;
   /** Further subresources, such as `log` or `binding`, by name: the verbs they answer to and the kind they speak. */
   subresources?: Readonly<Record<string, { verbs: readonly string[]; kind: string; group?: string; version?: string }>>;
+  /** Whether an update of an object that does not exist creates it. */
+  createdByUpdate?: boolean;
   /** What names may look like; subdomain when absent. */
   nameFaults?(name: string): string[];
   /** Folder under `/registry/`; `<group>/<plural>` or `<plural>` for core when absent. Two versions of a kind share one. */

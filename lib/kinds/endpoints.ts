@@ -17,6 +17,7 @@ export const endpoints = defineKind<Endpoints>({
   plural: 'endpoints',
   short: ['ep'],
   namespaced: true,
+  createdByUpdate: true,
   schema: 'io.k8s.api.core.v1.Endpoints',
   defaults: ({ subsets }) => {
     for (const { ports } of subsets ?? []) for (const port of ports ?? []) port.protocol ||= 'TCP';

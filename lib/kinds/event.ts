@@ -15,6 +15,7 @@ export const event = defineKind<Event>({
   plural: 'events',
   short: ['ev'],
   namespaced: true,
+  createdByUpdate: true,
   schema: 'io.k8s.api.core.v1.Event',
   defaults: (object) => {
     // Upstream shows these four even when nobody set them.

@@ -13,6 +13,7 @@ export const eventsV1Event = defineKind<Event>({
   plural: 'events',
   short: ['ev'],
   namespaced: true,
+  createdByUpdate: true,
   schema: 'io.k8s.api.events.v1.Event',
   storage: event.storage,
   conversion: { stored: event, fromStored: (stored) => fromCore(stored as CoreEvent), toStored: toCore },

@@ -10,6 +10,7 @@ export const lease = defineKind<Lease>({
   description: 'A claim to something, such as leadership, that its holder must renew.',
   plural: 'leases',
   namespaced: true,
+  createdByUpdate: true,
   schema: 'io.k8s.api.coordination.v1.Lease',
   check: ({ spec }) => checkSpec(spec),
   columns: [nameColumn, text('Holder', ({ spec }) => spec.holderIdentity ?? ''), ageColumn],

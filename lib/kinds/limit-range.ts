@@ -12,6 +12,7 @@ export const limitRange = defineKind<LimitRange>({
   plural: 'limitranges',
   short: ['limits'],
   namespaced: true,
+  createdByUpdate: true,
   schema: 'io.k8s.api.core.v1.LimitRange',
   defaults: ({ spec }) => {
     for (const item of (spec.limits ??= [])) {

@@ -10,6 +10,7 @@ export const roleBinding = defineKind<RoleBinding>({
   description: 'Grants a Role or ClusterRole to subjects in one namespace.',
   plural: 'rolebindings',
   namespaced: true,
+  createdByUpdate: true,
   schema: 'io.k8s.api.rbac.v1.RoleBinding',
   nameFaults: pathSegmentFaults,
   defaults: setBindingDefaults,

@@ -10,6 +10,7 @@ export const role = defineKind<Role>({
   description: 'Permissions in one namespace.',
   plural: 'roles',
   namespaced: true,
+  createdByUpdate: true,
   schema: 'io.k8s.api.rbac.v1.Role',
   nameFaults: pathSegmentFaults,
   check: ({ rules }) => checkRules(rules, true),

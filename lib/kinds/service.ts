@@ -17,6 +17,7 @@ export const service = defineKind<Service>({
   short: ['svc'],
   categories: ['all'],
   namespaced: true,
+  createdByUpdate: true,
   schema: 'io.k8s.api.core.v1.Service',
   status: true,
   subresources: {

@@ -46,11 +46,12 @@ export function decodeObject<T extends Resource>(
   return { object: body as T, warnings };
 }
 
-/** As decodeObject(), for bodies that are not of a stored kind: `Scale`, `DeleteOptions`, `Binding`. */
+/** As decodeObject(), for bodies that are not of a stored kind: `Scale`, `DeleteOptions`, `Binding`. `duplicates` are paths of keys that the text gave twice. */
 export function decodeAs(
   type: { apiVersion: string; kind: string; schema: string },
   body: unknown,
   fieldValidation: FieldValidation = 'Warn',
+  duplicates: readonly string[] = [],
 ): string[] {
   const { kind, apiVersion } = type;
   const version = apiVersion.slice(apiVersion.indexOf('/') + 1);
@@ -71,7 +72,8 @@ export function decodeAs(
   }
   let warnings: string[];
   try {
-    warnings = decode(type.schema, given);
+    const repeated = duplicates.map((path) => `duplicate field ${JSON.stringify(path)}`);
+    warnings = [...repeated, ...decode(type.schema, given)];
   } catch (error) {
     if (error instanceof ApiError) throw badRequest(cannot + error.message);
     throw error;

@@ -102,17 +102,18 @@ export async function startTestApi(): Promise<TestApi> {
 
   const open = (method: string, path: string, { body, headers, token }: AskOptions) => {
     const agent = token === undefined ? agents.admin : agents.other;
+    const bytes = body === undefined || Buffer.isBuffer(body) ? body : Buffer.from(textOf(body));
     const sending = request(url + path, {
       method,
       agent,
       headers: {
         ...(body !== undefined && !Buffer.isBuffer(body) && { 'content-type': 'application/json' }),
+        ...(bytes && { 'content-length': bytes.length }),
         ...(token && { authorization: `Bearer ${token}` }),
         ...headers,
       },
     });
-    if (body === undefined) sending.end();
-    else sending.end(Buffer.isBuffer(body) || typeof body === 'string' ? body : JSON.stringify(body));
+    sending.end(bytes);
     return sending;
   };
 
@@ -176,3 +177,5 @@ export async function startTestApi(): Promise<TestApi> {
     },
   };
 }
+
+const textOf = (body: unknown) => (typeof body === 'string' ? body : JSON.stringify(body));
