@@ -11,7 +11,7 @@ import { pod } from '#lib/kinds/pod.ts';
 import { roleBinding } from '#lib/kinds/role-binding.ts';
 import { role } from '#lib/kinds/role.ts';
 import { volumeAttachment } from '#lib/kinds/volume-attachment.ts';
-import { ExpiredPosition } from '../store/world-types.ts';
+import { UnavailableError } from '../store/types.ts';
 import type { Entry, Subscription, World, WorldEvent } from '../store/world-types.ts';
 import type { Caller } from '../verbs/types.ts';
 import { prefixOf, storageKey } from '../verbs/selection.ts';
@@ -53,8 +53,14 @@ export function makeClusterAuthorizer(world: World, env: Env): ClusterAuthorizer
   ];
   const prefixes = follow.map(([kind]) => prefixOf(kind, ''));
   const take = ({ key, object }: Entry, before: Entry | undefined, isGone: boolean) => {
-    const at = prefixes.findIndex((prefix) => key.startsWith(prefix));
-    follow[at]?.[1](key, isGone ? undefined : object, before?.object);
+    const taker = follow[prefixes.findIndex((prefix) => key.startsWith(prefix))]?.[1];
+    try {
+      taker?.(key, isGone ? undefined : object, before?.object);
+    } catch (error) {
+      // An object that nobody can make sense of grants nothing, and must not keep the others from being heeded.
+      env.log.error('Cannot take in an object, going on without it', { key, error });
+      taker?.(key, undefined, undefined);
+    }
   };
   let subscription: Subscription | undefined;
   const start = () => {
@@ -66,7 +72,7 @@ export function makeClusterAuthorizer(world: World, env: Env): ClusterAuthorizer
         for (const { entry, before, type } of events) take(entry, before, type === 'DELETE');
       },
       onLost(error) {
-        if (!(error instanceof ExpiredPosition)) return;
+        if (error instanceof UnavailableError) return;
         env.log.info('Reading roles, bindings and pods anew', { error });
         start();
       },

@@ -13,7 +13,7 @@ export function rulesText(rules: readonly PolicyRule[]): string {
 }
 
 /** Upstream's short form: `{APIGroups:[""], Resources:["pods"], Verbs:["get" "list"]}`. */
-export function ruleText(rule: PolicyRule): string {
+function ruleText(rule: PolicyRule): string {
   const parts: [label: string, values: readonly string[] | undefined][] = [
     ['APIGroups', rule.apiGroups],
     ['Resources', rule.resources],
