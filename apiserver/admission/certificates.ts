@@ -11,6 +11,9 @@ import type { AdmissionPlugin } from './types.ts';
 
 const clientSigner = 'kubernetes.io/kube-apiserver-client';
 
+/** What rules of roles call signers, of which there are no objects. */
+const signers = 'signers';
+
 export function makeCertificateApproval(authorize: Authorizer): AdmissionPlugin {
   return {
     name: 'CertificateApproval',
@@ -60,8 +63,8 @@ function mayUseSigner(authorize: Authorizer, caller: Caller, verb: string, signe
   const may = (name: string) =>
     authorize(caller, {
       verb,
-      group: 'certificates.k8s.io',
-      plural: 'signers',
+      group: kind.group,
+      plural: signers,
       subresource: '',
       namespace: '',
       name,

@@ -44,6 +44,11 @@ const safeTypes: Readonly<Record<string, number>> = {
   container_engine_t: 31,
 };
 
+/** Whether a value is among those allowed as of a minor version. */
+function isSafe(safe: Readonly<Record<string, number>>, value: string, minor: number): boolean {
+  return Object.hasOwn(safe, value) && safe[value]! <= minor;
+}
+
 const appArmorPrefix = 'container.apparmor.security.beta.kubernetes.io/';
 
 export const profileTypes: readonly (string | undefined)[] = ['RuntimeDefault', 'Localhost'];
@@ -180,7 +185,7 @@ const seLinuxOptions: Check = {
   id: 'seLinuxOptions',
   since: 0,
   find({ spec }, minor) {
-    const isBadType = (type: string) => !((safeTypes[type] ?? Infinity) <= minor);
+    const isBadType = (type: string) => !isSafe(safeTypes, type, minor);
     const isBad = ({ seLinuxOptions: options }: SecurityContext) =>
       options !== undefined && (isBadType(options.type ?? '') || Boolean(options.user) || Boolean(options.role));
     const { pod, each } = contextsOf(spec);
@@ -226,7 +231,7 @@ const sysctls: Check = {
   since: 0,
   find({ spec }, minor) {
     const names = (spec.securityContext?.sysctls ?? []).map(({ name }) => name);
-    const bad = names.filter((name) => !((safeSysctls[name] ?? Infinity) <= minor));
+    const bad = names.filter((name) => !isSafe(safeSysctls, name, minor));
     return bad.length > 0 ? { reason: 'forbidden sysctls', detail: bad.join(', ') } : undefined;
   },
 };
