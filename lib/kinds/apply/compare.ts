@@ -1,6 +1,6 @@
 /** What differs between two objects of a type, as sets of fields. */
 import { equal } from '#lib/meta/equal.ts';
-import { leaf, nodeOf } from './field-set.ts';
+import { leaf, memberOf, nodeOf } from './field-set.ts';
 import type { FieldSet } from './field-set.ts';
 import { elementOf, freeType } from './field-types.ts';
 import type { FieldType, StructType } from './field-types.ts';
@@ -17,41 +17,44 @@ type ListType = FieldType & { is: 'set' | 'keyed' };
 /** The same for one value: nodes, absent where nothing differs. */
 type Differences = Partial<Comparison>;
 
+/** Differences of the fields or items of one value, by their elements. */
+type Gathered = { [sort in keyof Comparison]?: Record<string, FieldSet> };
+
+const nothing: Json = Object.freeze({});
+
 /** Compares two objects field by field. */
 export function compare(type: StructType, before: object, after: object): Comparison {
   const { added = leaf, modified = leaf, removed = leaf } = compareFields(type, before as Json, after as Json) ?? {};
   return { added, modified, removed };
 }
 
+/** Most of two objects is alike, which is found out quickest without a look at types. */
 function compareValues(type: FieldType, before: unknown, after: unknown): Differences | undefined {
-  if (before === after) return undefined;
   if (before === undefined) return { added: whole(type, after) };
   if (after === undefined) return { removed: whole(type, before) };
+  if (equal(before, after)) return undefined;
   switch (type.is) {
     case 'leaf':
-      return modifiedUnlessEqual(before, after);
+      return { modified: leaf };
     case 'set':
     case 'keyed':
       // Null stands for empty, but to have nothing and to have null is not the same.
-      if (lengthOf(before) + lengthOf(after) === 0) return modifiedUnlessEqual(before, after);
+      if (lengthOf(before) + lengthOf(after) === 0) return { modified: leaf };
       return compareItems(type, before as unknown[] | null, after as unknown[] | null);
     default: {
-      if (type.is === 'free' && !(isObject(before) && isObject(after))) return modifiedUnlessEqual(before, after);
-      const [was, is] = [before ?? nothing, after ?? nothing];
-      if (was === is) return modifiedUnlessEqual(before, after);
-      return compareFields(type, was as Json, is as Json);
+      if (type.is === 'free' && !(isObject(before) && isObject(after))) return { modified: leaf };
+      const [was, is] = [before ?? nothing, after ?? nothing] as [Json, Json];
+      return hasNone(was) && hasNone(is) ? { modified: leaf } : compareFields(type, was, is);
     }
   }
 }
-
-const nothing: Json = Object.freeze({});
 
 function lengthOf(list: unknown): number {
   return Array.isArray(list) ? list.length : 0;
 }
 
-function modifiedUnlessEqual(before: unknown, after: unknown): Differences | undefined {
-  return equal(before, after) ? undefined : { modified: leaf };
+function hasNone(fields: Json): boolean {
+  return Object.keys(fields).length === 0;
 }
 
 function compareFields(
@@ -59,18 +62,25 @@ function compareFields(
   before: Json,
   after: Json,
 ): Differences | undefined {
-  const found = collect();
-  const empties = type.is === 'struct' ? type.empties : undefined;
+  const gathered: Gathered = {};
+  let any = false;
   const visit = (key: string, was: unknown, is: unknown) => {
-    if (was === is) return;
     const field = fieldTypeOf(type, key);
     if (!field) return;
-    const missing = empties?.get(key);
-    found.add(`f:${key}`, compareValues(field, was ?? missing, is ?? missing));
+    const missing = type.is === 'struct' ? type.empties.get(key) : undefined;
+    const before = was ?? missing;
+    const after = is ?? missing;
+    const differences = before === after ? undefined : compareValues(field, before, after);
+    if (!differences) return;
+    any = true;
+    gather(gathered, `f:${key}`, differences);
   };
-  for (const key of Object.keys(after)) visit(key, Object.hasOwn(before, key) ? before[key] : undefined, after[key]);
+  for (const key of Object.keys(after)) {
+    const was = Object.hasOwn(before, key) ? before[key] : undefined;
+    if (was !== after[key]) visit(key, was, after[key]);
+  }
   for (const key of Object.keys(before)) if (!Object.hasOwn(after, key)) visit(key, before[key], undefined);
-  return found.all();
+  return any ? differencesOf(gathered) : undefined;
 }
 
 /** The type of a field or map entry; undefined for a field that the schema does not know. */
@@ -85,19 +95,21 @@ function compareItems(
   before: readonly unknown[] | null,
   after: readonly unknown[] | null,
 ): Differences | undefined {
-  const found = collect();
+  const gathered: Gathered = {};
   const left = byElement(type, before ?? []);
   const right = byElement(type, after ?? []);
   for (const element of new Set([...left.keys(), ...right.keys()])) {
-    const was = left.get(element) ?? [];
-    const is = right.get(element) ?? [];
-    if (was.length <= 1 && is.length <= 1) found.add(element, compareValues(type.items, was[0], is[0]));
-    else if (was.length >= 2 && is.length >= 2) found.add(element, modifiedUnlessEqual(was, is));
-    else if (was.length >= 2) {
-      found.add(element, { removed: leaf, ...(is.length > 0 && { added: whole(type.items, is[0]) }) });
-    } else found.add(element, { added: leaf, ...(was.length > 0 && { removed: whole(type.items, was[0]) }) });
+    const differences = compareAlike(type.items, left.get(element) ?? [], right.get(element) ?? []);
+    if (differences) gather(gathered, element, differences);
   }
-  return found.all();
+  return differencesOf(gathered);
+}
+
+function compareAlike(type: FieldType, before: readonly unknown[], after: readonly unknown[]): Differences | undefined {
+  if (before.length <= 1 && after.length <= 1) return compareValues(type, before[0], after[0]);
+  if (before.length >= 2 && after.length >= 2) return equal(before, after) ? undefined : { modified: leaf };
+  if (before.length >= 2) return { removed: leaf, ...(after.length > 0 && { added: whole(type, after[0]) }) };
+  return { added: leaf, ...(before.length > 0 && { removed: whole(type, before[0]) }) };
 }
 
 /** A list's items by their path elements. */
@@ -117,43 +129,32 @@ function whole(type: FieldType, value: unknown): FieldSet {
   if (type.is === 'leaf') return leaf;
   const children: Record<string, FieldSet> = {};
   if (type.is === 'set' || type.is === 'keyed') {
-    for (const [element, items] of byElement(type, Array.isArray(value) ? value : [])) {
-      children[element] = items.length > 1 ? leaf : whole(type.items, items[0]);
+    for (const item of Array.isArray(value) ? (value as unknown[]) : []) {
+      const element = elementOf(type, item);
+      children[element] = element in children ? leaf : whole(type.items, item);
     }
   } else if (isObject(value)) {
-    for (const key of Object.keys(value)) {
+    for (const key of Object.keys(value).sort()) {
       const field = value[key] === undefined ? undefined : fieldTypeOf(type, key);
       if (field) children[`f:${key}`] = whole(field, value[key]);
     }
   }
-  return nodeOf(children, true)!;
+  return memberOf(children);
 }
 
-/** Gathers the differences of fields or items into those of what holds them. */
-function collect() {
-  const found: { [sort in keyof Comparison]?: Record<string, FieldSet> } = {};
-  let any = false;
-  const take = (sort: keyof Comparison, element: string, node: FieldSet | undefined) => {
-    if (node) (found[sort] ??= {})[element] = node;
-  };
-  return {
-    add(element: string, differences: Differences | undefined) {
-      if (!differences) return;
-      any = true;
-      take('added', element, differences.added);
-      take('modified', element, differences.modified);
-      take('removed', element, differences.removed);
-    },
-    all(): Differences | undefined {
-      if (!any) return undefined;
-      const result: Differences = {};
-      for (const sort of ['added', 'modified', 'removed'] as const) {
-        const node = nodeOf(found[sort], false);
-        if (node) result[sort] = node;
-      }
-      return result;
-    },
-  };
+function gather(gathered: Gathered, element: string, { added, modified, removed }: Differences): void {
+  if (added) (gathered.added ??= {})[element] = added;
+  if (modified) (gathered.modified ??= {})[element] = modified;
+  if (removed) (gathered.removed ??= {})[element] = removed;
+}
+
+function differencesOf(gathered: Gathered): Differences {
+  const result: Differences = {};
+  for (const sort of ['added', 'modified', 'removed'] as const) {
+    const node = nodeOf(gathered[sort], false);
+    if (node) result[sort] = node;
+  }
+  return result;
 }
 
 export function isObject(value: unknown): value is Json {

@@ -1,6 +1,6 @@
 /** The fields that an object says something about: what an applier owns. */
 import { byElement, fieldTypeOf, isObject } from './compare.ts';
-import { leaf, nodeOf } from './field-set.ts';
+import { leaf, memberOf, nodeOf } from './field-set.ts';
 import type { FieldSet } from './field-set.ts';
 import { elementOf } from './field-types.ts';
 import type { FieldType, StructType } from './field-types.ts';
@@ -90,8 +90,7 @@ function extractItems(type: ListType, items: readonly unknown[], path: string, r
 }
 
 function withMember(node: FieldSet | undefined): FieldSet {
-  if (!node || node === leaf) return leaf;
-  return nodeOf(node, true)!;
+  return node ? memberOf(node) : leaf;
 }
 
 function wrongType(expected: string, value: unknown): string {

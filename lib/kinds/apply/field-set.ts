@@ -44,6 +44,11 @@ export function nodeOf(children: Building | undefined, member: boolean): FieldSe
   return node;
 }
 
+/** The node of a path that is in the set, with what lies beneath it. */
+export function memberOf(children: Building): FieldSet {
+  return nodeOf(children, true)!;
+}
+
 export function union(a: FieldSet, b: FieldSet): FieldSet {
   if (a === b || isEmpty(b)) return a;
   return isEmpty(a) ? b : unionOfNodes(a, b, false);
@@ -216,10 +221,12 @@ function isSorted(keys: readonly string[]): boolean {
 
 const ranks: Readonly<Record<string, number>> = { f: 0, k: 1, v: 2, i: 3 };
 
+const fieldSort = 'f'.charCodeAt(0);
+
 function compareElements(a: string, b: string): number {
-  const sort = a[0]!;
-  if (sort !== b[0]) return (ranks[sort] ?? 4) - (ranks[b[0]!] ?? 4);
-  if (sort === 'f') return a < b ? -1 : a > b ? 1 : 0;
+  const sort = a.charCodeAt(0);
+  if (sort !== b.charCodeAt(0)) return (ranks[a[0]!] ?? 4) - (ranks[b[0]!] ?? 4);
+  if (sort === fieldSort) return a < b ? -1 : a > b ? 1 : 0;
   return compareValues(JSON.parse(a.slice(2)), JSON.parse(b.slice(2)));
 }
 

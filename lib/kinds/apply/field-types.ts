@@ -74,7 +74,7 @@ export function structType(schema: string): StructType {
 function makeStruct(schema: string): StructType {
   let fields: Map<string, FieldType> | undefined;
   let empties: Map<string, object> | undefined;
-  return {
+  const type: StructType = {
     is: 'struct',
     get fields() {
       return (fields ??= new Map(
@@ -82,20 +82,24 @@ function makeStruct(schema: string): StructType {
       ));
     },
     get empties() {
-      return (empties ??= emptiesOf(schema));
+      return (empties ??= emptiesOf(schema, type.fields));
     },
   };
+  return type;
 }
 
-function emptiesOf(schema: string): Map<string, object> {
+function emptiesOf(schema: string, fields: ReadonlyMap<string, FieldType>): Map<string, object> {
   const { props = {}, required = [] } = schemaType(schema);
   const isPointer = schema.endsWith('.ReplicationControllerSpec');
   const empties = new Map<string, object>();
-  for (const [name, { $ref, type }] of Object.entries(props)) {
+  for (const [name, { is }] of fields) {
     const isRequired = required.includes(name);
-    if ($ref ? isRequired || (plainFields.has(name) && !isPointer) : isRequired && type === 'object') {
-      empties.set(name, emptyFields);
-    } else if (isRequired && type === 'array') empties.set(name, emptyList);
+    if (is === 'set' || is === 'keyed') {
+      if (isRequired) empties.set(name, emptyList);
+    } else if (is === 'struct' || is === 'map') {
+      const isPlain = props[name]?.$ref !== undefined && plainFields.has(name) && !isPointer;
+      if (isRequired || isPlain) empties.set(name, emptyFields);
+    }
   }
   return empties;
 }
