@@ -59,10 +59,10 @@ export function makeQuotaCharger(
     let written = after;
     try {
       await world.waitFor(after);
-      let plan = planOf(quotasOf(namespace), batch);
+      let plan = planOf(look, namespace, batch);
       if (plan.refused.size > 0) {
         await world.sync();
-        plan = planOf(quotasOf(namespace), batch);
+        plan = planOf(look, namespace, batch);
       }
       for (const [waiter, error] of plan.refused) waiter.reject(error);
       for (const [quota, waiters] of plan.charges) written = (await write(quota, waiters, plan.refused)) ?? written;
@@ -107,18 +107,13 @@ export function makeQuotaCharger(
     return revision;
   };
 
-  const quotasOf = (namespace: string) => [...look.list(resourceQuota, namespace)];
-
   return (request) => {
     const [first] = look.list(resourceQuota, request.namespace);
     if (!first) return undefined;
     const charge = chargeOf(request);
     if (!charge) return undefined;
-    const { operation, kind, namespace, name, dryRun } = request;
-    // What cannot be stored anyway must not be charged.
-    if (operation === 'CREATE' && look.get(kind, { namespace, name })) throw alreadyExists(kind, name);
-    if (!dryRun) return enqueue(charge);
-    for (const quota of coveringQuotas(quotasOf(namespace), charge)) {
+    if (!request.dryRun) return enqueue(charge);
+    for (const quota of coveringQuotas(look.list(resourceQuota, request.namespace), charge)) {
       withCharge(quota, quota.status?.used ?? {}, charge);
     }
     return undefined;
@@ -138,11 +133,15 @@ interface Plan {
 }
 
 /** Takes the charges in, one after the other, as far as all their quotas have room. */
-function planOf(quotas: readonly ResourceQuota[], batch: readonly Waiter[]): Plan {
+function planOf(look: Lookup, namespace: string, batch: readonly Waiter[]): Plan {
+  const quotas = [...look.list(resourceQuota, namespace)];
   const plan: Plan = { refused: new Map(), charges: new Map() };
   const used = new Map<ResourceQuota, Used>(quotas.map((quota) => [quota, quota.status?.used ?? {}]));
   for (const waiter of batch) {
     attempt(waiter, plan.refused, () => {
+      // What cannot be stored anyway must not be charged.
+      const { operation, kind, name } = waiter.charge.request;
+      if (operation === 'CREATE' && look.get(kind, { namespace, name })) throw alreadyExists(kind, name);
       const covering = coveringQuotas(quotas, waiter.charge);
       const next = covering.map((quota) => [quota, withCharge(quota, used.get(quota)!, waiter.charge)] as const);
       for (const [quota, sum] of next) {
@@ -161,7 +160,7 @@ function attempt(waiter: Waiter, refused: Map<Waiter, unknown>, run: () => void)
   try {
     run();
   } catch (error) {
-    if (!isReason(error, 'Forbidden')) throw error;
+    if (!isReason(error, 'Forbidden', 'AlreadyExists')) throw error;
     refused.set(waiter, error);
   }
 }

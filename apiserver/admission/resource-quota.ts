@@ -1,5 +1,6 @@
 /** What a request takes up of its namespace's quotas, and whether they have room: upstream's `apiserver/pkg/admission/plugin/resourcequota`. */
 import type { Kind } from '#lib/kinds/define-kind.ts';
+import { event } from '#lib/kinds/event.ts';
 import type { Pod, ResourceQuota } from '#lib/kinds/gen/core-v1.ts';
 import { persistentVolumeClaim } from '#lib/kinds/persistent-volume-claim.ts';
 import { pod as podKind } from '#lib/kinds/pod.ts';
@@ -27,12 +28,12 @@ export function chargeOf(request: AdmissionRequest): Charge | undefined {
     for (const [name, amount] of usageOf(kind, before)) growth.set(name, (growth.get(name) ?? 0n) - amount);
   }
   for (const [name, amount] of growth) if (amount <= 0n) growth.delete(name);
-  return { request, growth };
+  return growth.size > 0 ? { request, growth } : undefined;
 }
 
-/** Everything is counted when it is made; what a claim or a Service takes up changes later, and a pod's by a resize. */
+/** Everything but Events is counted when it is made; what a claim or a Service takes up changes later, and a pod's by a resize. */
 function concerns({ operation, kind, namespace, subresource, before }: AdmissionRequest): boolean {
-  if (namespace === '' || !kind.namespaced) return false;
+  if (namespace === '' || !kind.namespaced || kind.kind === event.kind) return false;
   if (operation === 'CREATE') return subresource === '' && before === undefined;
   if (operation === 'DELETE') return false;
   if (kind === podKind) return subresource === 'resize';

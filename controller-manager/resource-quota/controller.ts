@@ -5,13 +5,16 @@ import type { Controller } from '#lib/control/reconcile.ts';
 import type { Kind } from '#lib/kinds/define-kind.ts';
 import { usageOf } from '#lib/kinds/quota-usage.ts';
 import { resourceQuota } from '#lib/kinds/resource-quota.ts';
+import { equal } from '#lib/meta/equal.ts';
 import { keyOf, refOf } from '#lib/meta/object.ts';
 import type { Resource } from '#lib/meta/object.ts';
 import { decide } from './decide.ts';
 import type { Seen } from './decide.ts';
+import { makeRest } from './rest.ts';
 
 /** Makes the controller over the namespaced kinds of the view, all of which can be counted. */
 export function makeResourceQuotaController(kinds: readonly Kind[]): Controller<Seen> {
+  const rest = makeRest();
   return {
     name: 'resourcequota-controller',
     watches: [
@@ -24,11 +27,17 @@ export function makeResourceQuotaController(kinds: readonly Kind[]): Controller<
         ),
       ),
     ],
-    see(key, { view }) {
+    see(key, { view, now }) {
       const ref = refOf(key);
       const quota = view.get(resourceQuota, ref);
-      if (!quota) return undefined;
-      return { quota, contents: kinds.map((kind) => ({ kind, objects: view.list(kind, ref.namespace) })) };
+      if (!quota) {
+        rest.forget(key);
+        return undefined;
+      }
+      const isNew = !equal(quota.status?.hard, quota.spec?.hard ?? {});
+      const restMs = isNew ? 0 : rest.restMs(key, quota.metadata.resourceVersion, now);
+      if (restMs > 0) return { quota, contents: [], restMs };
+      return { quota, contents: kinds.map((kind) => ({ kind, objects: view.list(kind, ref.namespace) })), restMs };
     },
     decide,
   };

@@ -14,7 +14,8 @@ const kinds = [configMap, deployment, persistentVolumeClaim, pod, service];
 
 function usedBy(world: TestWorld, spec: ResourceQuotaSpec): Record<string, unknown> {
   const quota = world.put(resourceQuota, { metadata: { name: 'q' }, spec });
-  world.apply(decide({ quota, contents: kinds.map((kind) => ({ kind, objects: world.list<never>(kind as never) })) }));
+  const contents = kinds.map((kind) => ({ kind, objects: world.list<never>(kind as never) }));
+  world.apply(decide({ quota, contents, restMs: 0 }));
   return world.get(resourceQuota, 'q').status!.used!;
 }
 

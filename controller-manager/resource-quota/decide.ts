@@ -11,10 +11,13 @@ export interface Seen {
   quota: ResourceQuota;
   /** All objects of the quota's namespace. */
   contents: { kind: Kind; objects: readonly Resource[] }[];
+  /** How long the quota is still to be left alone; 0 when it is time to count. */
+  restMs: number;
 }
 
-export function decide({ quota, contents }: Seen): Action[] {
+export function decide({ quota, contents, restMs }: Seen): Action[] {
   if (quota.metadata.deletionTimestamp !== undefined) return [];
+  if (restMs > 0) return [{ do: 'wake', afterMs: restMs }];
   const hard = quota.spec?.hard ?? {};
   const totals = new Map(Object.keys(hard).map((name) => [name, 0n]));
   for (const { kind, objects } of contents) {
