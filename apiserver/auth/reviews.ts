@@ -61,6 +61,15 @@ export function makeReviews(
       async (_caller, namespace, review: LocalSubjectAccessReview) => {
         checkSpec('LocalSubjectAccessReview', review.spec);
         checkSubject('LocalSubjectAccessReview', review.spec);
+        if (review.spec.nonResourceAttributes) {
+          throw invalidObject({ group: 'authorization.k8s.io', kind: 'LocalSubjectAccessReview' }, '', [
+            invalid(
+              'spec.nonResourceAttributes',
+              review.spec.nonResourceAttributes,
+              'disallowed on this kind of request',
+            ),
+          ]);
+        }
         if ((review.spec.resourceAttributes?.namespace ?? '') !== namespace) {
           throw invalidObject({ group: 'authorization.k8s.io', kind: 'LocalSubjectAccessReview' }, '', [
             invalid(
