@@ -1,10 +1,11 @@
 /** pods/binding and pods/eviction. */
 import type { Binding, Pod } from '#lib/kinds/gen/core-v1.ts';
-import type { Eviction } from '#lib/kinds/gen/policy-v1.ts';
+import type { Eviction, PodDisruptionBudget } from '#lib/kinds/gen/policy-v1.ts';
 import { binding as bindingKind } from '#lib/kinds/binding.ts';
 import { pod as kind } from '#lib/kinds/pod.ts';
+import { podDisruptionBudget } from '#lib/kinds/pod-disruption-budget.ts';
 import { withCondition } from '#lib/meta/conditions.ts';
-import { badRequest, conflict, invalidObject, notSupported, required } from '#lib/meta/errors.ts';
+import { badRequest, conflict, invalidObject, isReason, notSupported, required } from '#lib/meta/errors.ts';
 import type { Ref } from '#lib/meta/object.ts';
 import { formatTime } from '#lib/meta/time.ts';
 import { demand } from '../auth/authorize.ts';
@@ -12,7 +13,8 @@ import { admitted, warner } from './context.ts';
 import type { VerbsContext } from './context.ts';
 import { decodeBody } from './decode.ts';
 import { removeAuthorized } from './delete.ts';
-import type { Caller, WriteOptions } from './types.ts';
+import { consentTo, spend, stillProcessed } from './disruption-budget.ts';
+import type { Caller, DeleteOptions, WriteOptions } from './types.ts';
 
 /** Assigns a pod to a node, once. Resolves to the revision of the write. */
 export async function bindPod(
@@ -91,7 +93,7 @@ export async function evictPod(
     dryRun,
     warn: warner(options.notes),
   });
-  const { entry } = await removeAuthorized(context, caller, kind, ref, {
+  return removeWithConsent(context, caller, ref, {
     dryRun,
     ...(gracePeriodSeconds !== undefined && { gracePeriodSeconds }),
     ...(propagationPolicy !== undefined && { propagationPolicy: propagationPolicy as 'Background' }),
@@ -102,8 +104,57 @@ export async function evictPod(
       },
     }),
   });
-  return entry.revision;
 }
+
+/** Deletes a pod once its budget, if it has one, gives a disruption for it. */
+async function removeWithConsent(
+  context: VerbsContext,
+  caller: Caller,
+  ref: Ref,
+  options: DeleteOptions,
+): Promise<bigint> {
+  const pinned = options.preconditions?.resourceVersion !== undefined;
+  for (let attempt = 1; ; attempt++) {
+    const pod = (await context.reader.get(kind, ref)).object as Pod;
+    const consent = consentTo(pod, context.look.list(podDisruptionBudget, ref.namespace));
+    if (consent.do === 'spend') await spendFrom(context, consent.budget, pod, options.dryRun ?? false);
+    const unchanged = consent.do === 'delete-unchanged' && !pinned;
+    const { resourceVersion } = pod.metadata;
+    try {
+      const { entry } = await removeAuthorized(context, caller, kind, ref, {
+        ...options,
+        ...(unchanged && { preconditions: { ...options.preconditions, resourceVersion } }),
+      });
+      return entry.revision;
+    } catch (error) {
+      // What has changed meanwhile is looked at anew; a wrong uid stays wrong.
+      if (!unchanged || !isReason(error, 'Conflict') || attempt === evictionAttempts) throw error;
+    }
+  }
+}
+
+async function spendFrom(
+  { writer, env }: VerbsContext,
+  budget: PodDisruptionBudget,
+  pod: Pod,
+  dryRun: boolean,
+): Promise<void> {
+  const { name, namespace } = budget.metadata;
+  const at = { name, namespace: namespace ?? '' };
+  try {
+    await writer.change(podDisruptionBudget, at, dryRun, async (before) => ({
+      do: 'store',
+      object: spend(before as PodDisruptionBudget, pod.metadata.name, env.now()),
+    }));
+  } catch (error) {
+    if (isReason(error, 'Conflict')) throw stillProcessed(name);
+    // A budget that has just been deleted protects nothing any more.
+    if (!isReason(error, 'NotFound')) throw error;
+  }
+}
+
+/** How often a pod may change under an eviction before the client must ask again. */
+const evictionAttempts = 20;
 
 function assigned(pod: Pod, { target, metadata }: Binding, nowMs: number): Pod {
   const annotations = { ...pod.metadata.annotations, ...metadata.annotations };
