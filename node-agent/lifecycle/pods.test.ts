@@ -94,7 +94,7 @@ class Node {
     for (let quiet = 0; quiet < 20; quiet++) {
       await this.env.advance(0);
       await new Promise((resolve) => setImmediate(resolve));
-      if (process.getActiveResourcesInfo().some((resource) => resource.startsWith('FS'))) quiet = 0;
+      if (process.getActiveResourcesInfo().some((resource) => /^(FS|FileHandle)/.test(resource))) quiet = 0;
     }
     await running;
   }
