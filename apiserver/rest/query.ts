@@ -61,10 +61,10 @@ export function deleteOptions(query: URLSearchParams, body: unknown): DeleteOpti
   };
 }
 
-/** Whether a switch in the query is on. */
-export function isOn(query: URLSearchParams, name: string): boolean {
+/** Whether a switch in the query is on: anything but false and 0 is yes, and a switch without a value too. */
+export function isOn(query: URLSearchParams, name: string, otherwise = false): boolean {
   const value = query.get(name);
-  return value === 'true' || value === '1' || value === '';
+  return value === null ? otherwise : !['false', '0'].includes(value.toLowerCase());
 }
 
 /** A whole number in the query; throws BadRequest for other text. */

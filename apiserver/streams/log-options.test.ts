@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { isOn, logOptions } from './log-options.ts';
+import { logOptions } from './log-options.ts';
 
 const now = Date.UTC(2026, 0, 1);
 const options = (query: string) => logOptions(new URLSearchParams(query), 'web', now);
@@ -44,10 +44,4 @@ suite('log-options', () => {
     test(`logOptions() refuses ${query}`, () => {
       assert.throws(() => options(query), { code, message });
     });
-
-  test('isOn() takes anything but false and 0 for yes', () => {
-    const values = ['', 'true', '1', 'yes', 'false', '0'].map((value) => isOn(new URLSearchParams({ a: value }), 'a'));
-    assert.deepEqual(values, [true, true, true, true, false, false]);
-    assert.equal(isOn(new URLSearchParams(), 'a', true), true);
-  });
 });

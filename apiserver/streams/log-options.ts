@@ -2,14 +2,15 @@
 import { badRequest, fieldForbidden, invalid, invalidObject } from '#lib/meta/errors.ts';
 import type { FieldError } from '#lib/meta/errors.ts';
 import type { LogsRequest } from '#protos/gen/node.ts';
+import { isOn, numberOf } from '../rest/query.ts';
 
 export type LogOptions = Omit<LogsRequest, 'pod'>;
 
 /** The options as the node wants them. `nowMs` since the epoch is what `sinceSeconds` counts from. Throws Invalid or BadRequest. */
 export function logOptions(query: URLSearchParams, podName: string, nowMs: number): LogOptions {
-  const tailLines = integer(query, 'tailLines');
-  const limitBytes = integer(query, 'limitBytes');
-  const sinceSeconds = integer(query, 'sinceSeconds');
+  const tailLines = numberOf(query, 'tailLines');
+  const limitBytes = numberOf(query, 'limitBytes');
+  const sinceSeconds = numberOf(query, 'sinceSeconds');
   const sinceTime = query.get('sinceTime') ?? '';
   const faults: FieldError[] = [];
   if (tailLines !== undefined && tailLines < 0)
@@ -31,19 +32,6 @@ export function logOptions(query: URLSearchParams, podName: string, nowMs: numbe
     tailLines: tailLines ?? -1,
     limitBytes: limitBytes ?? 0,
   };
-}
-
-/** A switch as Go's query conversion reads it: anything but `false` and `0` turns it on. */
-export function isOn(query: URLSearchParams, name: string, otherwise = false): boolean {
-  const value = query.get(name);
-  return value === null ? otherwise : value !== 'false' && value !== '0';
-}
-
-function integer(query: URLSearchParams, name: string): number | undefined {
-  const text = query.get(name);
-  if (text === null || text === '') return undefined;
-  if (!/^-?\d{1,15}$/.test(text)) throw badRequest(`strconv.ParseInt: parsing ${JSON.stringify(text)}: invalid syntax`);
-  return Number(text);
 }
 
 function checkedTime(text: string): string {
