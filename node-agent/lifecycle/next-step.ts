@@ -80,8 +80,8 @@ function keptByOthers({ metadata }: Pod): boolean {
   return metadata.deletionGracePeriodSeconds === 0 && (metadata.finalizers ?? []).length > 0;
 }
 
-/** A container may ask that its log speaks for it when it failed without a message. */
-function lastWordsMissing({ pod, observed, notes }: Seen): Step | undefined {
+/** The step that reads a container's last words: it may ask that its log speaks for it when it failed without a message. */
+export function lastWordsMissing({ pod, observed, notes }: Seen): Step | undefined {
   for (const { spec } of pod ? containersOf(pod) : []) {
     if (spec.terminationMessagePolicy !== 'FallbackToLogsOnError') continue;
     const run = runsOf(observed, spec.name)[0];

@@ -7,7 +7,7 @@ import { healthAfter } from '../probes/judge.ts';
 import type { OnTally } from '../probes/prober.ts';
 import { containersOf, reportedStatus, runsOf } from './containers.ts';
 import type { Hands } from './hands.ts';
-import { nextStep, stageOf } from './next-step.ts';
+import { lastWordsMissing, nextStep, stageOf } from './next-step.ts';
 import { perform } from './perform.ts';
 import { stages } from './stages.ts';
 import { makeStatusWriter } from './status-writer.ts';
@@ -81,6 +81,8 @@ export function makeWorker(uid: string, first: Pod | undefined, hands: Hands, re
   }
 
   function offerStatus(seen: Seen): void {
+    // An end is told together with its last words; only while another step is under way they may have to follow later.
+    if (!current && lastWordsMissing(seen)) return;
     if (seen.pod && exists) status.offer(statusOf(seen, seen.pod, hands.facts.hostIps, env.now()));
   }
 
