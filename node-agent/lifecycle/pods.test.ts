@@ -290,6 +290,8 @@ suite('node-agent/lifecycle/pods', () => {
     await node.create({ containers: [spec], restartPolicy: 'Never' });
     writeFileSync(node.runtime.started[0]!.logPath, '2026-01-01T00:00:00Z stderr F it broke\n');
     await node.kill(1);
+    // The log is read from a real disk, which the fake clock does not wait for.
+    for (let round = 0; round < 1000 && !(await node.app()).state?.terminated; round++) await node.settle();
     assert.equal((await node.app()).state?.terminated?.message, 'it broke\n');
   });
 
