@@ -1,4 +1,5 @@
 /** What every cluster has from its first start: namespaces, the API's own Service, the system's priority classes, a storage class. */
+import { configMap } from '#lib/kinds/config-map.ts';
 import type { Kind } from '#lib/kinds/define-kind.ts';
 import { endpointSlice } from '#lib/kinds/endpoint-slice.ts';
 import { endpoints } from '#lib/kinds/endpoints.ts';
@@ -18,6 +19,8 @@ export interface Place {
   advertise: { host: string; port: number };
   /** The cluster IP of the `kubernetes` Service. */
   serviceIp: string;
+  /** The authority of client certificates, in PEM. */
+  clientCa: string;
 }
 
 const self: Caller = { name: 'system:apiserver', groups: [mastersGroup] };
@@ -55,6 +58,15 @@ export async function bootstrap(verbs: Verbs, look: Lookup, place: Place): Promi
       }),
     ),
     ...ownService(place).map(([kind, body, content]) => ensure(verbs, look, kind, 'default', body, content)),
+    // Servers that extend the API learn here whose certificates to believe.
+    ensure(
+      verbs,
+      look,
+      configMap,
+      'kube-system',
+      { metadata: { name: 'extension-apiserver-authentication' }, data: { 'client-ca-file': place.clientCa } },
+      ['data'],
+    ),
   ]);
 }
 

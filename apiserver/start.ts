@@ -113,7 +113,11 @@ async function serve(config: ApiServerConfig, store: Store, env: Env): Promise<A
     answerers: makeReviews(authorize, authorizer.rulesFor, readers, tokens),
     subresources: new Map([['serviceaccounts/token', makeTokenAnswerer(tokens, look, () => world.sync(), env)]]),
   });
-  await bootstrap(verbs, look, { advertise: config.advertise, serviceIp: ips.range.at(1) });
+  await bootstrap(verbs, look, {
+    advertise: config.advertise,
+    serviceIp: ips.range.at(1),
+    clientCa: pem(config.pki.caFile),
+  });
   await ensureDefaultRoles(verbs, look);
   await world.sync();
 
