@@ -11,7 +11,7 @@ import { service } from '#lib/kinds/service.ts';
 import { ApiError } from '#lib/meta/errors.ts';
 import { startEtcd } from '../../test/harness/etcd.ts';
 import type { TestEtcd } from '../../test/harness/etcd.ts';
-import { authorize } from '../auth/authorize.ts';
+import { authorize } from '../auth/permissive.fixture.ts';
 import { makeEtcdStore } from '../store/etcd.ts';
 import { makeWorld } from '../store/world.ts';
 import { at, caller, podBody } from '../verbs/fixture.ts';

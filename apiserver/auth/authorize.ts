@@ -34,12 +34,6 @@ export type Authorizer = (caller: Caller, attempt: Attempt | PathAttempt) => Dec
 export const authenticatedGroup = 'system:authenticated';
 export const mastersGroup = 'system:masters';
 
-/** Whoever has proved an identity may do everything: for clusters that enforce no roles. */
-export const authorize: Authorizer = (caller) => {
-  if (caller.groups.includes(mastersGroup)) return { allowed: true, reason: '' };
-  return { allowed: caller.groups.includes(authenticatedGroup), reason: '' };
-};
-
 export function isPathAttempt(attempt: Attempt | PathAttempt): attempt is PathAttempt {
   return 'path' in attempt;
 }

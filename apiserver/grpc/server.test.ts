@@ -19,7 +19,7 @@ import { WriteRequestVerb, clusterService } from '#protos/gen/cluster.ts';
 import type { WriteReply, WriteRequest } from '#protos/gen/cluster.ts';
 import { startRelay } from '../../test/harness/relay.ts';
 import { makeAdmission } from '../admission/chain.ts';
-import { authorize } from '../auth/authorize.ts';
+import { authorize } from '../auth/permissive.fixture.ts';
 import { makeMemoryStore } from '../store/memory.ts';
 import type { MemoryStore } from '../store/memory.ts';
 import { makeWorld } from '../store/world.ts';

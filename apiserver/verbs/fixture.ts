@@ -8,7 +8,7 @@ import { service } from '#lib/kinds/service.ts';
 import type { Ref, Resource } from '#lib/meta/object.ts';
 import { addressRange, numberRange } from '#lib/meta/ranges.ts';
 import { makeAdmission } from '../admission/chain.ts';
-import { authorize } from '../auth/authorize.ts';
+import { authorize } from '../auth/permissive.fixture.ts';
 import { makeMemoryStore } from '../store/memory.ts';
 import type { MemoryStore } from '../store/memory.ts';
 import { makeWorld } from '../store/world.ts';

@@ -3,7 +3,7 @@ import { service } from '#lib/kinds/service.ts';
 import type { ApiError } from '#lib/meta/errors.ts';
 import { addressRange, numberRange } from '#lib/meta/ranges.ts';
 import { makeAdmission } from '../admission/chain.ts';
-import { authorize } from '../auth/authorize.ts';
+import { authorize } from '../auth/permissive.fixture.ts';
 import { makeClaims } from './claims.ts';
 import { at, caller, makeFixture } from './fixture.ts';
 import type { Fixture, Loose } from './fixture.ts';

@@ -12,7 +12,7 @@ import { makeRealEnv } from '#lib/env/real.ts';
 import { configMap } from '#lib/kinds/config-map.ts';
 import { kindAt } from '#lib/kinds/index.ts';
 import { makeAdmission } from '../../apiserver/admission/chain.ts';
-import { authorize } from '../../apiserver/auth/authorize.ts';
+import { authorize } from '../../apiserver/auth/permissive.fixture.ts';
 import { startGrpc } from '../../apiserver/grpc/server.ts';
 import { encodeForStore } from '../../apiserver/store/entry.ts';
 import { makeMemoryStore } from '../../apiserver/store/memory.ts';
