@@ -219,6 +219,48 @@ suite('access', () => {
     );
   });
 
+  test('acting as somebody asks for the right to each part of them', async () => {
+    await grant('bob', 'actor', [
+      { verbs: ['impersonate'], apiGroups: [''], resources: ['users'], resourceNames: ['eve'] },
+      { verbs: ['impersonate'], apiGroups: [''], resources: ['groups'], resourceNames: ['dev'] },
+      { verbs: ['impersonate'], apiGroups: ['authentication.k8s.io'], resources: ['userextras/scope', 'uids'] },
+    ]);
+    const ask = (headers: Record<string, string>) =>
+      api.ask('POST', '/apis/authentication.k8s.io/v1/selfsubjectreviews', { token: 'file-token', body: {}, headers });
+    const all = {
+      'impersonate-user': 'eve',
+      'impersonate-group': 'dev',
+      'impersonate-uid': 'u',
+      'impersonate-extra-scope': 'a',
+    };
+    assert.deepEqual((await ask(all)).body.status.userInfo, {
+      username: 'eve',
+      uid: 'u',
+      groups: ['dev', 'system:authenticated'],
+      extra: { scope: ['a'] },
+    });
+    const user = 'User "bob" cannot impersonate resource';
+    const refused: [headers: Record<string, string>, text: string][] = [
+      [
+        { 'impersonate-user': 'root' },
+        `users "root" is forbidden: ${user} "users" in API group "" at the cluster scope`,
+      ],
+      [
+        { ...all, 'impersonate-group': 'system:masters' },
+        `groups "system:masters" is forbidden: ${user} "groups" in API group "" at the cluster scope`,
+      ],
+      [
+        { ...all, 'impersonate-extra-other': 'x' },
+        `userextras.authentication.k8s.io "x" is forbidden: ${user} "userextras/other" in API group "authentication.k8s.io" at the cluster scope`,
+      ],
+      [
+        { 'impersonate-user': 'system:serviceaccount:default:default' },
+        `serviceaccounts "default" is forbidden: ${user} "serviceaccounts" in API group "" in the namespace "default"`,
+      ],
+    ];
+    for (const [headers, text] of refused) forbidden(await ask(headers), text);
+  });
+
   test('a bootstrap token lets its bearer in as its groups', async () => {
     const stringData = {
       'token-id': 'abcdef',
