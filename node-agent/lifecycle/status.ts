@@ -19,10 +19,12 @@ export function statusOf(seen: Seen, pod: Pod, hostIps: readonly string[], now: 
   const over = mustEnd(seen, pod, now) && !running;
   const all = containersOf(pod).map((item) => ({ role: item.role, status: containerStatus(seen, pod, item, over) }));
   const of = (...roles: Role[]) => all.filter((item) => roles.includes(item.role)).map((item) => item.status);
+  // As upstream: init containers stay in their order, the others are sorted by name.
+  const sorted = (role: Role) => of(role).sort((a, b) => (a.name < b.name ? -1 : 1));
   const verdict = verdictOf(pod, now);
   const ips = observed?.ips.length ? observed.ips : (before.podIPs ?? []).map(({ ip }) => ip);
   const inits = of('init', 'sidecar');
-  const ephemeral = of('ephemeral');
+  const ephemeral = sorted('ephemeral');
   const status: PodStatus = {
     phase: verdict ? 'Failed' : phaseOf(pod, all, over),
     ...(verdict ?? { reason: before.reason, message: before.message }),
@@ -30,7 +32,7 @@ export function statusOf(seen: Seen, pod: Pod, hostIps: readonly string[], now: 
     ...(ips.length > 0 && { podIP: ips[0], podIPs: ips.map((ip) => ({ ip })) }),
     startTime: before.startTime ?? formatTime(now),
     ...(inits.length > 0 && { initContainerStatuses: inits }),
-    containerStatuses: of('main'),
+    containerStatuses: sorted('main'),
     ...(ephemeral.length > 0 && { ephemeralContainerStatuses: ephemeral }),
     qosClass: before.qosClass ?? qosClassOf(pod.spec),
   };
