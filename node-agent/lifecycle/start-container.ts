@@ -63,9 +63,10 @@ export async function startContainer(step: Step & { do: 'start' }, pod: Pod, sce
   } catch (error) {
     const problem = signal.aborted ? undefined : problemOf(error);
     if (!problem) throw error;
+    const hasRun = problem.reason === 'RunContainerError' || problem.reason === 'StartError';
+    if (hasRun) tell('Normal', 'Created', `Created container: ${spec.name}`);
     tell('Warning', 'Failed', `Error: ${problem.message}`);
     const now = env.now();
-    const hasRun = problem.reason === 'RunContainerError' || problem.reason === 'StartError';
     const earlier = doing.is === 'ended' && { crashes: longer(crashes, doing.finishedAt, now) };
     if (hasRun) {
       hands.observer.putFailedRun(pod.metadata.uid, failedRun(spec, step.attempt, problem.message, scene));
