@@ -1,5 +1,5 @@
 /** The client side of grpc.health.v1, written by hand: two tiny messages do not need a descriptor. */
-import { Client, credentials, status } from '@grpc/grpc-js';
+import { Client, connectivityState, credentials, Metadata, status } from '@grpc/grpc-js';
 import type { ServiceError } from '@grpc/grpc-js';
 
 const serving = 1;
@@ -14,10 +14,13 @@ export function grpcHealth(
 ): Promise<{ result: 'success' | 'failure'; output: string }> {
   const address = `${host.includes(':') ? `[${host}]` : host}:${port}`;
   const client = new Client(address, credentials.createInsecure(), { 'grpc.use_local_subchannel_pool': 1 });
+  // A server that does not listen yet may do so within the timeout.
+  const patient = new Metadata({ waitForReady: true });
   return new Promise((resolve) => {
     const answer = (error: ServiceError | null, code?: number) => {
+      const connected = client.getChannel().getConnectivityState(false) === connectivityState.READY;
       client.close();
-      if (error) resolve({ result: 'failure', output: describe(error, address, timeoutMs) });
+      if (error) resolve({ result: 'failure', output: describe(error, connected, address, timeoutMs) });
       else if (code === serving) resolve({ result: 'success', output: 'service healthy' });
       else resolve({ result: 'failure', output: `service unhealthy (responded with "${names[code ?? 0] ?? code}")` });
     };
@@ -26,6 +29,7 @@ export function grpcHealth(
       encodeRequest,
       decodeStatus,
       service,
+      patient,
       { deadline: now + timeoutMs },
       answer,
     );
@@ -49,13 +53,23 @@ function decodeStatus(bytes: Buffer): number {
   return bytes[0] === 0x08 ? (bytes[1] ?? 0) : 0;
 }
 
-function describe(error: ServiceError, address: string, timeoutMs: number): string {
-  switch (error.code) {
+/** Upstream's sentences (`pkg/probe/grpc/grpc.go`). */
+function describe({ code, details }: ServiceError, connected: boolean, address: string, timeoutMs: number): string {
+  const limit = `${timeoutMs / 1000}s`;
+  switch (code) {
     case status.UNIMPLEMENTED:
-      return 'this server does not implement the grpc health protocol (grpc.health.v1.Health)';
+      return `error: this server does not implement the grpc health protocol (grpc.health.v1.Health): ${details}`;
     case status.DEADLINE_EXCEEDED:
-      return `timeout: failed to connect service "${address}" within ${timeoutMs / 1000}s: context deadline exceeded`;
+      return connected
+        ? `timeout: health rpc did not complete within ${limit}`
+        : `timeout: failed to connect service "${address}" within ${limit}: context deadline exceeded`;
     default:
-      return `error: health rpc failed: ${error.details}`;
+      return `error: health rpc probe failed: rpc error: code = ${codeName(code)} desc = ${details}`;
   }
+}
+
+/** `NotFound` for 5, as Go writes it. */
+function codeName(code: status): string {
+  const words = status[code].toLowerCase().split('_');
+  return words.map((word) => word[0]!.toUpperCase() + word.slice(1)).join('');
 }

@@ -120,7 +120,10 @@ suite('node-agent/probes', () => {
     } finally {
       server.forceShutdown();
     }
-    assert.equal((await attempt({ grpc: { port } })).result, 'failure');
+    assert.deepEqual(await attempt({ grpc: { port } }), {
+      result: 'failure',
+      output: `timeout: failed to connect service "127.0.0.1:${port}" within 1s: context deadline exceeded`,
+    });
   });
 });
 
