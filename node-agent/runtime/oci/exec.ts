@@ -4,6 +4,7 @@ import type { ChildProcess } from 'node:child_process';
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Readable, Writable } from 'node:stream';
+import type { Env } from '#lib/env/env.ts';
 import { StartError } from '../types.ts';
 import type { Executor, StreamSession, StreamSink } from '../types.ts';
 import { describeFailure } from './conmon.ts';
@@ -60,9 +61,12 @@ export function makeExecutor(shop: Workshop): Executor {
       stdio: [options.stdin ? 'pipe' : 'ignore', 'pipe', 'pipe', 'pipe'],
       env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' },
     });
-    const ended = deliver(child, sink).then((code) => {
+    const hasBegun = () => readPidFile(files.pid) !== undefined;
+    const errors = withheld(sink.stderr, hasBegun, shop.env);
+    const ended = deliver(child, { ...sink, stderr: errors.write }).then((code) => {
       // Without a process id no command was started, and the exit code is crun's own.
-      if (code !== 0 && readPidFile(files.pid) === undefined) throw startFailure(files.log, command);
+      if (code !== 0 && !hasBegun()) throw startFailure(files.log, command);
+      errors.release();
       return code;
     });
     const exited = ended.finally(() => {
@@ -165,6 +169,35 @@ export function streamSession(child: ChildProcess, exited: Promise<number>, kill
     },
     exited,
     kill,
+  };
+}
+
+/** How long the first errors of a command are held: crun either ends or says that the command has begun in less. */
+const withheldMs = 100;
+
+/** Until the command has begun, what is on its stream of errors is crun's own complaint, which its log has too: it is held back. */
+function withheld(
+  write: StreamSink['stderr'],
+  hasBegun: () => boolean,
+  env: Env,
+): { write: StreamSink['stderr']; release(): void } {
+  let held: Buffer[] | undefined = [];
+  const release = () => {
+    const waiting = held ?? [];
+    held = undefined;
+    for (const data of waiting) void write(data);
+  };
+  return {
+    release,
+    write(data) {
+      if (held && !hasBegun()) {
+        if (held.length === 0) env.after(withheldMs, release);
+        held.push(data);
+        return;
+      }
+      release();
+      return write(data);
+    },
   };
 }
 
