@@ -1,5 +1,6 @@
 /** Joins the streams of running containers, and reaches ports in pods. */
 import { spawn } from 'node:child_process';
+import type { ChildProcessByStdio } from 'node:child_process';
 import { closeSync, constants, openSync, writeSync } from 'node:fs';
 import path from 'node:path';
 import { Duplex } from 'node:stream';
@@ -74,15 +75,33 @@ function connectThrough(shop: Workshop, program: string, args: string[], port: n
     child.stdout.once('readable', () => {
       if (child.stdout.read(1) === null) return;
       cancel();
-      const duplex = joined({ readable: child.stdout, writable: child.stdin });
-      duplex.on('close', () => child.kill('SIGKILL'));
-      resolve(duplex);
+      resolve(joined(child));
     });
   });
 }
 
-/** Node's types leave out that a pair of streams makes a duplex. */
-const joined = Duplex.from as unknown as (pair: { readable: Readable; writable: Writable }) => Duplex;
+/** The bridge's pipes as one stream. It ends as the connection does, which is no fault of whoever still writes: what came before is delivered. */
+function joined(child: ChildProcessByStdio<Writable, Readable, Readable>): Duplex {
+  const { stdin, stdout } = child;
+  const duplex = new Duplex({
+    read: () => void stdout.resume(),
+    write: (data: Buffer, _encoding, done) => void stdin.write(data, () => done()),
+    final(done) {
+      stdin.end();
+      done();
+    },
+    destroy(error, done) {
+      child.kill('SIGKILL');
+      done(error);
+    },
+  });
+  stdin.on('error', () => {});
+  stdout.on('data', (data: Buffer) => {
+    if (!duplex.push(data)) stdout.pause();
+  });
+  stdout.on('end', () => duplex.push(null));
+  return duplex;
+}
 
 function orderConmon(fifo: string, order: string): void {
   // Non-blocking, so that a conmon that is gone is an error and not a wait.
