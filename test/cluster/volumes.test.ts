@@ -1,0 +1,227 @@
+/** Volumes of all kinds, as containers see them. Those that the pods suite has (live updates, tokens) are not repeated. */
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import type { HostPathVolumeSource } from '#lib/kinds/gen/core-v1.ts';
+import { eventually } from '../harness/cluster.ts';
+import { container, forever, makePlace } from './place.ts';
+import type { Place } from './place.ts';
+
+suite('volumes', function () {
+  this.timeout(60_000);
+  let place: Place;
+  let folder: string;
+
+  suiteSetup(async () => {
+    folder = mkdtempSync(path.join(os.tmpdir(), 'wherry-host-path-'));
+    writeFileSync(`${folder}/file`, 'of the node');
+    place = await makePlace('volumes');
+    const { kubectl } = place;
+    await Promise.all([
+      kubectl('create', 'configmap', 'settings', '--from-literal=a=1', '--from-literal=b=2'),
+      kubectl('create', 'secret', 'generic', 'hidden', '--from-literal=word=hush', '--from-literal=other=x'),
+    ]);
+  });
+  suiteTeardown(async () => {
+    await place.remove();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  test('items, modes and optional sources decide on files, and one projection holds them all', async () => {
+    const at = (name: string) => ({ name, mountPath: `/v/${name}` });
+    await place.run(
+      'files',
+      {
+        securityContext: { runAsUser: 1000, runAsGroup: 1000, fsGroup: 2000 },
+        containers: [
+          container(forever, {
+            resources: { limits: { memory: '64Mi' } },
+            volumeMounts: ['items', 'optional', 'secret', 'all', 'scratch', 'about'].map(at),
+          }),
+        ],
+        volumes: [
+          {
+            name: 'items',
+            configMap: {
+              name: 'settings',
+              defaultMode: 0o440,
+              items: [
+                { key: 'a', path: 'deep/er/a', mode: 0o400 },
+                { key: 'b', path: 'b' },
+              ],
+            },
+          },
+          { name: 'optional', configMap: { name: 'absent', optional: true } },
+          { name: 'secret', secret: { secretName: 'hidden', optional: false, items: [{ key: 'word', path: 'w' }] } },
+          { name: 'scratch', emptyDir: {} },
+          {
+            name: 'about',
+            downwardAPI: {
+              defaultMode: 0o644,
+              items: [
+                { path: 'name', fieldRef: { fieldPath: 'metadata.name' } },
+                { path: 'note', fieldRef: { fieldPath: "metadata.annotations['note']" } },
+                {
+                  path: 'memory',
+                  resourceFieldRef: { containerName: 'app', resource: 'limits.memory', divisor: '1Mi' },
+                },
+                { path: 'cpu', resourceFieldRef: { containerName: 'app', resource: 'limits.cpu' } },
+              ],
+            },
+          },
+          {
+            name: 'all',
+            projected: {
+              defaultMode: 0o444,
+              sources: [
+                { configMap: { name: 'settings', items: [{ key: 'a', path: 'map/a' }] } },
+                { secret: { name: 'hidden', items: [{ key: 'word', path: 'secret/word', mode: 0o400 }] } },
+                { secret: { name: 'absent', optional: true } },
+                { downwardAPI: { items: [{ path: 'labels', fieldRef: { fieldPath: 'metadata.labels' } }] } },
+                { serviceAccountToken: { path: 'token', audience: 'elsewhere', expirationSeconds: 600 } },
+              ],
+            },
+          },
+        ],
+      },
+      { annotations: { note: 'ahoy' } },
+    );
+    await place.ready('files');
+    const script = `
+      cd /v
+      for f in items/deep/er/a items/b secret/w all/map/a all/secret/word all/labels all/token about/name; do stat -Lc "%n %a %u %g" $f; done
+      ls optional | wc -l
+      cat items/deep/er/a items/b secret/w all/map/a all/secret/word all/labels about/name about/note about/memory
+      echo; test $(cat about/cpu) -gt 0 && echo cpus
+      readlink items/b; readlink items/..data | sed 's/[0-9].*/STAMP/'
+      touch scratch/mine && stat -c "%a %u %g" scratch scratch/mine
+      id -u; id -G
+    `;
+    assert.equal(
+      await place.exec('files', script),
+      [
+        'items/deep/er/a 440 0 2000',
+        'items/b 440 0 2000',
+        'secret/w 644 0 2000',
+        'all/map/a 444 0 2000',
+        'all/secret/word 440 0 2000',
+        'all/labels 444 0 2000',
+        'all/token 640 1000 2000',
+        'about/name 644 0 2000',
+        '0',
+        '12hush1hushapp="files"filesahoy64',
+        'cpus',
+        '..data/b',
+        '..STAMP',
+        '2777 0 2000',
+        '644 1000 2000',
+        '1000',
+        '1000 2000',
+        '',
+      ].join('\n'),
+    );
+    const token = await place.exec('files', 'cat /v/all/token');
+    const claims = JSON.parse(Buffer.from(token.split('.')[1]!, 'base64url').toString()) as Record<string, unknown>;
+    assert.deepEqual(claims['aud'], ['elsewhere']);
+    assert.equal(Number(claims['exp']) - Number(claims['iat']), 600);
+  });
+
+  test('paths below a volume are mounted by themselves, made when missing, and named by variables', async () => {
+    await place.run('below', {
+      containers: [
+        container(`echo main > /mine/f; echo log > /logs/l; ${forever}`, {
+          env: [{ name: 'POD', valueFrom: { fieldRef: { fieldPath: 'metadata.name' } } }],
+          volumeMounts: [
+            { name: 'data', mountPath: '/all' },
+            { name: 'data', mountPath: '/mine', subPath: 'a/b' },
+            { name: 'data', mountPath: '/logs', subPathExpr: 'logs/$(POD)' },
+            { name: 'data', mountPath: '/fixed', subPath: 'a', readOnly: true },
+            { name: 'settings', mountPath: '/etc/one.conf', subPath: 'a' },
+            { name: 'memory', mountPath: '/all/memory' },
+          ],
+        }),
+        {
+          ...container(forever, { volumeMounts: [{ name: 'data', mountPath: '/shared' }] }),
+          name: 'other',
+        },
+      ],
+      volumes: [
+        { name: 'data', emptyDir: {} },
+        { name: 'memory', emptyDir: { medium: 'Memory' } },
+        { name: 'settings', configMap: { name: 'settings' } },
+      ],
+    });
+    await place.ready('below');
+    assert.equal(
+      await place.exec(
+        'below',
+        'cat /all/a/b/f /all/logs/below/l /fixed/b/f /etc/one.conf; touch /fixed/x 2>&1; grep -c " /all/memory tmpfs" /proc/mounts',
+      ),
+      'main\nlog\nmain\n1touch: /fixed/x: Read-only file system\n1\n',
+    );
+    assert.equal(await place.exec('below', 'cat /shared/a/b/f', 'other'), 'main\n');
+    // What a container's file system held is gone after a restart, what was in the volume is not.
+    await place.exec('below', 'echo kept > /all/kept; echo lost > /lost; kill 1');
+    await eventually('a restart', async () => {
+      const { restartCount, ready } = (await place.status('below', 'app'))!;
+      return restartCount === 1 && ready;
+    });
+    assert.equal(
+      await place.exec('below', 'cat /all/kept; ls /lost 2>&1 || true'),
+      'kept\nls: /lost: No such file or directory\n',
+    );
+  });
+
+  test('paths of the node are checked by their type, and made where that is asked', async () => {
+    const one = (name: string, type: NonNullable<HostPathVolumeSource['type']>, from: string) => ({
+      name,
+      hostPath: { path: from, type },
+    });
+    const volumes = [
+      one('any', '', folder),
+      one('folder', 'Directory', folder),
+      one('made', 'DirectoryOrCreate', `${folder}/made`),
+      one('file', 'File', `${folder}/file`),
+      one('new-file', 'FileOrCreate', `${folder}/new-file`),
+      one('device', 'CharDevice', '/dev/null'),
+    ];
+    await place.run('host-paths', {
+      containers: [
+        container(`echo in > /v/made/inside; echo more > /v/new-file; ${forever}`, {
+          volumeMounts: volumes.map(({ name }) => ({ name, mountPath: `/v/${name}` })),
+        }),
+      ],
+      volumes,
+    });
+    await place.run('not-a-file', {
+      containers: [container(forever, { volumeMounts: [{ name: 'x', mountPath: '/x' }] })],
+      volumes: [one('x', 'File', folder)],
+    });
+    await place.run('no-map', {
+      containers: [container(forever, { volumeMounts: [{ name: 'x', mountPath: '/x' }] })],
+      volumes: [{ name: 'x', configMap: { name: 'absent' } }],
+    });
+    await place.ready('host-paths');
+    assert.equal(
+      await place.exec(
+        'host-paths',
+        'cat /v/file /v/any/made/inside /v/any/new-file; test -c /v/device && ls /v/folder',
+      ),
+      'of the nodein\nmore\nfile\nmade\nnew-file\n',
+    );
+    await eventually('refusals', async () =>
+      (await place.events('not-a-file')).includes(
+        `FailedMount: MountVolume.SetUp failed for volume "x" : hostPath type check failed: ${folder} is not a file`,
+      ),
+    );
+    assert.ok(
+      (await place.events('no-map')).includes(
+        'FailedMount: MountVolume.SetUp failed for volume "x" : configmap "absent" not found',
+      ),
+    );
+    assert.match(await place.kubectl('get', 'pod', 'no-map'), /no-map\s+0\/1\s+ContainerCreating\s+0/);
+    await place.kubectl('create', 'configmap', 'absent');
+    await place.ready('no-map');
+  });
+});
