@@ -1,13 +1,17 @@
 import assert from 'node:assert/strict';
 import { execFile, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
+import type { IncomingMessage } from 'node:http';
+import { request } from 'node:https';
 import { promisify } from 'node:util';
 import { connect } from '#lib/client/connect.ts';
 import { makeRealEnv } from '#lib/env/real.ts';
 import { configMap } from '#lib/kinds/config-map.ts';
 import { pod } from '#lib/kinds/pod.ts';
 import { secret } from '#lib/kinds/secret.ts';
-import { issue } from '#lib/pki/certificates.ts';
+import { issue, makeAuthority } from '#lib/pki/certificates.ts';
+import type { KeyPair } from '#lib/pki/certificates.ts';
 import { startTestApi } from '../../test/harness/api.ts';
 import type { Answer, AskOptions, TestApi } from '../../test/harness/api.ts';
 
@@ -217,6 +221,22 @@ suite('access', () => {
       body.message,
       'users "admin" is forbidden: User "system:anonymous" cannot impersonate resource "users" in API group "" at the cluster scope',
     );
+  });
+
+  test('a certificate of another authority, or none in force, is no credential', async () => {
+    const now = Date.now();
+    const ca = readFileSync(`${api.folder}/ca.crt`, 'utf8');
+    const ours = { certPem: ca, keyPem: readFileSync(`${api.folder}/ca.key`, 'utf8') };
+    const wanted = { commonName: 'admin', organizations: ['system:masters'], usages: ['client' as const] };
+    const codeWith = async ({ certPem, keyPem }: KeyPair) => {
+      const sending = request(`${api.url}/api`, { ca, cert: certPem, key: keyPem, agent: false }).end();
+      const [response] = (await once(sending, 'response')) as [IncomingMessage];
+      response.resume();
+      return response.statusCode;
+    };
+    assert.equal(await codeWith(await issue(ours, wanted, now)), 200);
+    assert.equal(await codeWith(await issue(await makeAuthority('test', now), wanted, now)), 401);
+    assert.equal(await codeWith(await issue(ours, wanted, now - 20 * 365 * 24 * 3_600_000)), 401);
   });
 
   test('acting as somebody asks for the right to each part of them', async () => {

@@ -42,9 +42,12 @@ export async function callerOfToken(readers: readonly TokenReader[], token: stri
 
 const unauthorized = () => new ApiError('Unauthorized', 'Unauthorized');
 
-/** The certificate's common name is the user, its organizations are the groups. */
+/** The certificate's common name is the user, its organizations are the groups. Throws Unauthorized for one of another authority. */
 function callerOfCertificate(socket: TLSSocket): Caller | undefined {
-  if (!socket.authorized) return undefined;
+  if (!socket.authorized) {
+    if (Object.keys(socket.getPeerCertificate()).length > 0) throw unauthorized();
+    return undefined;
+  }
   const known = callers.get(socket);
   if (known) return known;
   const { subject } = socket.getPeerCertificate();
