@@ -3,7 +3,7 @@
  * and connect anew; UDP clients may send on for ever.
  */
 import type { Env } from '#lib/env/env.ts';
-import { CommandError, run } from './command.ts';
+import { runCommand } from '#lib/env/command.ts';
 import type { Route } from './view.ts';
 
 /** What to delete: flows to this address or port, of one backend or (without) those that were not translated. */
@@ -40,12 +40,9 @@ export async function deleteFlows(flows: readonly StaleFlow[], env: Env): Promis
     const args = ['-D', '-p', 'udp', '--orig-port-dst', String(port)];
     if (address) args.push('--orig-dst', address);
     if (backend) args.push('--dst-nat', backend);
-    try {
-      await run('conntrack', args);
-    } catch (error) {
-      // Ending with 1 and this sentence only says that there were none.
-      if (error instanceof CommandError && /\b0 flow entries/.test(error.stderr)) continue;
-      env.log.warn('Cannot delete stale flows', { address, port, backend, error });
-    }
+    const { exitCode, stderr } = await runCommand('conntrack', args);
+    // Ending with 1 and this sentence only says that there were none.
+    if (exitCode === 0 || /\b0 flow entries/.test(stderr)) continue;
+    env.log.warn('Cannot delete stale flows', { address, port, backend, error: stderr.trim() });
   }
 }

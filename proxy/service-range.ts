@@ -3,7 +3,7 @@
  * translate it; the cluster's DNS can listen on its Service address; and what nothing translates ends here, where it is refused,
  * instead of wandering off by the default route.
  */
-import { run } from './command.ts';
+import { demandCommand, runCommand } from '#lib/env/command.ts';
 
 export interface ServiceRange {
   serviceCidr: string;
@@ -13,13 +13,15 @@ export interface ServiceRange {
 
 /** Puts the route in place; there already is as good. */
 export async function claimServiceRange({ serviceCidr, nodeAddress }: ServiceRange): Promise<void> {
-  await run('ip', ['route', 'replace', 'local', serviceCidr, 'dev', 'lo', 'src', nodeAddress]);
+  const route = ['route', 'replace', 'local', serviceCidr, 'dev', 'lo', 'src', nodeAddress];
+  await demandCommand('claim the Service range', 'ip', route);
 }
 
 /** Takes the route away, if it is there. */
 export async function releaseServiceRange({ serviceCidr }: ServiceRange): Promise<void> {
   const args = ['route', 'del', 'local', serviceCidr, 'dev', 'lo'];
-  await run('ip', args).catch((error: unknown) => {
-    if (!(error instanceof Error) || !/No such process/.test(error.message)) throw error;
-  });
+  const { exitCode, stderr } = await runCommand('ip', args);
+  if (exitCode !== 0 && !stderr.includes('No such process')) {
+    throw new Error(`Cannot release the Service range: ${stderr.trim()}`);
+  }
 }

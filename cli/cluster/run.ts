@@ -1,8 +1,9 @@
 /** Running other programs: to their end with their output, or kept on under the supervisor. */
-import { execFile, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { openSync, closeSync, readFileSync, existsSync, mkdirSync, renameSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { demandCommand } from '#lib/env/command.ts';
 
 const supervisor = fileURLToPath(new URL('../../deploy/supervise.sh', import.meta.url));
 /** A log longer than this is set aside when its process starts anew. */
@@ -12,25 +13,9 @@ const maxLogBytes = 10 * 1024 * 1024;
 export function run(
   command: string,
   args: readonly string[],
-  options: { input?: string; timeoutMs?: number } = {},
+  { input, timeoutMs = 60_000 }: { input?: string; timeoutMs?: number } = {},
 ): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const child = execFile(
-      command,
-      args,
-      { maxBuffer: 16 * 1024 * 1024, timeout: options.timeoutMs ?? 60_000 },
-      (error, stdout, stderr) => {
-        if (error)
-          reject(
-            new Error(`Cannot run ${command} ${args.join(' ')}: ${stderr.trim() || error.message}`, { cause: error }),
-          );
-        else resolve(stdout);
-      },
-    );
-    // A program that ends without reading its input is judged by its exit code.
-    child.stdin?.on('error', () => {});
-    child.stdin?.end(options.input ?? '');
-  });
+  return demandCommand(`run ${command} ${args.join(' ')}`, command, args, input, timeoutMs);
 }
 
 /** Starts a command under the supervisor unless one holds `stem` already, in `folder`. Its output is appended to `logFile`. */

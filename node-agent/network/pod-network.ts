@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { openAddressClaims } from './address-claims.ts';
 import { parsePool } from './address-pool.ts';
-import { demandCommand, runCommand } from './command.ts';
+import { demandCommand, runCommand } from '#lib/env/command.ts';
 import { renderPublish, renderTable, renderUnpublish } from './port-table.ts';
 import type { PublishedPod, PublishedPort } from './port-table.ts';
 import { bridgeCommands, nodeSettings, nodeSideCommands, podSideCommands } from './wiring.ts';

@@ -1,5 +1,5 @@
 /** Routes that we keep in the kernel's table, marked as ours; the table is the truth, and is read before it is changed. */
-import { execFile } from 'node:child_process';
+import { demandCommand } from '#lib/env/command.ts';
 
 export interface Route {
   /** Another node's pod range. */
@@ -13,13 +13,15 @@ const protocol = 157;
 /** Makes our routes in this network namespace be these. */
 export async function applyRoutes(wanted: readonly Route[]): Promise<void> {
   const present = (
-    JSON.parse((await ip(['-json', 'route', 'show', 'proto', String(protocol)])) || '[]') as {
+    JSON.parse(
+      (await demandCommand('list routes', 'ip', ['-json', 'route', 'show', 'proto', String(protocol)])) || '[]',
+    ) as {
       dst: string;
       gateway?: string;
     }[]
   ).flatMap(({ dst, gateway }) => (gateway === undefined ? [] : [{ to: dst, via: gateway }]));
   const batch = renderRouteChanges(present, wanted);
-  if (batch !== '') await ip(['-batch', '-'], batch);
+  if (batch !== '') await demandCommand('set routes', 'ip', ['-batch', '-'], batch);
 }
 
 /** `ip -batch` commands that turn the routes `present` into `wanted`; empty when they are the same. */
@@ -33,17 +35,4 @@ export function renderRouteChanges(present: readonly Route[], wanted: readonly R
     .filter(({ to }) => !wanted.some((route) => route.to === to))
     .map(({ to }) => `route delete ${to} proto ${protocol}\n`);
   return [...removed, ...added].join('');
-}
-
-function ip(args: readonly string[], input = ''): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const child = execFile('ip', args, { timeout: 10_000 }, (error, stdout, stderr) =>
-      error
-        ? reject(new Error(`Cannot run ip ${args.join(' ')}: ${stderr.trim() || error.message}`, { cause: error }))
-        : resolve(stdout),
-    );
-    // A program that ends without reading its input is judged by its exit code.
-    child.stdin?.on('error', () => {});
-    child.stdin?.end(input);
-  });
 }

@@ -1,6 +1,6 @@
 /** Keeps the kernel's table like the fragments: changes in small transactions, and the whole when in doubt. */
 import type { Env } from '#lib/env/env.ts';
-import { run } from '../command.ts';
+import { demandCommand } from '#lib/env/command.ts';
 import { changes } from './changes.ts';
 import type { Fragments } from './changes.ts';
 import { fullScript, removalScript } from './render.ts';
@@ -15,7 +15,7 @@ export interface NftTable {
 export function makeNftTable(options: TableOptions, env: Env): NftTable {
   let applied: Fragments | undefined;
   const load = async (fragments: Fragments) => {
-    await run('nft', ['-f', '-'], fullScript(fragments.values(), options));
+    await demandCommand('load all rules', 'nft', ['-f', '-'], fullScript(fragments.values(), options));
     applied = fragments;
   };
   return {
@@ -27,7 +27,7 @@ export function makeNftTable(options: TableOptions, env: Env): NftTable {
       // Until it is known that this worked, nothing is known of the table.
       applied = undefined;
       try {
-        await run('nft', ['-f', '-'], script);
+        await demandCommand('change rules', 'nft', ['-f', '-'], script);
         applied = fragments;
       } catch (error) {
         env.log.warn('Cannot change the table, loading it anew', { table: options.table, error });
@@ -39,5 +39,5 @@ export function makeNftTable(options: TableOptions, env: Env): NftTable {
 
 /** Removes the table, if it is there. */
 export async function removeNftTable(table: string): Promise<void> {
-  await run('nft', ['-f', '-'], removalScript(table));
+  await demandCommand('remove the rules', 'nft', ['-f', '-'], removalScript(table));
 }

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
-import { runCommand } from '../../network/command.ts';
+import { runCommand } from '#lib/env/command.ts';
 import { StartError } from '../types.ts';
 import type { ContainerSpec } from '../types.ts';
 import { grantCapabilities } from './capabilities.ts';

@@ -1,6 +1,6 @@
 /** What this machine can do, found out once; and the little it must be made ready for. */
 import { existsSync, readFileSync, readlinkSync, statfsSync } from 'node:fs';
-import { runCommand } from '../../network/command.ts';
+import { runCommand } from '#lib/env/command.ts';
 import { capabilitiesInMask } from './capabilities.ts';
 
 export interface HostFacts {

@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
-import { runCommand } from '../../network/command.ts';
+import { runCommand } from '#lib/env/command.ts';
 import { removeContainers } from './containers.ts';
 import { containerFolders, podFolders } from './folders.ts';
 import { mountsBelow } from './mount-table.ts';

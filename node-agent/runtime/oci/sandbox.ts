@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, statfsSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
-import { demandCommand, runCommand } from '../../network/command.ts';
+import { demandCommand, runCommand } from '#lib/env/command.ts';
 import type { PodCommands } from '../../network/pod-network.ts';
 import type { SandboxSpec } from '../types.ts';
 import { podCgroup, tierCgroup, tierShares } from './cgroups.ts';

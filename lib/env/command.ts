@@ -1,4 +1,4 @@
-/** Runs one of the system's programs to its end. */
+/** Runs the system's programs to their end: the one way in which services and the command line do. */
 import { spawn } from 'node:child_process';
 
 export interface CommandResult {
@@ -7,22 +7,28 @@ export interface CommandResult {
   stderr: string;
 }
 
-/** No program run here has more to say; what lies beyond is dropped. */
-const mostOutputBytes = 1024 * 1024;
-/** After this a program is taken for stuck and killed. */
-const limitMs = 30_000;
+/** What a program says beyond this is dropped. */
+const mostOutputBytes = 16 * 1024 * 1024;
+/** After this a program is taken for stuck and killed, unless its caller knows better. */
+const usualLimitMs = 30_000;
 
 /**
  * Resolves when the program has ended, whatever its exit code; code 128 + n when signal n ended it. Rejects when it cannot be run at all. Programs whose own children
  * outlive them must not hand them stdout or stderr, since this waits for both to end.
  */
-export function runCommand(command: string, args: readonly string[], input = ''): Promise<CommandResult> {
+export function runCommand(
+  command: string,
+  args: readonly string[],
+  input = '',
+  limitMs = usualLimitMs,
+): Promise<CommandResult> {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, {
       stdio: ['pipe', 'pipe', 'pipe'],
       timeout: limitMs,
       killSignal: 'SIGKILL',
-      env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' },
+      // What programs say is read, so they speak one language.
+      env: { ...process.env, LC_ALL: 'C' },
     });
     const stdout = collect(child.stdout);
     const stderr = collect(child.stderr);
@@ -42,8 +48,9 @@ export async function demandCommand(
   command: string,
   args: readonly string[],
   input?: string,
+  limitMs?: number,
 ): Promise<string> {
-  const { exitCode, stdout, stderr } = await runCommand(command, args, input);
+  const { exitCode, stdout, stderr } = await runCommand(command, args, input, limitMs);
   if (exitCode !== 0)
     throw new Error(`Cannot ${action}: ${stderr.trim() || `${command} ended with exit code ${exitCode}`}`);
   return stdout;
