@@ -98,6 +98,82 @@ suite('kubectl', () => {
     assert.match(await kubectl('delete', 'pod', 'one'), /pod "one" deleted/);
   });
 
+  test('kubectl apply --server-side creates, configures, conflicts, forces and diffs', async () => {
+    const applied = (replicas: number, more = '') => `
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: owned, labels: {app: owned${more}}}
+spec:
+  replicas: ${replicas}
+  selector: {matchLabels: {app: owned}}
+  template:
+    metadata: {labels: {app: owned}}
+    spec: {containers: [{name: web, image: "registry.local/web:1", ports: [{containerPort: 80}]}]}
+`;
+    const write = (text: string) => writeFileSync(`${api.folder}/owned.yaml`, text);
+    const apply = (...more: string[]) => kubectl('apply', '--server-side', '-f', 'owned.yaml', ...more);
+    const managers = async () =>
+      JSON.parse(
+        await kubectl('get', 'deployment', 'owned', '-o', 'json', '--show-managed-fields'),
+      ).metadata.managedFields.map((entry: { manager: string; operation: string; subresource?: string }) =>
+        [entry.manager, entry.operation, entry.subresource ?? ''].join(' ').trim(),
+      );
+    write(applied(2));
+    assert.equal(await apply(), 'deployment.apps/owned serverside-applied\n');
+    const version = ['get', 'deployment', 'owned', '-o', 'jsonpath={.metadata.resourceVersion}'];
+    const before = await kubectl(...version);
+    await apply();
+    assert.equal(await kubectl(...version), before);
+    assert.deepEqual(await managers(), ['kubectl Apply']);
+    assert.equal((await kubectl('get', 'deployment', 'owned', '-o', 'yaml')).includes('managedFields'), false);
+    await kubectl('scale', 'deployment/owned', '--replicas=4');
+    assert.deepEqual(await managers(), ['kubectl Apply', 'kubectl Update scale']);
+    await assert.rejects(
+      apply(),
+      /Apply failed with 1 conflict: conflict with "kubectl" with subresource "scale" using apps\/v1: \.spec\.replicas/,
+    );
+    await apply('--force-conflicts');
+    assert.deepEqual(await managers(), ['kubectl Apply']);
+    write(applied(3, ', tier: front'));
+    const diff = await kubectl('diff', '--server-side', '-f', 'owned.yaml').catch(
+      (error: { stdout: string }) => error.stdout,
+    );
+    assert.match(diff, /^-  replicas: 2$/m);
+    assert.match(diff, /^\+  replicas: 3$/m);
+    assert.match(diff, /^\+ {4}tier: front$/m);
+    await assert.rejects(apply('--field-manager=other'), /conflict with "kubectl": \.spec\.replicas/);
+    await apply();
+    write(applied(3));
+    await apply();
+    assert.equal(await kubectl('get', 'deployment', 'owned', '-o', 'jsonpath={.metadata.labels}'), '{"app":"owned"}');
+    assert.equal(await kubectl('diff', '--server-side', '-f', 'owned.yaml'), '');
+  });
+
+  test('kubectl moves from client-side to server-side apply without conflicts, and back', async () => {
+    const text = (value: string) => `
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: moved}
+data: {a: "${value}", b: "1"}
+`;
+    const write = (value: string) => writeFileSync(`${api.folder}/moved.yaml`, text(value));
+    const managers = async () =>
+      JSON.parse(await kubectl('get', 'cm', 'moved', '-o', 'json', '--show-managed-fields')).metadata.managedFields.map(
+        (entry: { manager: string; operation: string }) => `${entry.manager} ${entry.operation}`,
+      );
+    write('1');
+    await kubectl('apply', '-f', 'moved.yaml');
+    assert.deepEqual(await managers(), ['kubectl-client-side-apply Update']);
+    write('2');
+    await kubectl('apply', '--server-side', '-f', 'moved.yaml');
+    // The annotation gets an owner of its own.
+    assert.deepEqual((await managers()).sort(), ['kubectl Apply', 'kubectl-last-applied Apply']);
+    assert.equal(await kubectl('get', 'cm', 'moved', '-o', 'jsonpath={.data.a}'), '2');
+    write('3');
+    await kubectl('apply', '-f', 'moved.yaml');
+    assert.equal(await kubectl('get', 'cm', 'moved', '-o', 'jsonpath={.data.a}'), '3');
+  });
+
   test('kubectl explain, api-resources, auth and server-side dry runs find what they need', async () => {
     assert.match(await kubectl('explain', 'pod.spec.containers.image'), /FIELD: image <string>/);
     assert.match(await kubectl('api-resources'), /^deployments +deploy +apps\/v1 +true +Deployment$/m);

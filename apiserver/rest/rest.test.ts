@@ -307,6 +307,45 @@ suite('REST', () => {
     watching.close();
   });
 
+  test('fields are owned by whom the request names, else by the client that sent it', async () => {
+    const data = { a: '1' };
+    const headers = { 'user-agent': 'tool/v1.2 (linux/amd64)' };
+    const made = await api.ask('POST', maps, { body: { ...map('owned'), data }, headers });
+    assert.deepEqual(
+      made.body.metadata.managedFields.map((entry: object) => ({ ...entry, time: 't' })),
+      [
+        {
+          manager: 'tool',
+          operation: 'Update',
+          apiVersion: 'v1',
+          time: 't',
+          fieldsType: 'FieldsV1',
+          fieldsV1: { 'f:data': { '.': {}, 'f:a': {} } },
+        },
+      ],
+    );
+    const merge = { 'content-type': 'application/merge-patch+json' };
+    const named = await api.ask('PATCH', `${maps}/owned?fieldManager=me`, {
+      body: { data: { a: '2' } },
+      headers: merge,
+    });
+    const managers = named.body.metadata.managedFields.map((entry: { manager: string }) => entry.manager);
+    assert.deepEqual(managers.sort(), ['me', 'tool']);
+    const protobuf = await api.ask('GET', `${maps}/owned`, {
+      headers: { accept: 'application/vnd.kubernetes.protobuf' },
+    });
+    assert.deepEqual(decodeEnvelope(protobuf.bytes)['metadata'], named.body.metadata);
+    const long = await api.ask('POST', `${maps}?fieldManager=${'x'.repeat(129)}`, { body: map('x') });
+    refused(long, 422, 'Invalid', /fieldManager: Too long: may not be more than 128 bytes/);
+    const odd = await api.ask('POST', `${maps}?fieldManager=a%09b`, { body: map('x') });
+    refused(odd, 422, 'Invalid', /fieldManager: Invalid value: "a\\tb": invalid character U\+0009 \(at position 1\)/);
+    const force = await api.ask('PATCH', `${maps}/owned?force=true`, { body: {}, headers: merge });
+    refused(force, 422, 'Invalid', /force: Forbidden: may not be specified for non-apply patch/);
+    const apply = { 'content-type': 'application/apply-patch+yaml' };
+    const nameless = await api.ask('PATCH', `${maps}/owned`, { body: map('owned'), headers: apply });
+    refused(nameless, 422, 'Invalid', /fieldManager: Required value: is required for apply patch/);
+  });
+
   test('protobuf bodies are taken and given', async () => {
     const headers = { 'content-type': 'application/vnd.kubernetes.protobuf' };
     const deployment = {
