@@ -63,7 +63,8 @@ export function sendError(response: Response, error: unknown, log: Log): void {
   if (seconds !== undefined) response.setHeader('retry-after', seconds);
   if (known.reason === 'Unauthorized') response.setHeader('www-authenticate', 'Bearer realm="wherry"');
   // A client that is still sending a body nobody reads must not keep the connection busy.
-  if (known.reason === 'RequestEntityTooLarge' && response.req.httpVersionMajor === 1) {
+  const unread = known.reason === 'RequestEntityTooLarge' || known.reason === 'Timeout';
+  if (unread && response.req.httpVersionMajor === 1) {
     response.setHeader('connection', 'close');
   }
   sendBytes(response, known.code, mediaTypes.json, Buffer.from(JSON.stringify(known.toStatus())));

@@ -1,22 +1,44 @@
 /** Request bodies: read within a limit, parsed by media type. */
 import type { IncomingMessage } from 'node:http';
-import { parseAllDocuments } from 'yaml';
+import type { Env } from '#lib/env/env.ts';
+import { isWithin } from '#lib/meta/depth.ts';
 import { duplicateKeys } from '#lib/meta/duplicate-keys.ts';
 import { ApiError, badRequest, isReason } from '#lib/meta/errors.ts';
 import { mediaTypes, unsupportedMediaType } from './negotiate.ts';
 import { decodeEnvelope } from './protobuf.ts';
+import { parseYaml } from './yaml.ts';
 
 /** What a request body may take, as upstream. */
 const bodyLimitBytes = 3 * 1024 * 1024;
 
-/** Aliases that a YAML body may expand to, against documents that grow without bound. */
-const aliasLimit = 100;
+/** Levels that a body may nest. */
+const depthLimit = 512;
 
 const tooLarge = () => new ApiError('RequestEntityTooLarge', `Request entity too large: limit is ${bodyLimitBytes}`);
 
-/** The whole body; throws RequestEntityTooLarge beyond the limit. */
-export async function readBody(request: IncomingMessage): Promise<Buffer> {
+/** How long a body may take to arrive, as upstream's requests altogether. */
+const bodyLimitMs = 60_000;
+
+const tooSlow = () =>
+  new ApiError(
+    'Timeout',
+    'Timeout: request did not complete within the requested timeout - context deadline exceeded',
+    {},
+  );
+
+/** The whole body; throws RequestEntityTooLarge beyond the limit, and Timeout when it does not arrive. */
+export async function readBody(request: IncomingMessage, { after }: Pick<Env, 'after'>): Promise<Buffer> {
   if (Number(request.headers['content-length'] ?? 0) > bodyLimitBytes) throw tooLarge();
+  const late = Promise.withResolvers<never>();
+  const cancel = after(bodyLimitMs, () => late.reject(tooSlow()));
+  try {
+    return await Promise.race([collect(request), late.promise]);
+  } finally {
+    cancel();
+  }
+}
+
+async function collect(request: IncomingMessage): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let sizeBytes = 0;
   for await (const chunk of request as AsyncIterable<Buffer>) {
@@ -37,9 +59,7 @@ export interface Body {
 export function parseObject(bytes: Buffer, contentType: string | undefined, kind: string): Body {
   try {
     if (bytes.length === 0) throw badRequest(noVersion('unexpected end of JSON input'));
-    const value = parseBody(bytes, contentType);
-    const isJson = mediaTypeOf(contentType) === mediaTypes.json;
-    return { value, duplicates: isJson ? duplicateKeys(bytes.toString(), value) : [] };
+    return read(bytes, typeOf(contentType), noVersion);
   } catch (error) {
     if (!isReason(error, 'BadRequest')) throw error;
     throw badRequest(
@@ -48,25 +68,16 @@ export function parseObject(bytes: Buffer, contentType: string | undefined, kind
   }
 }
 
-/** The body as a JSON value, whichever of the three formats it is in. An empty body gives undefined. */
+/** The body as a JSON value. An empty body gives undefined. */
 export function parseBody(bytes: Buffer, contentType: string | undefined): unknown {
-  const type = mediaTypeOf(contentType);
-  if (type !== mediaTypes.json && type !== mediaTypes.yaml && type !== mediaTypes.protobuf) {
-    throw unsupportedMediaType(Object.values(mediaTypes));
-  }
-  if (bytes.length === 0) return undefined;
-  if (type === mediaTypes.protobuf) return decodeEnvelope(bytes);
-  return type === mediaTypes.yaml ? parseYaml(bytes) : parseJson(bytes);
+  const type = typeOf(contentType);
+  return bytes.length === 0 ? undefined : read(bytes, type, noVersion).value;
 }
 
 /** A patch of this media type as a JSON value. */
 export function parsePatch(bytes: Buffer, type: string): unknown {
-  if (type.endsWith('yaml')) return parseYaml(bytes);
-  try {
-    return JSON.parse(bytes.toString());
-  } catch (error) {
-    throw badRequest(`error decoding patch: ${(error as Error).message}`);
-  }
+  const format = type.endsWith('yaml') ? mediaTypes.yaml : mediaTypes.json;
+  return read(bytes, format, (because) => `error decoding patch: ${because}`).value;
 }
 
 /** The media type without its parameters; JSON when the header is absent. */
@@ -74,11 +85,41 @@ export function mediaTypeOf(contentType: string | undefined): string {
   return contentType ? contentType.split(';', 1)[0]!.trim().toLowerCase() : mediaTypes.json;
 }
 
-function parseJson(bytes: Buffer): unknown {
+type MediaType = (typeof mediaTypes)[keyof typeof mediaTypes];
+
+function typeOf(contentType: string | undefined): MediaType {
+  const type = mediaTypeOf(contentType);
+  const known = Object.values(mediaTypes).find((item) => item === type);
+  if (!known) throw unsupportedMediaType(Object.values(mediaTypes));
+  return known;
+}
+
+/** `says` makes the complaint about a text that is no JSON. */
+function read(bytes: Buffer, type: MediaType, says: (because: string) => string): Body {
+  if (type === mediaTypes.protobuf) return { value: decodeEnvelope(bytes), duplicates: [] };
+  const text = bytes.toString();
+  const body: Partial<Body> = type === mediaTypes.yaml ? readYaml(text) : { value: parseJson(text, says) };
+  if (!isWithin(body.value, depthLimit)) throw badRequest(says('exceeded max depth'));
+  return { value: body.value, duplicates: body.duplicates ?? duplicateKeys(text, body.value) };
+}
+
+/** Clients that apply call their JSON YAML, which it is; read as JSON it takes a fraction of the time. */
+function readYaml(text: string): Partial<Body> {
+  if (/^\s*\{/.test(text)) {
+    try {
+      return { value: JSON.parse(text) as unknown };
+    } catch {
+      // It may be YAML in braces all the same.
+    }
+  }
+  return parseYaml(text);
+}
+
+function parseJson(text: string, says: (because: string) => string): unknown {
   try {
-    return JSON.parse(bytes.toString());
+    return JSON.parse(text);
   } catch (error) {
-    throw badRequest(noVersion((error as Error).message));
+    throw badRequest(says((error as Error).message));
   }
 }
 
@@ -92,18 +133,3 @@ function summaryOf(bytes: Buffer): string {
 }
 
 const summaryBytes = 30;
-
-/** One YAML document; JSON is YAML too. */
-function parseYaml(bytes: Buffer): unknown {
-  const documents = parseAllDocuments(bytes.toString(), { uniqueKeys: true, version: '1.1' });
-  const [first] = documents;
-  if (!first) return undefined;
-  if (documents.length > 1) throw badRequest('error decoding YAML: the body holds more than one document');
-  const [fault] = first.errors;
-  if (fault) throw badRequest(`error converting YAML to JSON: yaml: ${fault.message.split('\n', 1)[0]}`);
-  try {
-    return first.toJS({ maxAliasCount: aliasLimit });
-  } catch (error) {
-    throw badRequest(`error converting YAML to JSON: yaml: ${(error as Error).message}`);
-  }
-}

@@ -88,6 +88,7 @@ interface Given {
 /** DeleteOptions belong to every group, so their apiVersion says nothing. */
 function fromBody(body: unknown): Given {
   if (body === undefined || body === null) return {};
+  if (typeof body !== 'object' || Array.isArray(body)) throw badRequest('the body is no DeleteOptions');
   const { apiVersion: _version, kind: _kind, ...options } = body as Record<string, unknown>;
   decode('io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions', options);
   return options;

@@ -35,14 +35,14 @@ export async function create(exchange: Exchange, accepted: Accepted, serving: Se
   const { kind, namespace, subresource } = route;
   const options = withNotes(writeOptions(query, 'CreateOptions', agentOf(exchange)));
   if (subresource) {
-    const body = (await bodyOf(exchange)) ?? {};
+    const body = (await bodyOf(exchange, serving)) ?? {};
     const answer = await serving.verbs.createSubresource(caller, kind, route, subresource, body, options);
     // Upstream's Status of a success carries no metadata.
     const shown = answer.kind === 'Status' ? { ...answer, metadata: {} } : answer;
     sendValue(response, 201, shown, accepted, isPretty(exchange));
     return;
   }
-  const { value, duplicates } = await objectOf(exchange);
+  const { value, duplicates } = await objectOf(exchange, serving);
   const entry = await serving.verbs.create(caller, kind, namespace, value, { ...options, duplicates });
   addWarnings(response, options.notes.warnings);
   sendEntry(exchange, 201, entry, accepted, serving);
@@ -54,7 +54,7 @@ export async function update(exchange: Exchange, accepted: Accepted, serving: Se
     ...writeOptions(query, 'UpdateOptions', agentOf(exchange)),
     subresource: route.subresource,
   });
-  const { value, duplicates } = await objectOf(exchange);
+  const { value, duplicates } = await objectOf(exchange, serving);
   const entry = await serving.verbs.update(caller, route.kind, route, value, { ...options, duplicates });
   addWarnings(response, options.notes.warnings);
   sendEntry(exchange, options.notes.created ? 201 : 200, entry, accepted, serving);
@@ -67,7 +67,7 @@ export async function patch(exchange: Exchange, accepted: Accepted, serving: Ser
   const faults = applyFaults(type === applyPatchType, query);
   const given = writeOptions(query, 'PatchOptions', agentOf(exchange), faults);
   const options = withNotes({ ...given, subresource: route.subresource });
-  const body = parsePatch(await readBody(request), type);
+  const body = parsePatch(await readBody(request, serving.env), type);
   const entry = await serving.verbs.patch(caller, route.kind, route, type, body, options);
   addWarnings(response, options.notes.warnings);
   sendEntry(exchange, options.notes.created ? 201 : 200, entry, accepted, serving);
@@ -76,7 +76,7 @@ export async function patch(exchange: Exchange, accepted: Accepted, serving: Ser
 export async function remove(exchange: Exchange, accepted: Accepted, serving: Serving): Promise<void> {
   const { response, route, query, caller } = exchange;
   const { kind, name } = route;
-  const options = deleteOptions(query, await bodyOf(exchange));
+  const options = deleteOptions(query, await bodyOf(exchange, serving));
   const { entry, removed } = await serving.verbs.delete(caller, kind, route, options);
   if (!removed || answersDeleted.has(kind.plural)) return sendEntry(exchange, 200, entry, accepted, serving);
   const { uid } = entry.object.metadata;
@@ -87,19 +87,19 @@ export async function remove(exchange: Exchange, accepted: Accepted, serving: Se
 
 export async function removeCollection(exchange: Exchange, accepted: Accepted, serving: Serving): Promise<void> {
   const { route, query, caller } = exchange;
-  const options = deleteOptions(query, await bodyOf(exchange));
+  const options = deleteOptions(query, await bodyOf(exchange, serving));
   const selected = listOptions(query, route.namespace);
   const result = await serving.verbs.deleteCollection(caller, route.kind, selected, options);
   sendList(exchange, result, accepted, serving);
 }
 
-async function objectOf({ request, route }: Exchange): Promise<Body> {
+async function objectOf({ request, route }: Exchange, { env }: Serving): Promise<Body> {
   const kind = route.subresource === 'scale' ? scaleType.kind : route.kind.kind;
-  return parseObject(await readBody(request), request.headers['content-type'], kind);
+  return parseObject(await readBody(request, env), request.headers['content-type'], kind);
 }
 
-async function bodyOf({ request }: Exchange): Promise<unknown> {
-  return parseBody(await readBody(request), request.headers['content-type']);
+async function bodyOf({ request }: Exchange, { env }: Serving): Promise<unknown> {
+  return parseBody(await readBody(request, env), request.headers['content-type']);
 }
 
 function agentOf({ request }: Exchange): string | undefined {

@@ -20,7 +20,7 @@ export const configMap = defineKind<ConfigMap>({
       ...checkKeys('data', data),
       ...twice.map((key) => invalid(`data[${key}]`, key, 'duplicate of key present in binaryData')),
       ...checkKeys('binaryData', binaryData),
-      ...checkTotal('', sizeOf(data, binaryData)),
+      ...checkTotal('[]', sizeOf(data, binaryData)),
       ...(before ? checkImmutable({ ...object }, { ...before }, ['data', 'binaryData']) : []),
     ];
   },

@@ -3,7 +3,10 @@
 /** Duplicates that are told; a text may have any number. */
 const maxTold = 64;
 
-/** Paths such as `spec.containers[0].image`, in the order in which the repetitions stand. `value` is what the text was parsed to, so the text is known to be JSON. */
+/**
+ * Paths such as `spec.containers[0].image`, in the order in which the repetitions stand. `value` is
+ * what the text was parsed to, so the text is known to be JSON; it must not be deeply nested.
+ */
 export function duplicateKeys(text: string, value: unknown): string[] {
   // Nearly all texts have none, and counting is several times cheaper than keeping track of paths.
   return keysInText(text) === keysInValue(value) ? [] : repetitions(text);

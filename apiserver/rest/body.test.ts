@@ -1,0 +1,74 @@
+import assert from 'node:assert/strict';
+import type { IncomingMessage } from 'node:http';
+import { PassThrough, Readable } from 'node:stream';
+import { makeFakeEnv } from '#lib/env/fake.ts';
+import { isReason } from '#lib/meta/errors.ts';
+import { parseBody, parseObject, parsePatch, readBody } from './body.ts';
+
+suite('bodies', () => {
+  const yaml = 'application/yaml';
+  const json = 'application/json';
+  const says = (run: () => unknown, pattern: RegExp, reason: 'BadRequest' | 'RequestEntityTooLarge' = 'BadRequest') =>
+    assert.throws(run, (error) => {
+      assert.ok(isReason(error, reason), String(error));
+      assert.match(error.message, pattern);
+      return true;
+    });
+
+  test('readBody() gives up on a body that does not arrive, or is too large', async () => {
+    const env = makeFakeEnv();
+    const slow = new PassThrough() as unknown as IncomingMessage;
+    slow.headers = {};
+    const reading = assert.rejects(readBody(slow, env), (error) => isReason(error, 'Timeout'));
+    await env.advance(60_000);
+    await reading;
+    const large = Readable.from([Buffer.alloc(2 ** 21), Buffer.alloc(2 ** 21)]) as unknown as IncomingMessage;
+    large.headers = {};
+    await assert.rejects(readBody(large, env), (error) => isReason(error, 'RequestEntityTooLarge'));
+    assert.equal(env.pending(), 0);
+  });
+
+  test('parseObject() tells what it could not read, and the beginning of it', () => {
+    says(
+      () => parseObject(Buffer.alloc(0), json, 'Pod'),
+      /^the object provided is unrecognized \(must be of type Pod\): couldn't get version\/kind; json parse error: unexpected end of JSON input \(<empty>\)$/,
+    );
+    says(() => parseObject(Buffer.from('{"a'), json, 'Pod'), /\(\{"a\)$/);
+    says(() => parseObject(Buffer.from('a'.repeat(40)), json, 'Pod'), /\((61){30} \.\.\.\)$/);
+  });
+
+  test('parseObject() tells which fields were given twice, in JSON and in YAML', () => {
+    assert.deepEqual(parseObject(Buffer.from('{"a":{"b":1,"b":2}}'), json, 'Pod').duplicates, ['a.b']);
+    const { value, duplicates } = parseObject(Buffer.from('a: 1\nb:\n  c: 1\n  c: 2\n'), yaml, 'Pod');
+    assert.deepEqual([value, duplicates], [{ a: 1, b: { c: 2 } }, ['b.c']]);
+  });
+
+  test('bodies that nest too deeply are refused, whatever their format', () => {
+    const deep = Buffer.from('{"a":'.repeat(100_000) + '1' + '}'.repeat(100_000));
+    says(() => parseBody(deep, json), /exceeded max depth/);
+    says(() => parseBody(deep, yaml), /exceeded max depth/);
+    says(() => parsePatch(deep, 'application/merge-patch+json'), /^error decoding patch: exceeded max depth$/);
+    const lists = Buffer.from('a: ' + '['.repeat(20_000) + ']'.repeat(20_000));
+    says(() => parseBody(lists, yaml), /./);
+  });
+
+  test('YAML that takes long to read is refused', () => {
+    says(() => parseBody(Buffer.from(`a: [${'x,'.repeat(500_000)}x]`), yaml), /tokens/, 'RequestEntityTooLarge');
+    const lines = Array.from({ length: 8 }, (_, i) => {
+      const item = i === 0 ? 'x' : `*a${i - 1}`;
+      return `a${i}: &a${i} [${Array.from({ length: 8 }, () => item).join()}]`;
+    });
+    says(() => parseBody(Buffer.from(lines.join('\n')), yaml), /alias/);
+  });
+
+  test('YAML with many keys is read in time that grows no faster than it', () => {
+    const text = Array.from({ length: 30_000 }, (_, i) => `k${i}: v`).join('\n');
+    assert.equal(Object.keys(parseBody(Buffer.from(text), yaml) as object).length, 30_000);
+  });
+
+  test('JSON that is called YAML is read as either', () => {
+    assert.deepEqual(parsePatch(Buffer.from(' {"a":1}'), 'application/apply-patch+yaml'), { a: 1 });
+    assert.deepEqual(parsePatch(Buffer.from('{a: 1}'), 'application/apply-patch+yaml'), { a: 1 });
+    says(() => parsePatch(Buffer.from('a: 1\n---\nb: 2'), 'application/apply-patch+yaml'), /more than one document/);
+  });
+});
