@@ -93,7 +93,7 @@ suite('core kinds', () => {
       'data[..]: Invalid value: "..": must not be \'..\'',
     ]);
     assert.deepEqual(faultsOf(configMap, made(configMap, { data: { a: 'x'.repeat(1024 * 1024 + 1) } })), [
-      ': Too long: may not be more than 1048576 bytes',
+      '[]: Too long: may not be more than 1048576 bytes',
     ]);
     const text = made(secret, { stringData: { password: 'grün' } });
     assert.deepEqual([text.type, text.data, text.stringData], ['Opaque', { password: 'Z3LDvG4=' }, undefined]);
