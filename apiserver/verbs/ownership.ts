@@ -31,7 +31,14 @@ export function writerOf(
   nowMs: number,
 ): Writer {
   const manager = fieldManager || managerOf(caller);
-  return { manager, apiVersion: kind.apiVersion, subresource, time: formatTime(nowMs) };
+  return {
+    manager,
+    apiVersion: kind.apiVersion,
+    subresource,
+    get time() {
+      return formatTime(nowMs);
+    },
+  };
 }
 
 /** Components are known as upstream's are: `kubelet` for all nodes, a service account by its own name. */
@@ -55,17 +62,16 @@ export function ownersOfNew(kind: Kind, draft: Resource, writer: Writer): Entrie
   });
 }
 
-/** The owners after an update to `next`, whose own managedFields count in writes to the object itself. */
-export function ownersOfUpdate(kind: Kind, before: Resource, next: Resource, writer: Writer): Entries {
+/** The owners after an update to `next`; the managedFields `given` with it count in writes to the object itself. */
+export function ownersOfUpdate(kind: Kind, before: Resource, next: Resource, given: unknown, writer: Writer): Entries {
   const live = detached(before);
-  const { object, given } = detached(next);
   const entries = startingEntries(live.given, writer.subresource === '' ? given : undefined);
   // What is not tracked stays so until it is first applied to.
   if (entries.length === 0) return entries;
   return entriesAfterUpdate({
     type: structType(kind.schema),
     live: live.object,
-    next: object,
+    next: detached(next).object,
     entries,
     writer,
     ignored: ignoredFields(kind, writer.subresource),
@@ -135,10 +141,17 @@ export function setOwners(object: Resource, owners: Entries, before?: Resource):
 export function detached<T extends { metadata: Partial<ObjectMeta> }>(
   object: T,
 ): { object: T; given: ManagedFieldsEntry[] | undefined } {
+  if (object.metadata.managedFields === undefined) return { object, given: undefined };
   const { managedFields, ...metadata } = object.metadata;
-  return managedFields === undefined
-    ? { object, given: undefined }
-    : { object: { ...object, metadata }, given: managedFields };
+  return { object: { ...object, metadata }, given: managedFields };
+}
+
+/** A body as a client sent it without its managedFields, which are mostly those it was given and need no decoding. */
+export function withoutOwners(body: unknown): { object: unknown; given: unknown } {
+  const { metadata } = (body ?? {}) as { metadata?: { managedFields?: unknown } | null };
+  if (!Array.isArray(metadata?.managedFields)) return { object: body, given: undefined };
+  const { managedFields, ...rest } = metadata;
+  return { object: { ...(body as object), metadata: rest }, given: managedFields };
 }
 
 function isSame(a: Resource, b: Resource): boolean {

@@ -17,7 +17,7 @@ import type { ObjectType } from './decode.ts';
 import { isFinished } from './deletion.ts';
 import { transientEntry } from './entries.ts';
 import { partOf } from './parts.ts';
-import { appliedTo, detached, ownersOfUpdate, setOwners, writerOf } from './ownership.ts';
+import { appliedTo, detached, ownersOfUpdate, setOwners, withoutOwners, writerOf } from './ownership.ts';
 import type { Entries } from './ownership.ts';
 import { applyPatchType, patched, touchesOwners } from './patching.ts';
 import { prepareUpdate } from './prepare.ts';
@@ -29,6 +29,8 @@ import type { Change, Written } from './writer.ts';
 /** What a request makes of an object. */
 interface Asked {
   object: Resource;
+  /** The managedFields that a client sent apart from the object. */
+  given?: unknown;
   /** The owners of its fields, where the request itself says who they are. */
   owners?: Entries;
 }
@@ -50,11 +52,12 @@ export async function update(
   const subresource = options.subresource ?? '';
   demand(context.authorize, caller, 'update', kind, { ...ref, subresource });
   const spoken: ObjectType = subresource === 'scale' ? scaleType : kind;
-  const wanted = decodeObject(spoken, body, options);
+  const { object: rest, given } = withoutOwners(body);
+  const wanted = decodeObject(spoken, rest, options);
   checkAddress(kind, wanted, ref);
   if (spoken === kind) kind.defaults?.(wanted);
   try {
-    const { entry } = await write(context, caller, kind, ref, options, () => ({ object: copy(wanted) }));
+    const { entry } = await write(context, caller, kind, ref, options, () => ({ object: copy(wanted), given }));
     return answerOf(kind, entry, subresource);
   } catch (error) {
     const conditional = options.uid !== undefined || options.resourceVersion !== undefined;
@@ -214,14 +217,14 @@ function owned(
   writer: Writer,
   mergedWith: (object: Resource) => Resource,
 ): { next: Resource; owners: Entries } {
-  const { object } = detached(asked.object);
+  const { object, given } = detached(asked.object);
   if (asked.owners) return { next: mergedWith(object), owners: asked.owners };
   if (writer.subresource === '' || writer.subresource === 'status') {
-    const owners = ownersOfUpdate(kind, before, asked.object, writer);
+    const owners = ownersOfUpdate(kind, before, object, asked.given ?? given, writer);
     return { next: mergedWith(object), owners };
   }
   const next = mergedWith(object);
-  return { next, owners: ownersOfUpdate(kind, before, next, writer) };
+  return { next, owners: ownersOfUpdate(kind, before, next, undefined, writer) };
 }
 
 /** The object to store: what was asked for, confined to the part that this subresource may change. */

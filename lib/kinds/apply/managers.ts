@@ -69,27 +69,41 @@ export function entryWith(entry: ManagerEntry, fieldsV1: FieldSet, time = entry.
  */
 export function startingEntries(
   live: readonly ManagedFieldsEntry[] | undefined,
-  given: readonly ManagedFieldsEntry[] | undefined,
+  given: unknown,
 ): readonly ManagerEntry[] {
   const present = (live ?? []) as readonly ManagerEntry[];
-  if (!given || given.length === 0 || given === live) return present;
-  if (given.length === 1 && isEmpty(given[0] as FieldSet)) return [];
+  if (!Array.isArray(given) || given.length === 0 || given === live) return present;
+  if (given.length === 1 && isReset(given[0])) return [];
   if (equal(given, live)) return present;
   return readEntries(given) ?? present;
 }
 
+/** An entry that says nothing. */
+function isReset(entry: unknown): boolean {
+  return typeof entry === 'object' && entry !== null && isEmpty(entry as FieldSet);
+}
+
 /** Entries as a client sent them, in order; undefined when one of them cannot be read. */
-function readEntries(given: readonly ManagedFieldsEntry[]): ManagerEntry[] | undefined {
+function readEntries(given: readonly unknown[]): ManagerEntry[] | undefined {
   const byIdentity = new Map<string, ManagerEntry>();
-  for (const { manager = '', operation, apiVersion, time, fieldsType, fieldsV1, subresource } of given) {
+  for (const item of given) {
+    if (!isEntry(item)) return undefined;
+    const { manager = '', operation, apiVersion, time, fieldsType, fieldsV1, subresource } = item;
     if ((operation !== 'Apply' && operation !== 'Update') || !apiVersion || fieldsType !== 'FieldsV1') return undefined;
     const fields = readFieldSet(fieldsV1 ?? {});
     if (!fields) return undefined;
     const writer = { manager, apiVersion, subresource: subresource ?? '', time: '' };
-    const entry = entryWith(entryFor(writer, operation, fields), fields, time);
+    const entry = entryWith(entryFor(writer, operation, fields), fields, time ?? undefined);
     byIdentity.set(identityOf(entry), entry);
   }
   return sorted([...byIdentity.values()]);
+}
+
+function isEntry(item: unknown): item is ManagedFieldsEntry {
+  if (typeof item !== 'object' || item === null) return false;
+  const { manager, apiVersion, time, subresource } = item as Record<string, unknown>;
+  const areText = [manager, apiVersion, time, subresource].every((value) => value == null || typeof value === 'string');
+  return areText && (time == null || !Number.isNaN(Date.parse(time as string)));
 }
 
 /** Entries without those of which no field is left, in the order in which they are stored. */
