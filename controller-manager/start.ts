@@ -34,6 +34,9 @@ export interface ControllerManagerConfig {
   election?: Pick<ElectionOptions, 'leaseMs' | 'renewMs' | 'retryMs'>;
 }
 
+/** How long calls may still take when it stops. */
+const stopGraceMs = 500;
+
 /** Starts the controller-manager; resolves once it is set up, which need not mean that it leads or that the API answers. */
 export async function start(config: ControllerManagerConfig, env: Env): Promise<Service> {
   const ca = await readFile(config.caFile, 'utf8');
@@ -41,7 +44,10 @@ export async function start(config: ControllerManagerConfig, env: Env): Promise<
   const running = await runControllers({ ...config, ca }, { client, env });
   return {
     async stop() {
+      // What is under way may end, and the Lease be given back; an API server that does not answer holds nobody up.
+      const cancel = env.after(stopGraceMs, () => client.close());
       await running.stop();
+      cancel();
       client.close();
     },
   };

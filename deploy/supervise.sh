@@ -36,12 +36,17 @@ while [ -z "$stopping" ]; do
   "$@" 9>&- &
   child=$!
   echo "$child $(started "$child")" >"$stem.child"
+  # The signal may have come before there was this child to pass it on to.
+  [ -n "$stopping" ] && kill -TERM "$child" 2>/dev/null
   # A trapped signal ends `wait` early; wait on until the child is gone.
   while kill -0 "$child" 2>/dev/null; do wait "$child"; done
+  child=
   [ -n "$stopping" ] && break
   # One that ran well starts again at once; one that keeps failing is tried every five seconds at most.
   if [ $(($(date +%s) - begin)) -ge 10 ]; then delay=0; fi
-  sleep "$delay"
+  # In the background, since the shell heeds a signal only between commands and during `wait`.
+  sleep "$delay" 9>&- &
+  wait $!
   if [ "$delay" -lt 5 ]; then delay=$((delay + 1)); fi
 done
 rm -f "$stem.pid" "$stem.child"

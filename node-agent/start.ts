@@ -71,6 +71,10 @@ const defaultBridge = 'wherry0';
 /** How long a list of images serves for the Node's status. */
 const imagesKeptMs = 60_000;
 
+/** How long stopping waits for calls that are under way, and for steps. */
+const stopGraceMs = 500;
+const stopWithinMs = 1500;
+
 /**
  * Starts the agent. It registers and takes up its pods as soon as the API answers and the node has a pod range, which may be later than this
  * resolves. Stopping it leaves all containers running.
@@ -81,7 +85,7 @@ export async function start(config: NodeAgentConfig, env: Env): Promise<Service>
   }
   const stopping = new AbortController();
   const client = connect(config.server, env);
-  const ends: (() => unknown)[] = [() => client.close()];
+  const ends: (() => unknown)[] = [];
   const booted = boot(config, env, client, ends, stopping.signal).catch((error: unknown) => {
     // A node that cannot run pods must not look as if it could: the process ends, and whoever watches it starts it again.
     if (!stopping.signal.aborted) throw error;
@@ -89,8 +93,20 @@ export async function start(config: NodeAgentConfig, env: Env): Promise<Service>
   return {
     async stop() {
       stopping.abort(new Error('The agent stops'));
-      await booted;
-      for (const end of ends.toReversed()) await end();
+      // What is under way may end; what an API server that is away has not been told, the next agent finds out by itself.
+      const cancel = env.after(stopGraceMs, () => client.close());
+      const over = new AbortController();
+      const ended = booted.then(async () => {
+        for (const end of ends.toReversed()) await end();
+      });
+      const late = env.sleep(stopWithinMs, over.signal).then(
+        () => env.log.warn('Steps are still under way; they are left as a kill would leave them'),
+        () => {},
+      );
+      await Promise.race([ended, late]);
+      over.abort(new Error('Stopped'));
+      cancel();
+      client.close();
     },
   };
 }

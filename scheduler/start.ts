@@ -18,6 +18,9 @@ export interface SchedulerConfig {
   leaderElect?: boolean;
 }
 
+/** How long calls may still take when it stops. */
+const stopGraceMs = 500;
+
 export async function start(config: SchedulerConfig, env: Env): Promise<Service> {
   const client = connect(config.server, env);
   const stopping = new AbortController();
@@ -26,8 +29,11 @@ export async function start(config: SchedulerConfig, env: Env): Promise<Service>
   });
   return {
     async stop() {
+      // What is under way may end, and the Lease be given back; an API server that does not answer holds nobody up.
+      const cancel = env.after(stopGraceMs, () => client.close());
       stopping.abort(new Error('The scheduler stops'));
       await running;
+      cancel();
       client.close();
     },
   };

@@ -1,7 +1,7 @@
 /** One connection to the API server, for unary calls and streams. It comes back by itself after a failure. */
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
-import { Client as Channel, Metadata, credentials, status } from '@grpc/grpc-js';
+import { Client as Channel, Metadata, connectivityState, credentials, status } from '@grpc/grpc-js';
 import type {
   ChannelCredentials,
   ChannelOptions,
@@ -32,7 +32,7 @@ export interface Transport {
   call<Req, Res>(method: MethodDefinition<Req, Res>, request: Req, repeatable?: boolean): Promise<Res>;
   /** A stream of answers; ends by throwing ApiError, or the signal's reason. */
   stream<Req, Res>(method: MethodDefinition<Req, Res>, request: Req, signal: AbortSignal): AsyncIterable<Res>;
-  /** Fails what is under way with ServiceUnavailable. */
+  /** Fails what is under way, and all later calls, with ServiceUnavailable. */
   close(): void;
 }
 
@@ -52,9 +52,15 @@ const channelOptions: ChannelOptions = {
 
 const pauses = { firstMs: 50, maxMs: 1000 };
 
+/**
+ * How long a channel may take to become ready once somebody needs it. grpc-js itself waits without end for a server that accepted the connection
+ * and then says nothing, in the TLS handshake or before HTTP/2's first frame.
+ */
+const connectWithinMs = 5000;
+
 /** Opens lazily; unary calls wait for the connection as long as their deadline lets them. */
 export function makeTransport(config: ClientConfig, env: Env): Transport {
-  const channel = new Channel(config.address, credentialsOf(config), { ...channelOptions, ...nameOf(config) });
+  const connection = makeConnection(config, env);
   const metadata = identityOf(config);
   const underWay = new Set<{ cancel(): void }>();
   const closing = new AbortController();
@@ -68,15 +74,9 @@ export function makeTransport(config: ClientConfig, env: Env): Transport {
         if (error) reject(error);
         else resolve(answer!);
       };
-      const call: ClientUnaryCall = channel.makeUnaryRequest(
-        path,
-        requestSerialize,
-        responseDeserialize,
-        request,
-        metadata,
-        { deadline },
-        done,
-      );
+      const call: ClientUnaryCall = connection
+        .channel()
+        .makeUnaryRequest(path, requestSerialize, responseDeserialize, request, metadata, { deadline }, done);
       underWay.add(call);
     });
   const tellOnce = (error: unknown) => {
@@ -88,14 +88,16 @@ export function makeTransport(config: ClientConfig, env: Env): Transport {
     async call<Req, Res>(method: MethodDefinition<Req, Res>, request: Req, repeatable = false) {
       const deadline = env.now() + deadlineMs;
       for (let failures = 1; ; failures++) {
+        closing.signal.throwIfAborted();
         try {
           const answer = await attempt(method, request, deadline);
           reachable = true;
           return answer;
         } catch (error) {
+          closing.signal.throwIfAborted();
           const failure = error as ServiceError;
           const again = isUnsent(failure) || (repeatable && isLost(failure));
-          if (closing.signal.aborted || !again || env.now() > deadline) throw fromServiceError(failure);
+          if (!again || env.now() > deadline) throw fromServiceError(failure);
           tellOnce(error);
         }
         await env.sleep(backoffMs(failures, pauses, env.random()), closing.signal);
@@ -104,14 +106,11 @@ export function makeTransport(config: ClientConfig, env: Env): Transport {
 
     async *stream<Req, Res>(method: MethodDefinition<Req, Res>, request: Req, signal: AbortSignal) {
       signal.throwIfAborted();
+      closing.signal.throwIfAborted();
       const { path, requestSerialize, responseDeserialize } = method;
-      const call: ClientReadableStream<Res> = channel.makeServerStreamRequest(
-        path,
-        requestSerialize,
-        responseDeserialize,
-        request,
-        metadata,
-      );
+      const call: ClientReadableStream<Res> = connection
+        .channel()
+        .makeServerStreamRequest(path, requestSerialize, responseDeserialize, request, metadata);
       const cancel = () => call.cancel();
       signal.addEventListener('abort', cancel, { once: true });
       underWay.add(call);
@@ -119,6 +118,7 @@ export function makeTransport(config: ClientConfig, env: Env): Transport {
         for await (const message of call) yield message as Res;
       } catch (error) {
         signal.throwIfAborted();
+        closing.signal.throwIfAborted();
         throw fromServiceError(error as ServiceError);
       } finally {
         signal.removeEventListener('abort', cancel);
@@ -133,6 +133,39 @@ export function makeTransport(config: ClientConfig, env: Env): Transport {
     close() {
       closing.abort(new ApiError('ServiceUnavailable', 'Cannot call the API server: the client is closed'));
       for (const call of underWay) call.cancel();
+      connection.close();
+    },
+  };
+}
+
+/** A channel that is replaced by a new one when it does not become ready in time; calls that waited for it fail as unsent. */
+function makeConnection(config: ClientConfig, env: Env) {
+  const secrets = credentialsOf(config);
+  const open = () => new Channel(config.address, secrets, { ...channelOptions, ...nameOf(config) });
+  let channel = open();
+  let guarded = false;
+  let closed = false;
+
+  function guard(): void {
+    if (guarded || closed || channel.getChannel().getConnectivityState(false) === connectivityState.READY) return;
+    guarded = true;
+    channel.waitForReady(env.now() + connectWithinMs, (error) => {
+      guarded = false;
+      if (!error || closed) return;
+      const stuck = channel;
+      channel = open();
+      stuck.close();
+    });
+  }
+
+  return {
+    /** The channel for a call that begins now. */
+    channel(): Channel {
+      guard();
+      return channel;
+    },
+    close(): void {
+      closed = true;
       channel.close();
     },
   };
@@ -140,7 +173,8 @@ export function makeTransport(config: ClientConfig, env: Env): Transport {
 
 /** Whether the call never left, so that it can be made again whatever it is: grpc-js words it so. */
 function isUnsent({ code, details }: ServiceError): boolean {
-  return code === status.UNAVAILABLE && details.startsWith('No connection established');
+  const unsent = ['No connection established', 'Channel closed before call started'];
+  return code === status.UNAVAILABLE && unsent.some((words) => details.startsWith(words));
 }
 
 /** Whether the connection broke; the server's own refusals carry a Status. */

@@ -27,7 +27,15 @@ export function makeRealEnv({ service, level = 'info', format = 'text' }: RealEn
       timer.unref();
       return () => clearTimeout(timer);
     },
-    sleep: (delayMs, signal) => sleep(Math.min(delayMs, longestTimerMs), undefined, signal ? { signal } : {}),
+    async sleep(delayMs, signal) {
+      try {
+        await sleep(Math.min(delayMs, longestTimerMs), undefined, signal ? { signal } : {});
+      } catch (error) {
+        // Node rejects with an AbortError of its own.
+        signal?.throwIfAborted();
+        throw error;
+      }
+    },
     log: makeLog({ level, format, now: Date.now, write: (line) => process.stderr.write(`${line}\n`) }, { service }),
   };
 }

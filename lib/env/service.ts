@@ -10,11 +10,12 @@ export interface Service {
 }
 
 /** How long a service may take to stop after a signal before the process ends all the same. */
-const stopLimitMs = 10_000;
+const stopLimitMs = 5000;
 
 /**
  * Runs a service as a process: `--config FILE` names a JSON file with its configuration. Ends with 0 after SIGTERM or
- * SIGINT, with 1 when starting fails, or at once at the second signal.
+ * SIGINT, with 1 when starting fails, or at once at the second signal. One that is still starting ends at once too: it may be waiting for others
+ * that never come.
  */
 export async function runService<C>(service: string, start: (config: C, env: Env) => Promise<Service>): Promise<void> {
   const { values } = parseArgs({ options: { config: { type: 'string' }, 'log-level': { type: 'string' } } });
@@ -23,7 +24,7 @@ export async function runService<C>(service: string, start: (config: C, env: Env
   const stopped = waitForSignal();
   try {
     const config = JSON.parse(readFileSync(values.config, 'utf8')) as C;
-    const running = await start(config, env);
+    const running = await Promise.race([start(config, env), stopped.then(() => process.exit(0))]);
     const signal = await stopped;
     env.log.info('Stopping', { signal });
     const cancel = setTimeout(() => fail(env, new Error(`not stopped after ${stopLimitMs} ms`)), stopLimitMs);
