@@ -1,5 +1,5 @@
 /** GET: one object, a list, or a watch. */
-import { badRequest, invalidObject, isReason } from '#lib/meta/errors.ts';
+import { badRequest, fieldForbidden, invalidObject, isReason } from '#lib/meta/errors.ts';
 import type { ApiError } from '#lib/meta/errors.ts';
 import { parseRevision } from '../verbs/reader.ts';
 import { includeOf, sendEntry, sendList } from './exchange.ts';
@@ -22,6 +22,7 @@ export async function get(exchange: Exchange, accepted: Accepted, serving: Servi
 
 export async function list(exchange: Exchange, accepted: Accepted, serving: Serving): Promise<void> {
   const { route, query, caller } = exchange;
+  if (query.has('sendInitialEvents')) throw refused('sendInitialEvents is forbidden for list', 'sendInitialEvents');
   const result = await serving.verbs.list(caller, route.kind, listOptions(query, route.namespace));
   sendList(exchange, result, accepted, serving);
 }
@@ -116,8 +117,6 @@ function watchStart(query: URLSearchParams): WatchStart {
   };
 }
 
-function refused(because: string): ApiError {
-  return invalidObject({ group: 'meta.k8s.io', kind: 'ListOptions' }, '', [
-    { field: 'resourceVersionMatch', reason: 'FieldValueForbidden', message: `Forbidden: ${because}` },
-  ]);
+function refused(because: string, field = 'resourceVersionMatch'): ApiError {
+  return invalidObject({ group: 'meta.k8s.io', kind: 'ListOptions' }, '', [fieldForbidden(field, because)]);
 }
