@@ -8,7 +8,7 @@ import { mountedLayers } from './mounted.ts';
 import { makePuller } from './pull.ts';
 import { allImages, allReferences, dropReferences, findImage, findReference } from './records.ts';
 import { lastUsedAt, noteUse, withStoreLock } from './records.ts';
-import { formatReference, parseReference, storedName } from './reference.ts';
+import { formatReference, parseReference, repositoryOf, storedName } from './reference.ts';
 import { foldersIn, layerPath } from './store.ts';
 import type { Folders, ImageRecord } from './store.ts';
 import { openStore } from './sweep.ts';
@@ -54,17 +54,24 @@ export function makeImages({ dir, mirrors = {}, insecureRegistries = [], inUse }
     });
   };
 
-  const unpacked = async (name: string, image: ImageRecord): Promise<UnpackedImage> => ({
-    name,
-    id: image.id,
-    config: image.config,
-    layers: await lowerFolders(folders, image),
-  });
+  const unpacked = async (name: string, image: ImageRecord): Promise<UnpackedImage> => {
+    const digest = await digestOf(name);
+    const layers = await lowerFolders(folders, image);
+    return { name, id: image.id, ...(digest !== undefined && { digest }), config: image.config, layers };
+  };
+
+  /** The name by digest of what a tag or digest stands for; only what came from a registry has one. */
+  const digestOf = async (name: string): Promise<string | undefined> => {
+    if (asId(name) !== undefined) return undefined;
+    const reference = parseReference(name);
+    const found = await findReference(folders, storedName(reference));
+    return found && (await findReference(folders, `${repositoryOf(reference)}@${found.manifest}`))?.name;
+  };
 
   /** The id that a name, digest or id stands for. */
   const idOf = async (name: string): Promise<string | undefined> => {
-    const asId = /^(?:sha256:)?([a-f0-9]{64})$/.exec(name);
-    if (asId) return (await findImage(folders, `sha256:${asId[1]}`))?.id;
+    const id = asId(name);
+    if (id !== undefined) return (await findImage(folders, id))?.id;
     return (await findReference(folders, storedName(parseReference(name))))?.id;
   };
 
@@ -110,7 +117,7 @@ export function makeImages({ dir, mirrors = {}, insecureRegistries = [], inUse }
     },
     async remove(name) {
       await opened();
-      const isId = /^(?:sha256:)?[a-f0-9]{64}$/.test(name);
+      const isId = asId(name) !== undefined;
       await withStoreLock(folders, undefined, async () => {
         const id = await idOf(name);
         const image = id === undefined ? undefined : await findImage(folders, id);
@@ -142,6 +149,12 @@ export function makeImages({ dir, mirrors = {}, insecureRegistries = [], inUse }
       return { folders, platform, env };
     },
   };
+}
+
+/** The id that a name is, if it is one. */
+function asId(name: string): string | undefined {
+  const hex = /^(?:sha256:)?([a-f0-9]{64})$/.exec(name)?.[1];
+  return hex && `sha256:${hex}`;
 }
 
 /** A tag takes its digest names with it when no other tag is left to explain them. */

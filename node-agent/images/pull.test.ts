@@ -109,6 +109,7 @@ suite('pull', () => {
     assert.equal(await images.find(name), undefined);
     const { image, bytes, durationMs } = await images.pull(name, { signal });
     assert.equal(image.id, pushed.id);
+    assert.equal(image.digest, `${registry.address}/team/forms@${pushed.manifest}`);
     assert.deepEqual([image.name, image.config.cmd, image.config.env], [name, ['/run'], ['A=1']]);
     assert.equal(image.layers.length, 3);
     assert.equal(readFileSync(path.join(image.layers[2]!, 'file'), 'utf8'), 'gzip');

@@ -29,6 +29,8 @@ export interface UnpackedImage {
   /** As the pod named it. */
   name: string;
   id: string;
+  /** `docker.io/library/nginx@sha256:...` when the name came from a registry. */
+  digest?: string;
   config: ImageConfig;
   /** Folders for overlayfs, topmost first: ready as `lowerdir=a:b:c`. */
   layers: string[];

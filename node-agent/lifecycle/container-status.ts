@@ -47,7 +47,7 @@ export function containerStatus(
     lastState,
     ready: readyOf(seen, spec, role, latest, started),
     restartCount: latest.attempt,
-    imageID: latest.imageId,
+    imageID: latest.imageDigest ?? latest.imageId,
     containerID: scheme + latest.id,
     started,
   };

@@ -65,6 +65,19 @@ suite('node-agent/lifecycle/status', () => {
     );
   });
 
+  test('statusOf() sorts main containers by name, and names images by their digest where they have one', () => {
+    const pod = makePod({ containers: [makeContainer('b'), makeContainer('a')] });
+    const run = { ...makeRun('a'), imageDigest: 'registry.example/a@sha256:1' };
+    const statuses = statusAt(makeSeen(pod, [run, makeRun('b')])).containerStatuses;
+    assert.deepEqual(
+      statuses?.map(({ name, imageID }) => [name, imageID]),
+      [
+        ['a', 'registry.example/a@sha256:1'],
+        ['b', 'sha256:b'],
+      ],
+    );
+  });
+
   test('statusOf() shows a crash loop as waiting, with the crash as the last state', () => {
     const problem = { reason: 'CrashLoopBackOff', message: 'back-off 10s' };
     const status = statusAt(makeSeen(makePod(), [makeEnd('app', 3)], { containers: { app: { problem } } }));

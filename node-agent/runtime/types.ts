@@ -102,6 +102,8 @@ export interface ObservedContainer {
   /** The image as the pod named it, and the digest of its config. */
   image: string;
   imageId: string;
+  /** The image's name by its digest in the registry it came from. */
+  imageDigest?: string;
   pid?: number;
   /** Milliseconds since the epoch. */
   createdAt: number;

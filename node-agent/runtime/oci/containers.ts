@@ -205,6 +205,7 @@ function recordOf(shop: Workshop, id: string, spec: ContainerSpec): ContainerRec
     attempt: spec.attempt,
     image: spec.image.name,
     imageId: spec.image.id,
+    ...(spec.image.digest !== undefined && { imageDigest: spec.image.digest }),
     createdAt: shop.env.now(),
     logPath: spec.logPath,
     stopSignal: spec.image.config.stopSignal,

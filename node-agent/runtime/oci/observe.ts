@@ -15,8 +15,8 @@ export interface Exit {
 export const unknownExitCode = 255;
 
 export function observeContainer(record: ContainerRecord, exit: Exit | undefined): ObservedContainer {
-  const { id, name, attempt, image, imageId, createdAt, started, logPath } = record;
-  const base = { id, name, attempt, image, imageId, createdAt, logPath };
+  const { id, name, attempt, image, imageId, imageDigest, createdAt, started, logPath } = record;
+  const base = { id, name, attempt, image, imageId, ...(imageDigest && { imageDigest }), createdAt, logPath };
   if (!started) return { ...base, state: 'created' };
   if (!exit) return { ...base, state: 'running', pid: started.pid, startedAt: started.at };
   return {

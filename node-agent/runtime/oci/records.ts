@@ -23,6 +23,7 @@ export interface ContainerRecord {
   attempt: number;
   image: string;
   imageId: string;
+  imageDigest?: string;
   createdAt: number;
   logPath: string;
   stopSignal: string;
