@@ -17,7 +17,7 @@ export const account = { username: 'sailor', password: 'sesame' };
 const passwordHash = '$2b$04$abcdefghijklmnopqrstuuinwY/tkBVrn3xrxQI/TgnMHhkvl85RW';
 
 export interface TestRegistry {
-  /** `127.0.0.1:PORT`. */
+  /** `HOST:PORT`. */
   readonly address: string;
   readonly port: number;
   /** Uploads a blob. Resolves to its digest. */
@@ -34,10 +34,13 @@ export interface TestRegistry {
 /** How long it may take until it answers. */
 const startLimitMs = 10_000;
 
-export async function startRegistry({ auth }: { auth?: 'basic' | 'token' } = {}): Promise<TestRegistry> {
+export async function startRegistry({
+  auth,
+  host = '127.0.0.1',
+}: { auth?: 'basic' | 'token'; host?: string } = {}): Promise<TestRegistry> {
   const folder = mkdtempSync(join(tmpdir(), 'wherry-registry-'));
   const port = await freePort();
-  const address = `127.0.0.1:${port}`;
+  const address = `${host}:${port}`;
   const issuer = auth === 'token' ? await startIssuer(folder, address) : undefined;
   writeFileSync(join(folder, 'config.yml'), JSON.stringify(configOf(folder, address, auth, issuer?.url)));
   writeFileSync(join(folder, 'htpasswd'), `${account.username}:${passwordHash}\n`);

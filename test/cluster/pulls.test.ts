@@ -1,0 +1,154 @@
+/** Images from a real registry: policies, digests, credentials, and what is said when it will not do. */
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { buffer } from 'node:stream/consumers';
+import zlib from 'node:zlib';
+import tar from 'tar-stream';
+import { eventually } from '../harness/cluster.ts';
+import { account, startRegistry } from '../harness/registry.ts';
+import type { TestRegistry } from '../harness/registry.ts';
+import { container, makePlace } from './place.ts';
+import type { Place } from './place.ts';
+
+const sha256 = (bytes: Buffer) => `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
+const manifestType = 'application/vnd.oci.image.manifest.v1+json';
+
+suite('pulling images', function () {
+  this.timeout(60_000);
+  let place: Place;
+  let open: TestRegistry;
+  let closed: TestRegistry;
+  const relays: (() => void)[] = [];
+
+  suiteSetup(async () => {
+    place = await makePlace('pulls');
+    const { gateway, nodes } = place.cluster.layout;
+    open = await startRegistry({ host: gateway });
+    closed = await startRegistry({ host: gateway, auth: 'basic' });
+    // On its loopback a node speaks plain HTTP with a registry.
+    for (const { port } of [open, closed]) {
+      const relay = spawn('ip', [
+        ...['netns', 'exec', nodes[0]!.netns, 'socat'],
+        ...[`TCP-LISTEN:${port},bind=127.0.0.1,fork,reuseaddr`, `TCP:${gateway}:${port}`],
+      ]);
+      relays.push(() => relay.kill());
+    }
+    await Promise.all([pushBusybox(open, 'tools'), pushBusybox(closed, 'team/tools')]);
+  });
+  suiteTeardown(async () => {
+    await place.remove();
+    for (const stop of relays) stop();
+    await Promise.all([open.stop(), closed.stop()]);
+  });
+
+  const run = (name: string, image: string, more: object = {}) =>
+    place.run(name, {
+      nodeName: place.cluster.layout.nodes[0]!.name,
+      restartPolicy: 'Never',
+      containers: [{ ...container('echo ran'), image, ...more }],
+    });
+
+  test('a missing image is pulled, one that is there is not, and a digest is as good as a tag', async () => {
+    const tag = `127.0.0.1:${open.port}/tools:1`;
+    await run('first', tag);
+    await place.phase('first', 'Succeeded');
+    assert.equal(await place.kubectl('logs', 'first'), 'ran\n');
+    const { imageID, image } = (await place.status('first'))!;
+    assert.equal(image, tag);
+    const digest = /sha256:[0-9a-f]{64}$/.exec(imageID)?.[0];
+    await eventually('its events', async () => {
+      const events = await place.events('first');
+      return (
+        events.includes(`Pulling: Pulling image "${tag}"`) &&
+        events.some((line) =>
+          /^Pulled: Successfully pulled image ".*" in [\d.]+m?s \([\d.]+m?s including waiting\)\. Image size: \d+ bytes\.$/.test(
+            line,
+          ),
+        )
+      );
+    });
+    const before = open.served('/v2/tools/manifests/1');
+    await run('again', tag, { imagePullPolicy: 'IfNotPresent' });
+    await run('always', tag, { imagePullPolicy: 'Always' });
+    await run('by-digest', `127.0.0.1:${open.port}/tools@${digest}`);
+    for (const name of ['again', 'always', 'by-digest']) await place.phase(name, 'Succeeded');
+    assert.equal(open.served('/v2/tools/manifests/1'), before + 1);
+    assert.match(imageID, /^127\.0\.0\.1:\d+\/tools@sha256:/);
+  });
+
+  test('credentials come from secrets of the pod or of its account', async () => {
+    const image = `127.0.0.1:${closed.port}/team/tools:1`;
+    await run('refused', image);
+    await eventually(
+      'a refusal',
+      async () => (await place.status('refused'))?.state?.waiting?.reason === 'ImagePullBackOff',
+    );
+    const { message = '' } = (await place.status('refused'))!.state!.waiting!;
+    assert.match(
+      message,
+      new RegExp(`^Back-off pulling image "${image}": ErrImagePull: .*(401|unauthorized|no basic auth credentials)`),
+    );
+    await place.kubectl(
+      ...['create', 'secret', 'docker-registry', 'key', `--docker-server=127.0.0.1:${closed.port}`],
+      ...[`--docker-username=${account.username}`, `--docker-password=${account.password}`],
+    );
+    await place.run('allowed', {
+      nodeName: place.cluster.layout.nodes[0]!.name,
+      restartPolicy: 'Never',
+      imagePullSecrets: [{ name: 'key' }],
+      containers: [{ ...container('echo ran'), image }],
+    });
+    await place.phase('allowed', 'Succeeded');
+    await place.kubectl('patch', 'serviceaccount', 'default', '-p', '{"imagePullSecrets":[{"name":"key"}]}');
+    await run('by-account', image, { imagePullPolicy: 'Always' });
+    await place.phase('by-account', 'Succeeded');
+    assert.deepEqual((await place.pod('by-account')).spec.imagePullSecrets, [{ name: 'key' }]);
+  });
+
+  test('an image that the registry has not is told of as missing', async () => {
+    const image = `127.0.0.1:${open.port}/tools:nothing`;
+    await run('absent', image);
+    await eventually(
+      'not found',
+      async () => (await place.status('absent'))?.state?.waiting?.reason === 'ImagePullBackOff',
+    );
+    assert.match((await place.status('absent'))!.state!.waiting!.message!, /: not found$/);
+    await eventually('its event', async () =>
+      (await place.events('absent')).some(
+        (line) => line.startsWith(`Failed: Failed to pull image "${image}": `) && line.endsWith(': not found'),
+      ),
+    );
+  });
+});
+
+/** Pushes busybox and its shell as an image of one layer. */
+async function pushBusybox(registry: TestRegistry, repository: string): Promise<void> {
+  const pack = tar.pack();
+  pack.entry({ name: 'bin/busybox', mode: 0o755 }, readFileSync('/bin/busybox'));
+  pack.entry({ name: 'bin/sh', type: 'symlink', linkname: 'busybox' });
+  pack.finalize();
+  const layer = await buffer(pack);
+  const packed = zlib.gzipSync(layer, { level: 1 });
+  const config = Buffer.from(
+    JSON.stringify({
+      os: 'linux',
+      architecture: process.arch === 'x64' ? 'amd64' : process.arch,
+      config: { Env: ['PATH=/bin'] },
+      rootfs: { type: 'layers', diff_ids: [sha256(layer)] },
+    }),
+  );
+  const part = (digest: string, body: Buffer, kind: string) => ({
+    mediaType: `application/vnd.oci.image.${kind}`,
+    digest,
+    size: body.length,
+  });
+  const manifest = {
+    schemaVersion: 2,
+    mediaType: manifestType,
+    config: part(await registry.pushBlob(repository, config), config, 'config.v1+json'),
+    layers: [part(await registry.pushBlob(repository, packed), packed, 'layer.v1.tar+gzip')],
+  };
+  await registry.pushManifest(repository, '1', Buffer.from(JSON.stringify(manifest)), manifestType);
+}
