@@ -20,8 +20,9 @@ import type { Hands, HostFacts } from './lifecycle/hands.ts';
 import { makeLimit } from './lifecycle/limit.ts';
 import { makeObserver } from './lifecycle/observer.ts';
 import { makePods } from './lifecycle/pods.ts';
+import type { Pods } from './lifecycle/pods.ts';
 import { followPeers } from './network/peers.ts';
-import { collectImages } from './node/image-garbage.ts';
+import { collectImages, imagesInUse } from './node/image-garbage.ts';
 import { rotateLogs } from './node/log-rotation.ts';
 import { readMachine, readPressure } from './node/machine.ts';
 import type { Machine } from './node/machine.ts';
@@ -124,37 +125,47 @@ async function boot(
   signal: AbortSignal,
 ): Promise<void> {
   const machine = await readMachine(config.stateDir);
+  let pods: Pods | undefined;
   const images = makeImages(
     {
       dir: config.imageDir,
+      inUse: () => Promise.resolve(imagesInUse(pods?.all() ?? [])),
       ...(config.registry?.mirrors && { mirrors: config.registry.mirrors }),
       ...(config.registry?.insecure && { insecureRegistries: config.registry.insecure }),
     },
     env,
   );
-  const node = await enlist(config, env, client, machine, images, signal);
-  ends.push(() => node.registration.stop());
   const view = makeView(
     client,
     [{ kind: podKind, fieldSelector: `spec.nodeName=${config.nodeName}` }, { kind: serviceKind }, { kind: nodeKind }],
     { env, signal },
   );
-  await view.ready(signal);
+  const [node] = await Promise.all([
+    enlist(config, env, client, machine, images, signal).then((enlisted) => {
+      ends.push(() => enlisted.registration.stop());
+      return enlisted;
+    }),
+    view.ready(signal),
+  ]);
   const podCidr = config.podCidr ?? (await assignedPodCidr(config, view, signal));
   const runtime = openRuntime(config, podCidr, env);
   ends.push(() => runtime.close());
-  const hands = await makeHands(config, env, client, machine, images, runtime, view);
+  const [hands] = await Promise.all([
+    makeHands(config, env, client, machine, images, runtime, view),
+    runtime.prepareNode(),
+  ]);
   ends.push(
     () => hands.events.stop(),
     () => hands.volumes.stop(),
     () => hands.objects.stop(),
   );
   void followPeers(view, config.nodeName, env, signal);
-  const pods = await makePods(hands, view);
-  ends.push(() => pods.stop());
-  void rotateLogs({ env, runtime, pods }, signal);
-  void collectImages({ env, images, imageDir: config.imageDir, pods }, signal);
-  const server = await startServer(config, { env, runtime, images, pods });
+  const taken = await makePods(hands, view);
+  pods = taken;
+  ends.push(() => taken.stop());
+  void rotateLogs({ env, runtime, pods: taken }, signal);
+  void collectImages({ env, images, imageDir: config.imageDir, pods: taken }, signal);
+  const server = await startServer(config, { env, runtime, images, pods: taken });
   ends.push(() => server.stop());
   node.becomeReady(server.port);
   env.log.info('Ready for pods', { node: config.nodeName, podCidr, port: server.port });
@@ -221,7 +232,7 @@ async function makeHands(
     logDir,
     seccompDir: path.join(config.stateDir, 'seccomp'),
   };
-  const events = makeRecorder('kubelet', client, env);
+  const events = makeRecorder('kubelet', client, env, nodeName);
   const objects = makeObjects(client, env);
   const observer = makeObserver(runtime, env);
   const volumes = await makeVolumes({

@@ -18,6 +18,8 @@ const refillMs = 300_000;
 
 export interface Occurrence {
   regarding: Resource;
+  /** The part of the object it is about, such as `spec.containers{app}`. */
+  fieldPath?: string;
   type: 'Normal' | 'Warning';
   reason: string;
   message: string;
@@ -40,21 +42,25 @@ interface Told {
   count: number;
 }
 
-/** Makes the correlator of one component, such as `deployment-controller`. */
-export function makeCorrelator(component: string): Correlator {
+/** Makes the correlator of one component, such as `deployment-controller`, on a host where that matters. */
+export function makeCorrelator(component: string, host?: string): Correlator {
   const sorts = makeRecent<{ messages: Set<string>; lastMs: number }>(remembered);
   const tellings = makeRecent<Told>(remembered);
   const budgets = makeRecent<{ tokens: number; lastMs: number }>(remembered);
 
   /** The message and key of an occurrence, one for all its sort when there are many. */
-  function aggregate({ message }: Occurrence, sort: string, now: number): { message: string; key: string } {
+  function aggregate(
+    { message, fieldPath = '' }: Occurrence,
+    sort: string,
+    now: number,
+  ): { message: string; key: string } {
     const before = sorts.get(sort);
     const seen =
       before && now - before.lastMs <= similarWithinMs ? before : { messages: new Set<string>(), lastMs: now };
     seen.lastMs = now;
     if (seen.messages.size < similarLimit) seen.messages.add(message);
     sorts.set(sort, seen);
-    if (seen.messages.size < similarLimit) return { message, key: `${sort}\n${message}` };
+    if (seen.messages.size < similarLimit) return { message, key: `${sort}\n${fieldPath}\n${message}` };
     return { message: `(combined from similar events): ${message}`, key: sort };
   }
 
@@ -81,24 +87,34 @@ export function makeCorrelator(component: string): Correlator {
         known: before !== undefined,
         object: {
           metadata: { name: told.name, namespace: regarding.metadata.namespace ?? 'default' },
-          involvedObject: involved(regarding),
+          involvedObject: involved(occurrence),
           reason,
           message,
-          source: { component },
+          source: { component, ...(host !== undefined && { host }) },
           firstTimestamp: told.firstTimestamp,
           lastTimestamp: time,
           count: told.count,
           type,
           reportingComponent: component,
+          ...(host !== undefined && { reportingInstance: host }),
         },
       };
     },
   };
 }
 
-function involved({ apiVersion, kind, metadata }: Resource): Event['involvedObject'] {
+function involved({ regarding, fieldPath }: Occurrence): Event['involvedObject'] {
+  const { apiVersion, kind, metadata } = regarding;
   const { name, uid, resourceVersion, namespace } = metadata;
-  return { apiVersion, kind, name, uid, resourceVersion, ...(namespace && { namespace }) };
+  return {
+    apiVersion,
+    kind,
+    name,
+    uid,
+    resourceVersion,
+    ...(namespace && { namespace }),
+    ...(fieldPath && { fieldPath }),
+  };
 }
 
 let sequence = 0;

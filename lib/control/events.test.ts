@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { makeFakeClient } from '#lib/client/fake.ts';
 import { makeFakeEnv } from '#lib/env/fake.ts';
 import { event } from '#lib/kinds/event.ts';
-import type { ConfigMap } from '#lib/kinds/gen/core-v1.ts';
+import { silentLog } from '#lib/env/log.ts';
+import type { ConfigMap, Event } from '#lib/kinds/gen/core-v1.ts';
 import { makeCorrelator } from './correlate.ts';
 import { makeRecorder } from './events.ts';
 
@@ -57,6 +58,45 @@ suite('event recorder', () => {
     await env.advance(1);
     assert.equal((await client.list(event)).items[0]?.count, 2);
     recorder.stop();
+  });
+
+  test('record() keeps up with a burst: several at a time, those of one object in order, and drops tell of themselves once', async () => {
+    const warnings: string[] = [];
+    const log = { ...silentLog, warn: (message: string) => void warnings.push(message) };
+    const env = makeFakeEnv({ log });
+    const client = makeFakeClient(env);
+    let underWay = 0;
+    let most = 0;
+    const written: string[] = [];
+    const slow: typeof client = {
+      ...client,
+      async create(kind, draft) {
+        most = Math.max(most, ++underWay);
+        await env.sleep(10);
+        underWay--;
+        const { involvedObject, message } = draft as unknown as Event;
+        written.push(`${involvedObject.name} ${message}`);
+        return client.create(kind, draft);
+      },
+    };
+    const recorder = makeRecorder('tester', slow, env, 'host-1');
+    const about = (i: number) => ({
+      ...regarding,
+      metadata: { ...regarding.metadata, name: `pod-${i}`, uid: `uid-${i}` },
+    });
+    for (let i = 0; i < 26_000; i++) {
+      recorder.record({ ...occurrence('first'), regarding: about(i) });
+      if (i < 100) recorder.record({ ...occurrence('second'), regarding: about(i), fieldPath: 'spec.containers{a}' });
+    }
+    await env.advance(200);
+    recorder.stop();
+    assert.equal(most, 16);
+    assert.equal(written.filter((line) => line.startsWith('pod-3 ')).join(), 'pod-3 first,pod-3 second');
+    assert.deepEqual(warnings, ['Events dropped: too many unwritten']);
+    const second = (await client.list(event)).items.find(({ message }) => message === 'second')!;
+    assert.deepEqual(second.source, { component: 'tester', host: 'host-1' });
+    assert.equal(second.reportingInstance, 'host-1');
+    assert.equal(second.involvedObject.fieldPath, 'spec.containers{a}');
   });
 
   test('correlate() tells many similar ones as one from the tenth message on', () => {

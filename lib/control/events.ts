@@ -12,29 +12,46 @@ export interface Recorder {
   stop(): void;
 }
 
-/** Occurrences beyond this many unwritten ones are dropped, with a line in the log. */
-const queueLimit = 1000;
+/** Events beyond this many unwritten ones are dropped, which the log tells of now and then. */
+const queueLimit = 25_000;
+/** Events written at a time, each of another object: those of one object are written in their order. */
+const writers = 16;
 const attempts = 12;
 const retryMs = 10_000;
+const tellDropsEachMs = 60_000;
 
-/** Makes the recorder of a component; its name becomes the events' `source.component`. */
-export function makeRecorder(component: string, client: Client, env: Env): Recorder {
-  const correlator = makeCorrelator(component);
+/** Makes the recorder of a component; its name and host become the events' `source`. */
+export function makeRecorder(component: string, client: Client, env: Env, host?: string): Recorder {
+  const correlator = makeCorrelator(component, host);
   const stopping = new AbortController();
-  let unwritten: { occurrence: Occurrence; now: number }[] = [];
-  let writing = false;
+  /** By the name of the Event: what it should say, the latest only. */
+  const unwritten = new Map<string, Correlated>();
+  /** Objects of which an Event is being written. */
+  const busy = new Set<string>();
+  let dropped = 0;
+  let toldAt = -Infinity;
 
-  async function writeAll(): Promise<void> {
-    while (unwritten.length > 0 && !stopping.signal.aborted) {
-      const batch = unwritten;
-      unwritten = [];
-      for (const { occurrence, now } of batch) {
-        const correlated = correlator.correlate(occurrence, now);
-        if (correlated) await writePatiently(correlated);
-        if (stopping.signal.aborted) break;
-      }
+  function writeNext(): void {
+    for (const [name, correlated] of unwritten) {
+      if (busy.size >= writers) return;
+      const about = correlated.object.involvedObject.uid ?? name;
+      if (busy.has(about)) continue;
+      unwritten.delete(name);
+      busy.add(about);
+      void writePatiently(correlated).finally(() => {
+        busy.delete(about);
+        writeNext();
+      });
     }
-    writing = false;
+  }
+
+  function drop(): void {
+    dropped++;
+    const now = env.monotonic();
+    if (now - toldAt < tellDropsEachMs) return;
+    env.log.warn('Events dropped: too many unwritten', { component, dropped });
+    toldAt = now;
+    dropped = 0;
   }
 
   /** An unreachable server is tried again; one that refuses has decided. */
@@ -60,18 +77,17 @@ export function makeRecorder(component: string, client: Client, env: Env): Recor
   return {
     record(occurrence) {
       if (stopping.signal.aborted) return;
-      if (unwritten.length >= queueLimit) {
-        env.log.warn('Event dropped: too many unwritten', { component, reason: occurrence.reason });
-        return;
-      }
-      unwritten.push({ occurrence, now: env.now() });
-      if (writing) return;
-      writing = true;
-      void writeAll();
+      const correlated = correlator.correlate(occurrence, env.now());
+      if (!correlated) return;
+      const name = `${correlated.object.metadata.namespace}/${correlated.object.metadata.name}`;
+      const before = unwritten.get(name);
+      if (!before && unwritten.size >= queueLimit) return drop();
+      unwritten.set(name, before ? { ...correlated, known: before.known } : correlated);
+      writeNext();
     },
     stop() {
       stopping.abort(new Error('The recorder stops'));
-      unwritten = [];
+      unwritten.clear();
     },
   };
 }

@@ -115,6 +115,10 @@ export function makeImages({ dir, mirrors = {}, insecureRegistries = [], inUse }
         }),
       );
     },
+    async noteUse(ids) {
+      await opened();
+      for (const id of ids) await noteUse(folders, id, env.now());
+    },
     async remove(name) {
       await opened();
       const isId = asId(name) !== undefined;

@@ -62,6 +62,8 @@ export interface Images {
     options: { auth?: (registry: string) => RegistryAuth | undefined; signal: AbortSignal },
   ): Promise<{ image: UnpackedImage; bytes: number; durationMs: number }>;
   list(): Promise<ImageInfo[]>;
+  /** Notes that these are in use now, which shows in `lastUsedAt`; ids that are not here do not count. */
+  noteUse(ids: Iterable<string>): Promise<void>;
   /** Removes a tag, digest or id; layers nobody needs any more go too. Refuses an image in use. */
   remove(name: string): Promise<void>;
   /** Reads a `docker save` or OCI-layout tar (gzip allowed); resolves to the names it brought. */

@@ -16,6 +16,13 @@ export function containersOf(pod: Pod): { spec: AnyContainer; role: Role }[] {
   ];
 }
 
+/** How events name a container of a pod, as upstream's: `spec.containers{app}`. */
+export function fieldPathOf(pod: Pod, name: string): string {
+  const has = (list: readonly { name: string }[] | undefined) => list?.some((item) => item.name === name) ?? false;
+  if (has(pod.spec.initContainers)) return `spec.initContainers{${name}}`;
+  return has(pod.spec.ephemeralContainers) ? `spec.ephemeralContainers{${name}}` : `spec.containers{${name}}`;
+}
+
 /** The runs of a container, latest first. */
 export function runsOf(observed: ObservedPod | undefined, name: string): ObservedContainer[] {
   return (observed?.containers ?? []).filter((run) => run.name === name).sort((a, b) => b.attempt - a.attempt);

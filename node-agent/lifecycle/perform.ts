@@ -6,6 +6,7 @@ import { isReason } from '#lib/meta/errors.ts';
 import { VolumeError } from '../volumes/volumes.ts';
 import type { Hands } from './hands.ts';
 import { readLastWords, removeLogs } from './log-files.ts';
+import { fieldPathOf } from './containers.ts';
 import { pullImage } from './pull-image.ts';
 import { sandboxSpec } from './sandbox-spec.ts';
 import { startContainer } from './start-container.ts';
@@ -120,12 +121,13 @@ async function deleteObject(pod: Pod, { hands, signal }: Scene): Promise<void> {
 function tellHold(step: Step & { do: 'hold' }, pod: Pod, { events }: Hands): void {
   const spec = [...pod.spec.containers, ...(pod.spec.initContainers ?? [])].find(({ name }) => name === step.container);
   const { name, namespace, uid } = pod.metadata;
+  const about = { regarding: pod, fieldPath: fieldPathOf(pod, step.container) };
   if (step.reason === 'CrashLoopBackOff') {
     const message = `Back-off restarting failed container ${step.container} in pod ${name}_${namespace}(${uid})`;
-    events.record({ regarding: pod, type: 'Warning', reason: 'BackOff', message });
+    events.record({ ...about, type: 'Warning', reason: 'BackOff', message });
     return;
   }
   const message = `Back-off pulling image "${spec?.image}"`;
-  events.record({ regarding: pod, type: 'Normal', reason: 'BackOff', message });
-  events.record({ regarding: pod, type: 'Warning', reason: 'Failed', message: 'Error: ImagePullBackOff' });
+  events.record({ ...about, type: 'Normal', reason: 'BackOff', message });
+  events.record({ ...about, type: 'Warning', reason: 'Failed', message: 'Error: ImagePullBackOff' });
 }

@@ -345,6 +345,7 @@ function fakeImages(missing: ReadonlySet<string>): Images {
       missing.has(name)
         ? Promise.reject(new PullError('ErrImagePull', 'not there'))
         : Promise.resolve({ image: image(name), bytes: 1, durationMs: 1 }),
+    noteUse: () => Promise.resolve(),
     list: () => Promise.resolve([]),
     remove: () => Promise.resolve(),
     importTar: () => Promise.resolve([]),

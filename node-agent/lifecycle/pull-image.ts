@@ -3,7 +3,7 @@ import type { Pod } from '#lib/kinds/gen/core-v1.ts';
 import { PullError } from '../images/types.ts';
 import type { UnpackedImage } from '../images/types.ts';
 import { longer } from './backoff.ts';
-import { containersOf } from './containers.ts';
+import { containersOf, fieldPathOf } from './containers.ts';
 import type { Scene } from './perform.ts';
 import { pullAuth } from './pull-auth.ts';
 import type { AnyContainer, Step } from './types.ts';
@@ -15,7 +15,7 @@ export async function pullImage({ container, attempt }: Step & { do: 'pull' }, p
   const { hands, look, noteContainer, signal } = scene;
   const spec = containersOf(pod).find((item) => item.spec.name === container)!.spec;
   const tell = (type: 'Normal' | 'Warning', reason: string, message: string) =>
-    hands.events.record({ regarding: pod, type, reason, message });
+    hands.events.record({ regarding: pod, fieldPath: fieldPathOf(pod, container), type, reason, message });
   try {
     const image = await obtain(spec, pod, scene, tell);
     noteContainer(container, { pulled: { attempt, image }, pulls: undefined, retryAt: undefined });

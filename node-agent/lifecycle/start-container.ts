@@ -7,7 +7,7 @@ import type { ContainerSpec, ObservedContainer } from '../runtime/types.ts';
 import { VolumeError } from '../volumes/volumes.ts';
 import { longer } from './backoff.ts';
 import { containerSpec } from './container-spec.ts';
-import { containersOf, doingOf } from './containers.ts';
+import { containersOf, doingOf, fieldPathOf } from './containers.ts';
 import { buildEnv, ConfigError, objectsNamedBy } from './env.ts';
 import type { Objects } from './env.ts';
 import { logPath } from './log-files.ts';
@@ -29,7 +29,7 @@ export async function startContainer(step: Step & { do: 'start' }, pod: Pod, sce
   const doing = doingOf(seen, pod, spec.name);
   const crashes = seen.notes.containers[spec.name]?.crashes;
   const tell = (type: 'Normal' | 'Warning', reason: string, message: string) =>
-    events.record({ regarding: pod, type, reason, message });
+    events.record({ regarding: pod, fieldPath: fieldPathOf(pod, spec.name), type, reason, message });
   try {
     const rendered = await render(spec, step.attempt, pod, scene);
     await mkdir(path.dirname(rendered.logPath), { recursive: true });
@@ -102,7 +102,8 @@ async function render(spec: AnyContainer, attempt: number, pod: Pod, { hands, lo
   const objects = await fetchObjects(spec, namespace, hands.objects);
   const { variables, skipped } = buildEnv(pod, spec, objects, services, nodeFacts);
   for (const message of skipped) {
-    hands.events.record({ regarding: pod, type: 'Warning', reason: 'InvalidEnvironmentVariableNames', message });
+    const about = { regarding: pod, fieldPath: fieldPathOf(pod, spec.name) };
+    hands.events.record({ ...about, type: 'Warning', reason: 'InvalidEnvironmentVariableNames', message });
   }
   const mounts = await hands.volumes.mountsOf(pod, spec, notes.volumes ?? {}, variables);
   return containerSpec({

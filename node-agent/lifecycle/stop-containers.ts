@@ -1,5 +1,5 @@
 /** Stops containers in their groups: preStop hook, signal, and the kill when the grace is over. */
-import { containersOf } from './containers.ts';
+import { containersOf, fieldPathOf } from './containers.ts';
 import type { Scene } from './perform.ts';
 import type { Stopping } from './types.ts';
 
@@ -19,7 +19,13 @@ async function stopOne({ id, name, graceMs, message }: Stopping, startedAt: numb
   const { hands, look, preStopped, signal } = scene;
   const { pod, observed } = look();
   if (pod && message !== undefined) {
-    hands.events.record({ regarding: pod, type: 'Normal', reason: 'Killing', message });
+    hands.events.record({
+      regarding: pod,
+      fieldPath: fieldPathOf(pod, name),
+      type: 'Normal',
+      reason: 'Killing',
+      message,
+    });
   }
   const { spec } = (pod && containersOf(pod).find((item) => item.spec.name === name)) ?? {};
   const hook = spec?.lifecycle?.preStop;
@@ -33,7 +39,12 @@ async function stopOne({ id, name, graceMs, message }: Stopping, startedAt: numb
       await hands.hooks.run(hook, target, AbortSignal.any([signal, limit.signal]));
     } catch (error) {
       if (signal.aborted) throw error;
-      const failure = { regarding: pod, type: 'Warning' as const, reason: 'FailedPreStopHook' };
+      const failure = {
+        regarding: pod,
+        fieldPath: fieldPathOf(pod, name),
+        type: 'Warning' as const,
+        reason: 'FailedPreStopHook',
+      };
       hands.events.record({ ...failure, message: 'PreStopHook failed' });
     } finally {
       cancel();

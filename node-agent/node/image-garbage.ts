@@ -6,57 +6,70 @@ import type { Seen } from '../lifecycle/types.ts';
 
 export interface GarbageOptions {
   env: Env;
-  images: Images;
+  images: Pick<Images, 'list' | 'noteUse' | 'remove'>;
   imageDir: string;
   pods: { all(): Seen[] };
+  /** How full the disk is; the file system's answer when absent. */
+  disk?: (path: string) => Promise<{ blocks: number; bavail: number; bsize: number }>;
 }
 
 /** Upstream's thresholds, in percent of the disk, and its least age of an image. */
 const highPercent = 85;
 const lowPercent = 80;
 const leastAgeMs = 2 * 60_000;
-const lookEachMs = 5 * 60_000;
+/** Often enough that no image in use anywhere ever looks as old as `leastAgeMs`. */
+const noteEachMs = 30_000;
+const notesPerLook = 10;
 
-/** The images to remove, in this order, to free `bytes`; those in use are never among them. */
-export function imagesToRemove(
-  list: readonly ImageInfo[],
-  inUse: ReadonlySet<string>,
-  bytes: number,
-  now: number,
-): ImageInfo[] {
-  const chosen: ImageInfo[] = [];
-  let freed = 0;
-  const unused = list.filter((image) => !inUse.has(image.id) && now - image.lastUsedAt >= leastAgeMs);
-  for (const image of unused.toSorted((a, b) => a.lastUsedAt - b.lastUsedAt)) {
-    if (freed >= bytes) break;
-    chosen.push(image);
-    freed += image.sizeBytes;
-  }
-  return chosen;
+/** Images that could be removed, the longest unused first; those in use are never among them. */
+function unusedImages(list: readonly ImageInfo[], inUse: ReadonlySet<string>, now: number): ImageInfo[] {
+  return list
+    .filter((image) => !inUse.has(image.id) && now - image.lastUsedAt >= leastAgeMs)
+    .toSorted((a, b) => a.lastUsedAt - b.lastUsedAt);
 }
 
-/** Looks after the image store until aborted. */
-export async function collectImages(
-  { env, images, imageDir, pods }: GarbageOptions,
-  signal: AbortSignal,
-): Promise<void> {
-  while (!signal.aborted) {
-    await env.sleep(lookEachMs, signal).catch(() => {});
+/** Images of all containers of these pods: also of those that have exited, as they may be started again. */
+export function imagesInUse(pods: readonly Seen[]): Set<string> {
+  return new Set(
+    pods.flatMap(({ observed, notes }) => [
+      ...(observed?.containers ?? []).map((run) => run.imageId),
+      ...Object.values(notes.containers).flatMap(({ pulled }) => (pulled ? [pulled.image.id] : [])),
+    ]),
+  );
+}
+
+/**
+ * Looks after the image store until aborted. Several agents may share one: each keeps telling, by the images' time of use, which ones its pods need, so
+ * that no other removes them.
+ */
+export async function collectImages(options: GarbageOptions, signal: AbortSignal): Promise<void> {
+  const { env, images, pods } = options;
+  for (let round = 1; ; round++) {
+    await env.sleep(noteEachMs, signal).catch(() => {});
     if (signal.aborted) return;
     try {
-      const { blocks, bavail, bsize } = await statfs(imageDir);
-      const used = blocks - bavail;
-      if (used * 100 < blocks * highPercent) continue;
-      const excess = (used - Math.floor((blocks * lowPercent) / 100)) * bsize;
-      const inUse = new Set(
-        pods.all().flatMap(({ observed }) => (observed?.containers ?? []).map((run) => run.imageId)),
-      );
-      for (const { id } of imagesToRemove(await images.list(), inUse, excess, env.now())) {
-        env.log.info('Removing image to free disk space', { id });
-        await images.remove(id);
-      }
+      await images.noteUse(imagesInUse(pods.all()));
+      if (round % notesPerLook === 0) await collectOnce(options);
     } catch (error) {
       env.log.warn('Cannot collect images, trying again later', { error });
+    }
+  }
+}
+
+/** Removes images when the disk is fuller than it should be, until it is not. One that cannot be removed is left out. */
+export async function collectOnce({ env, images, imageDir, pods, disk = statfs }: GarbageOptions): Promise<void> {
+  const { blocks, bavail, bsize } = await disk(imageDir);
+  const used = blocks - bavail;
+  if (used * 100 < blocks * highPercent) return;
+  let excess = (used - Math.floor((blocks * lowPercent) / 100)) * bsize;
+  for (const { id, sizeBytes } of unusedImages(await images.list(), imagesInUse(pods.all()), env.now())) {
+    if (excess <= 0) return;
+    try {
+      await images.remove(id);
+      env.log.info('Removed image to free disk space', { id });
+      excess -= sizeBytes;
+    } catch (error) {
+      env.log.warn('Cannot remove image to free disk space', { id, error });
     }
   }
 }

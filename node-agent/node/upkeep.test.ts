@@ -3,8 +3,8 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import os from 'node:os';
 import path from 'node:path';
 import { makeFakeEnv } from '#lib/env/fake.ts';
-import { makePod, makeRun, makeSeen } from '../lifecycle/pods.fixture.ts';
-import { imagesToRemove } from './image-garbage.ts';
+import { makeEnd, makePod, makeRun, makeSeen } from '../lifecycle/pods.fixture.ts';
+import { collectOnce } from './image-garbage.ts';
 import { rotateOnce } from './log-rotation.ts';
 
 suite('node-agent/node upkeep', () => {
@@ -42,12 +42,28 @@ suite('node-agent/node upkeep', () => {
     }
   });
 
-  test('imagesToRemove() takes the longest unused until enough is free, and none in use or new', () => {
+  test('collectOnce() removes the longest unused until enough is free, and goes on past one that cannot be', async () => {
     const image = (id: string, lastUsedAt: number) => ({ id, tags: [], digests: [], sizeBytes: 10, lastUsedAt });
-    const list = [image('new', 999_000), image('old', 1), image('used', 0), image('older', 0)];
-    const ids = (bytes: number) => imagesToRemove(list, new Set(['used']), bytes, 1_000_000).map(({ id }) => id);
-    assert.deepEqual(ids(10), ['older']);
-    assert.deepEqual(ids(1000), ['older', 'old']);
-    assert.deepEqual(ids(0), []);
+    const list = [image('new', 999_000), image('old', 2), image('used', 0), image('kept', 0), image('older', 1)];
+    const env = makeFakeEnv({ startMs: 1_000_000 });
+    const removed: string[] = [];
+    const images = {
+      list: () => Promise.resolve(list),
+      noteUse: () => Promise.resolve(),
+      remove: (id: string) => {
+        if (id === 'kept') return Promise.reject(new Error('in use'));
+        removed.push(id);
+        return Promise.resolve();
+      },
+    };
+    const pods = { all: () => [makeSeen(makePod(), [makeEnd('app', 1, { imageId: 'used' })])] };
+    const once = async (free: number) => {
+      const disk = () => Promise.resolve({ blocks: 100, bavail: free, bsize: 1 });
+      await collectOnce({ env, images, pods, imageDir: '/', disk });
+      return removed.splice(0);
+    };
+    assert.deepEqual(await once(16), []);
+    assert.deepEqual(await once(12), ['older']);
+    assert.deepEqual(await once(0), ['older', 'old']);
   });
 });

@@ -2,7 +2,7 @@
 import type { Recorder } from '#lib/control/events.ts';
 import type { Env } from '#lib/env/env.ts';
 import type { Container, Pod } from '#lib/kinds/gen/core-v1.ts';
-import { containersOf, runsOf } from '../lifecycle/containers.ts';
+import { containersOf, fieldPathOf, runsOf } from '../lifecycle/containers.ts';
 import type { Seen } from '../lifecycle/types.ts';
 import type { Executor, ObservedContainer } from '../runtime/types.ts';
 import { tryProbe } from './actions.ts';
@@ -48,7 +48,8 @@ export function makeProber({ env, events, executor }: ProberOptions): Prober {
       if (stopped) return;
       if (result === 'failure') {
         const message = `${titles[kind]} probe failed: ${output}`;
-        events.record({ regarding: pod, type: 'Warning', reason: 'Unhealthy', message });
+        const fieldPath = fieldPathOf(pod, container.name);
+        events.record({ regarding: pod, fieldPath, type: 'Warning', reason: 'Unhealthy', message });
       }
       tally = judge(tally, result, probe);
       again(Math.max(0, begunAt + periodMs - env.now()));

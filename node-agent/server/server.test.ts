@@ -103,6 +103,7 @@ suite('node-agent/server', () => {
         images: {
           find: () => Promise.resolve(undefined),
           pull: () => Promise.reject(new Error('no')),
+          noteUse: () => Promise.resolve(),
           list: () => Promise.resolve([{ id: 'sha256:i', tags: ['i:1'], digests: [], sizeBytes: 3, lastUsedAt: 0 }]),
           remove: () => Promise.resolve(),
           importTar: () => Promise.resolve([]),
