@@ -15,6 +15,7 @@ import {
 } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { runCommand } from '#lib/env/command.ts';
 import { readFacts } from '../../cli/cluster/facts.ts';
 import { layoutOf } from '../../cli/cluster/layout.ts';
 import type { ClusterLayout, Folders } from '../../cli/cluster/layout.ts';
@@ -33,6 +34,8 @@ export interface TestCluster {
   kubectl(...args: string[]): Promise<string>;
   /** kubectl with a manifest on standard input. */
   apply(manifest: object | object[]): Promise<string>;
+  /** What `kubectl diff` prints of a manifest; '' when an apply would change nothing. */
+  diff(manifest: object): Promise<string>;
   /** An object as JSON. */
   get<T = Record<string, never>>(...args: string[]): Promise<T>;
   /** Starts kubectl and leaves it running; ended at the latest when the cluster is removed. */
@@ -81,6 +84,16 @@ export async function startTestCluster(purpose: string, nodes: number): Promise<
     wherry,
     kubectl,
     apply: (manifest) => run('kubectl', [kubeconfig, 'apply', '-f', '-'], { input: asList(manifest) }),
+    diff: async (manifest) => {
+      const { exitCode, stdout, stderr } = await runCommand(
+        'kubectl',
+        [kubeconfig, 'diff', '-f', '-'],
+        JSON.stringify(manifest),
+      );
+      // 1 says that there are differences, more that it failed.
+      if (exitCode > 1) throw new Error(stderr);
+      return stdout;
+    },
     get: async <T>(...args: string[]) => JSON.parse(await kubectl('get', ...args, '-o', 'json')) as T,
     spawnKubectl: (args, options) => spawnKubectl([kubeconfig, ...args], children, options?.tty ?? false),
     pidOf: (process) => Number(readFileSync(`${layout.runDir}/${process}.child`, 'utf8').split(' ')[0]),
