@@ -1,6 +1,6 @@
 /** The fields that an object says something about: what an applier owns. */
 import { byElement, fieldTypeOf, isObject } from './compare.ts';
-import { leaf, memberOf, nodeOf } from './field-set.ts';
+import { leaf, memberOf, nodeOf, textOf } from './field-set.ts';
 import type { FieldSet } from './field-set.ts';
 import { elementOf } from './field-types.ts';
 import type { FieldType, StructType } from './field-types.ts';
@@ -82,9 +82,9 @@ function extractItems(type: ListType, items: readonly unknown[], path: string, r
   });
   for (const [element, alike] of byElement(type, items)) {
     if (alike.length > 1) {
-      report(path, `duplicate entries for key ${element.slice(2)}`);
+      report(path, `duplicate entries for key ${textOf(element)}`);
       children[element] = leaf;
-    } else children[element] = withMember(extract(type.items, alike[0], path, report));
+    } else children[element] = withMember(extract(type.items, alike[0], path + textOf(element), report));
   }
   return nodeOf(children, false);
 }

@@ -149,7 +149,8 @@ export function pathsOf(set: FieldSet, prefix = ''): string[] {
   return [...own, ...keys.flatMap((key) => pathsOf(set[key]!, prefix + textOf(key)))];
 }
 
-function textOf(element: string): string {
+/** A path element as upstream writes it. */
+export function textOf(element: string): string {
   const rest = element.slice(2);
   switch (element[0]) {
     case 'f':

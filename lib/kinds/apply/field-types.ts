@@ -154,8 +154,7 @@ export function elementOf(
   if (keys.length === 1) {
     const { name, fallback } = keys[0]!;
     const value = fields[name] ?? fallback;
-    if (value === undefined) missing?.(name);
-    else return `k:{"${name}":${JSON.stringify(value)}}`;
+    if (value !== undefined) return `k:{"${name}":${JSON.stringify(value)}}`;
   }
   const named: Record<string, unknown> = {};
   for (const { name, fallback } of keys) {
