@@ -11,10 +11,26 @@ suite('node-agent/lifecycle/admit', () => {
     assert.equal(refusalOf(asking({ cpu: '1' }), [asking({ cpu: '1' })], room), undefined);
     assert.deepEqual(refusalOf(asking({ cpu: '1500m' }), [asking({ cpu: '1' })], room), {
       reason: 'OutOfcpu',
-      message: "Pod was rejected: Node didn't have enough resource: cpu, requested: 1500, used: 1000, capacity: 2000",
+      message: "Node didn't have enough resource: cpu, requested: 1500, used: 1000, capacity: 2000",
     });
     assert.equal(refusalOf(asking({ 'example.com/gpu': '1' }), [], room), undefined);
     assert.equal(refusalOf(makePod(), [makePod(), makePod(), makePod()], room)?.reason, 'OutOfpods');
+  });
+
+  test('refusalOf() refuses settings of the kernel that are not safe, and profiles that nothing would enforce', () => {
+    const setting = (name: string, more = {}) =>
+      refusalOf(makePod({ ...more, securityContext: { sysctls: [{ name, value: '1' }] } }), [], room)?.message;
+    assert.equal(setting('kernel.shm_rmid_forced'), undefined);
+    assert.equal(setting('net/ipv4/tcp_syncookies'), undefined);
+    assert.equal(setting('kernel.msgmax'), 'forbidden sysctl: "kernel.msgmax" not allowlisted');
+    assert.equal(
+      setting('net.ipv4.tcp_syncookies', { hostNetwork: true }),
+      'forbidden sysctl: "net.ipv4.tcp_syncookies" not allowed with host net enabled',
+    );
+    const profile = (type: 'RuntimeDefault' | 'Unconfined') =>
+      refusalOf(makePod({ securityContext: { appArmorProfile: { type } } }), [], room)?.message;
+    assert.equal(profile('Unconfined'), undefined);
+    assert.equal(profile('RuntimeDefault'), 'Cannot enforce AppArmor: AppArmor is not enabled on the host');
   });
 
   test('refusalOf() looks at the node selector and at host ports', () => {

@@ -2,19 +2,38 @@
 import type { Pod } from '#lib/kinds/gen/core-v1.ts';
 import { podRequests } from '#lib/kinds/pod-spec/resources.ts';
 import { parseQuantity } from '#lib/meta/quantities.ts';
+import { containersOf } from './containers.ts';
 
 export interface NodeRoom {
   allocatable: Readonly<Record<string, number | string>>;
   labels: Readonly<Record<string, string>>;
 }
 
-/** Why the pod is refused: status.reason and status.message; undefined when it is taken. `others` are the active pods of the node. */
+/** Kernel settings that concern nobody outside the pod; this node allows no others (`pkg/kubelet/sysctl/safe_sysctls.go`). */
+const safeSysctls = new Set([
+  'kernel.shm_rmid_forced',
+  'net.ipv4.ip_local_port_range',
+  'net.ipv4.ip_local_reserved_ports',
+  'net.ipv4.ip_unprivileged_port_start',
+  'net.ipv4.ping_group_range',
+  'net.ipv4.tcp_fin_timeout',
+  'net.ipv4.tcp_keepalive_intvl',
+  'net.ipv4.tcp_keepalive_probes',
+  'net.ipv4.tcp_keepalive_time',
+  'net.ipv4.tcp_rmem',
+  'net.ipv4.tcp_syncookies',
+  'net.ipv4.tcp_wmem',
+]);
+
+/** Why the pod is refused, in upstream's words; undefined when it is taken. `others` are the active pods of the node. */
 export function refusalOf(
   pod: Pod,
   others: readonly Pod[],
   { allocatable, labels }: NodeRoom,
 ): { reason: string; message: string } | undefined {
-  const refuse = (reason: string, message: string) => ({ reason, message: `Pod was rejected: ${message}` });
+  const refuse = (reason: string, message: string) => ({ reason, message });
+  const sysctl = forbiddenSysctl(pod);
+  if (sysctl) return refuse('SysctlForbidden', `forbidden sysctl: ${sysctl}`);
   const selector = Object.entries(pod.spec.nodeSelector ?? {});
   if (!selector.every(([key, value]) => labels[key] === value)) {
     return refuse('NodeAffinity', "Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector");
@@ -42,7 +61,27 @@ export function refusalOf(
       return refuse(`OutOf${name}`, shortage(name, a, b, c));
     }
   }
+  // No runtime of this node puts profiles on.
+  if (wantsAppArmor(pod)) return refuse('AppArmor', 'Cannot enforce AppArmor: AppArmor is not enabled on the host');
   return undefined;
+}
+
+function forbiddenSysctl({ spec }: Pod): string | undefined {
+  for (const { name } of spec.securityContext?.sysctls ?? []) {
+    const normal = /^[^./]*\//.test(name) ? name.replaceAll('/', '.') : name;
+    if (!safeSysctls.has(normal)) return `"${name}" not allowlisted`;
+    if (normal.startsWith('net.') && spec.hostNetwork) return `"${name}" not allowed with host net enabled`;
+    if (normal.startsWith('kernel.') && spec.hostIPC) return `"${name}" not allowed with host ipc enabled`;
+  }
+  return undefined;
+}
+
+function wantsAppArmor(pod: Pod): boolean {
+  const ofPod = pod.spec.securityContext?.appArmorProfile;
+  return containersOf(pod).some(({ spec }) => {
+    const profile = spec.securityContext?.appArmorProfile ?? ofPod;
+    return profile !== undefined && profile.type !== 'Unconfined';
+  });
 }
 
 function shortage(name: string, requested: number, used: number, capacity: number): string {

@@ -281,7 +281,7 @@ suite('node-agent/lifecycle/pods', () => {
     await node.create({ containers: [makeContainer('app', { resources: { requests: { cpu: '3' } } })] });
     const { status } = await node.pod();
     assert.deepEqual([status?.phase, status?.reason], ['Failed', 'OutOfcpu']);
-    assert.match(node.said[0]!, /^OutOfcpu: Pod was rejected: Node didn't have enough resource: cpu/);
+    assert.match(node.said[0]!, /^OutOfcpu: Node didn't have enough resource: cpu/);
     assert.deepEqual(await node.runtime.list(), []);
   });
 

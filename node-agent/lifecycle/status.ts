@@ -12,8 +12,11 @@ import type { Role, Seen } from './types.ts';
 export function statusOf(seen: Seen, pod: Pod, hostIps: readonly string[], now: number): PodStatus {
   const before = pod.status ?? {};
   const { observed, notes } = seen;
-  if (notes.rejected)
-    return { ...before, phase: 'Failed', ...notes.rejected, startTime: before.startTime ?? formatTime(now) };
+  if (notes.rejected) {
+    const { reason } = notes.rejected;
+    const message = `Pod was rejected: ${notes.rejected.message}`;
+    return { ...before, phase: 'Failed', reason, message, startTime: before.startTime ?? formatTime(now) };
+  }
   if (isTerminal(pod) && (observed?.containers ?? []).length === 0) return { ...before };
   const running = observed?.containers.some((run) => run.state === 'running') ?? false;
   const over = mustEnd(seen, pod, now) && !running;
