@@ -1,5 +1,6 @@
 /** The list of controllers. */
 import type { Controller } from '#lib/control/reconcile.ts';
+import { makeCertificatesController } from './certificates/controller.ts';
 import { clusterRoleAggregationController } from './cluster-role-aggregation/controller.ts';
 import { daemonSetController } from './daemon-set/controller.ts';
 import { deploymentController } from './deployment/controller.ts';
@@ -26,6 +27,8 @@ import { claimController, ephemeralVolumeController, volumeController } from './
 export interface ControllerOptions {
   /** PEM. */
   ca: string;
+  /** The private key of `ca`, PEM; without it no certificates are signed. */
+  caKey?: string | undefined;
   clusterCidr: string;
   nodeMaskSize: number;
   timings: Timings;
@@ -33,7 +36,14 @@ export interface ControllerOptions {
   clock(): number;
 }
 
-export function allControllers({ ca, clusterCidr, nodeMaskSize, timings, clock }: ControllerOptions): Controller[] {
+export function allControllers({
+  ca,
+  caKey,
+  clusterCidr,
+  nodeMaskSize,
+  timings,
+  clock,
+}: ControllerOptions): Controller[] {
   return [
     replicaSetController,
     replicationControllerController,
@@ -48,6 +58,7 @@ export function allControllers({ ca, clusterCidr, nodeMaskSize, timings, clock }
     endpointSliceMirroringController,
     serviceAccountController,
     makeRootCaController(ca),
+    makeCertificatesController(caKey === undefined ? undefined : { certPem: ca, keyPem: caKey }),
     makeNamespaceController(namespacedKinds.viewed, namespacedKinds.unviewed),
     makeNodeLifecycleController(timings, clock),
     taintEvictionController,

@@ -25,6 +25,8 @@ export interface ControllerManagerConfig {
   nodeMaskSize?: number;
   /** PEM file that pods check the API server by. */
   caFile: string;
+  /** The authority's private key, PEM, by which approved requests for certificates are signed. */
+  caKeyFile?: string;
   /** `redis://host:port`: share the work with other controller-managers instead of electing one. */
   redis?: string;
   /** Work only while holding the Lease `kube-system/kube-controller-manager`. */
@@ -40,8 +42,9 @@ const stopGraceMs = 500;
 /** Starts the controller-manager; resolves once it is set up, which need not mean that it leads or that the API answers. */
 export async function start(config: ControllerManagerConfig, env: Env): Promise<Service> {
   const ca = await readFile(config.caFile, 'utf8');
+  const caKey = config.caKeyFile === undefined ? undefined : await readFile(config.caKeyFile, 'utf8');
   const client = connect(config.server, env);
-  const running = await runControllers({ ...config, ca }, { client, env });
+  const running = await runControllers({ ...config, ca, caKey }, { client, env });
   return {
     async stop() {
       // What is under way may end, and the Lease be given back; an API server that does not answer holds nobody up.
@@ -55,7 +58,7 @@ export async function start(config: ControllerManagerConfig, env: Env): Promise<
 
 /** The same over a client that is there already. */
 export async function runControllers(
-  config: Omit<ControllerManagerConfig, 'server' | 'caFile'> & { ca: string },
+  config: Omit<ControllerManagerConfig, 'server' | 'caFile' | 'caKeyFile'> & { ca: string; caKey?: string | undefined },
   { client, env }: { client: Client; env: Env },
 ): Promise<Service> {
   const stopping = new AbortController();
@@ -66,8 +69,8 @@ export async function runControllers(
     viewedKinds.map((kind) => ({ kind })),
     { indexes, env, signal },
   );
-  const { ca, clusterCidr, nodeMaskSize = 24 } = config;
-  const controllers = allControllers({ ca, clusterCidr, nodeMaskSize, timings, clock: env.monotonic });
+  const { ca, caKey, clusterCidr, nodeMaskSize = 24 } = config;
+  const controllers = allControllers({ ca, caKey, clusterCidr, nodeMaskSize, timings, clock: env.monotonic });
   const queues = config.redis === undefined ? undefined : await openRedisQueues(config.redis, env);
   const shell: Shell = { view, client, env, ...(queues && { openQueue: queues.open }) };
 

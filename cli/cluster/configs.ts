@@ -30,6 +30,7 @@ export function controlPlaneConfig(cluster: ClusterLayout): ControlPlaneConfig {
       server: as('system:kube-controller-manager'),
       clusterCidr: cluster.podCidr,
       caFile: `${pkiDir}/ca.crt`,
+      caKeyFile: `${pkiDir}/ca.key`,
     },
   };
 }

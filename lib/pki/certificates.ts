@@ -19,7 +19,8 @@ export interface LeafRequest {
   usages: readonly ('server' | 'client')[];
 }
 
-const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
+/** How everything of the cluster is signed. */
+export const signingAlgorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
 const dayMs = 24 * 60 * 60 * 1000;
 const authorityLifeMs = 10 * 365 * dayMs;
 const leafLifeMs = 365 * dayMs;
@@ -31,11 +32,11 @@ export async function makeAuthority(commonName: string, now: number): Promise<Ke
   const keys = await makeKeys();
   const certificate = await x509.X509CertificateGenerator.createSelfSigned(
     {
-      serialNumber: serial(),
+      serialNumber: newSerial(),
       name: [{ CN: [commonName] }],
       notBefore: new Date(now - backdateMs),
       notAfter: new Date(now + authorityLifeMs),
-      signingAlgorithm: algorithm,
+      signingAlgorithm,
       keys,
       extensions: [
         new x509.BasicConstraintsExtension(true, undefined, true),
@@ -62,12 +63,12 @@ export async function issue(authority: KeyPair, request: LeafRequest, now: numbe
   const purposes = { server: x509.ExtendedKeyUsage.serverAuth, client: x509.ExtendedKeyUsage.clientAuth };
   const certificate = await x509.X509CertificateGenerator.create(
     {
-      serialNumber: serial(),
+      serialNumber: newSerial(),
       subject: [...(request.organizations ?? []).map((name) => ({ O: [name] })), { CN: [request.commonName] }],
       issuer: issuer.subject,
       notBefore: new Date(now - backdateMs),
       notAfter: new Date(now + leafLifeMs),
-      signingAlgorithm: algorithm,
+      signingAlgorithm,
       publicKey: keys.publicKey,
       signingKey: await keyFromPem(authority.keyPem),
       extensions: [
@@ -94,7 +95,7 @@ export async function makeSigningKey(): Promise<{ privatePem: string; publicPem:
 }
 
 function makeKeys(): Promise<CryptoKeyPair> {
-  return webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
+  return webcrypto.subtle.generateKey(signingAlgorithm, true, ['sign', 'verify']);
 }
 
 type CryptoKeyPair = webcrypto.CryptoKeyPair;
@@ -103,16 +104,18 @@ async function keyToPem(key: webcrypto.CryptoKey): Promise<string> {
   return `${x509.PemConverter.encode(await webcrypto.subtle.exportKey('pkcs8', key), 'PRIVATE KEY')}\n`;
 }
 
-function keyFromPem(pem: string): Promise<webcrypto.CryptoKey> {
-  return webcrypto.subtle.importKey('pkcs8', x509.PemConverter.decode(pem)[0]!, algorithm, false, ['sign']);
+/** The private key of an authority. */
+export function keyFromPem(pem: string): Promise<webcrypto.CryptoKey> {
+  return webcrypto.subtle.importKey('pkcs8', x509.PemConverter.decode(pem)[0]!, signingAlgorithm, false, ['sign']);
 }
 
-function toPem(certificate: x509.X509Certificate): string {
+/** A certificate as a PEM file holds it. */
+export function toPem(certificate: x509.X509Certificate): string {
   return `${certificate.toString('pem')}\n`;
 }
 
 /** 128 random bits with the top one clear: a positive serial number, as RFC 5280 asks. */
-function serial(): string {
+export function newSerial(): string {
   const bytes = Buffer.from(webcrypto.getRandomValues(new Uint8Array(16)));
   bytes[0] = (bytes[0]! & 0x7f) | 0x40;
   return bytes.toString('hex');
