@@ -103,6 +103,8 @@ suite('endpoints decide', () => {
     const world = makeTestWorld();
     world.put(service, { metadata: { name: 'web' }, spec: { ports: [{ port: 80 }] } });
     assert.deepEqual(step(world), []);
+    world.put(service, { metadata: { name: 'web' }, spec: { type: 'ExternalName', selector: { app: 'web' } } });
+    assert.deepEqual(step(world), []);
   });
 
   test('decide() cuts off addresses beyond a thousand and says so', () => {

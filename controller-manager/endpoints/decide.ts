@@ -20,7 +20,8 @@ const overCapacity = 'endpoints.kubernetes.io/over-capacity';
 
 export function decide({ service, endpoints, pods }: Seen): Action[] {
   if (!service) return endpoints ? [remove(endpoints)] : [];
-  if (!service.spec.selector || service.metadata.deletionTimestamp !== undefined) return [];
+  const { selector, type } = service.spec;
+  if (!selector || type === 'ExternalName' || service.metadata.deletionTimestamp !== undefined) return [];
   const { subsets, truncated } = cut(subsetsOf(service, pods));
   const labels = labelsOf(service);
   const annotations = { ...endpoints?.metadata.annotations };

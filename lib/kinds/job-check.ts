@@ -148,12 +148,10 @@ export function checkOwnSelector({ metadata, spec }: Job): Faults {
 
 /** Faults of a change: what a job is to do stays, how fast may change. */
 export function checkJobChange(now: JobSpec, { spec: before, status }: Job): Faults {
-  const elastic =
-    now.completionMode === 'Indexed' && now.completions === now.parallelism && now.completions !== undefined;
   // A suspended job that has not started may still be told where its pods should run.
   const steerable = before.suspend === true && status?.startTime === undefined;
   return [
-    ...(elastic ? [] : unchanged('spec.completions', now.completions, before.completions)),
+    ...completionsChange(now, before),
     ...unchanged('spec.selector', now.selector, before.selector),
     ...unchanged('spec.template', steerable ? resteered(now, before) : now.template, before.template),
     ...unchanged('spec.completionMode', now.completionMode, before.completionMode),
@@ -185,4 +183,11 @@ export function checkJobTemplate(path: string, spec: JobSpec): Faults {
     faults.push(invalid(`${path}.selector`, spec.selector, '`selector` will be auto-generated'));
   }
   return faults;
+}
+
+/** An indexed job may grow and shrink, all of it at once. */
+function completionsChange({ completionMode, completions, parallelism }: JobSpec, before: JobSpec): Faults {
+  if (completionMode !== 'Indexed') return unchanged('spec.completions', completions, before.completions);
+  if (completions === undefined || completions === before.completions || completions === parallelism) return [];
+  return [invalid('spec.completions', completions, 'can only be modified in tandem with spec.parallelism')];
 }

@@ -160,6 +160,14 @@ suite('workloads', () => {
     const indexed = made(job, { spec: { template: once, completionMode: 'Indexed', parallelism: 2 } });
     job.prepareCreate?.(indexed, context);
     assert.deepEqual(faultsOf(job, indexed), ['spec.completions: Required value: when completion mode is Indexed']);
+    indexed.spec.completions = 2;
+    const grown = copy(indexed);
+    grown.spec.completions = 3;
+    assert.deepEqual(faultsOf(job, grown, indexed), [
+      'spec.completions: Invalid value: 3: can only be modified in tandem with spec.parallelism',
+    ]);
+    grown.spec.parallelism = 3;
+    assert.deepEqual(faultsOf(job, grown, indexed), []);
   });
 
   test("a CronJob's schedule is read, and its zone known", () => {
