@@ -4,10 +4,9 @@ import { allow, read, recordEvents } from './rule.ts';
 
 export const controllerPrefix = 'system:controller:';
 
-/** Those that ours carries out nothing of: cloud providers, attachable volumes, certificates, metrics. */
+/** Those that ours carries out nothing of: cloud providers, attachable volumes, metrics. */
 export const notOurs: ReadonlySet<string> = new Set([
   'attachdetach-controller',
-  'certificate-controller',
   'expand-controller',
   'horizontal-pod-autoscaler',
   'legacy-service-account-token-cleaner',
