@@ -23,6 +23,10 @@ const owned = [
 export function statusPatch(before: PodStatus | undefined, after: PodStatus): Record<string, unknown> | undefined {
   const patch: Record<string, unknown> = {};
   for (const field of owned) if (!equal(before?.[field], after[field])) patch[field] = after[field] ?? null;
+  for (const field of ['hostIPs', 'podIPs'] as const) {
+    // Merged by address, the old addresses would stay.
+    if (Array.isArray(patch[field])) patch[field] = [{ $patch: 'replace' }, ...(patch[field] as object[])];
+  }
   const conditions = (after.conditions ?? []).filter(
     (condition) => !equal(conditionOf(before?.conditions, condition.type), condition),
   );

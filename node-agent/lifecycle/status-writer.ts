@@ -31,19 +31,21 @@ export function makeStatusWriter(
     let retryMs = firstRetryMs;
     while (!stopping.signal.aborted) {
       const pod = latest();
-      const patch = pod && wanted && statusPatch(pod.status, wanted);
+      const sent = wanted;
+      const patch = pod && sent && statusPatch(pod.status, sent);
       if (!pod || !patch) return;
       const { name, namespace = '', uid } = pod.metadata;
       try {
-        accept(
-          await client.patch(
-            podKind,
-            { namespace, name },
-            'application/strategic-merge-patch+json',
-            { metadata: { uid }, status: patch },
-            { subresource: 'status', uid },
-          ),
+        const answer = await client.patch(
+          podKind,
+          { namespace, name },
+          'application/strategic-merge-patch+json',
+          { metadata: { uid }, status: patch },
+          { subresource: 'status', uid },
         );
+        accept(answer);
+        // Writing the same again at once would never end.
+        if (statusPatch(answer.status, sent)) throw new Error('the API keeps another status than was written');
         retryMs = firstRetryMs;
       } catch (error) {
         // The pod is gone: there is nobody to tell.
