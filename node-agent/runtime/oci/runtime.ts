@@ -8,6 +8,7 @@ import type { Attacher, Executor, LogReopener, ObservedPod, PortOpener, Runtime,
 import { makeAttacher, makePortOpener, reopenLog } from './attach.ts';
 import { openCgroups } from './cgroup-files.ts';
 import { podCgroup } from './cgroups.ts';
+import { guardConmons } from './conmon-guard.ts';
 import { makeContainerStarter, removeContainers } from './containers.ts';
 import { makeEnds } from './ends.ts';
 import { makeExecutor } from './exec.ts';
@@ -62,22 +63,28 @@ export function makeOciRuntime(options: OciRuntimeOptions, env: Env): OciRuntime
   async function open() {
     const shop = await openWorkshop(options, env);
     const ends = makeEnds(shop);
-    shop.exits.start((id) => {
+    const onEnd = (id: string) => {
       const found = findContainer(shop, id);
       if (!found) return;
       ends.settle(found.pod, found.container);
       ends.wake(id);
       for (const listener of listeners) listener(found.pod.record.spec.uid);
-    });
+    };
+    shop.exits.start(onEnd);
     await recover(shop);
-    if (closed) shop.exits.stop();
+    const stopGuard = guardConmons(shop, onEnd);
+    const stopWatching = () => {
+      stopGuard();
+      shop.exits.stop();
+    };
+    if (closed) stopWatching();
     const parts = {
       starter: makeContainerStarter(shop),
       executor: makeExecutor(shop),
       attacher: makeAttacher(shop),
       ports: makePortOpener(shop),
     };
-    return { shop, ends, ...parts };
+    return { shop, ends, stopWatching, ...parts };
   }
 
   /** Opens at the first call; after a failure the next call tries again. */
@@ -177,7 +184,7 @@ export function makeOciRuntime(options: OciRuntimeOptions, env: Env): OciRuntime
     close() {
       closed = true;
       opening
-        ?.then(({ shop }) => shop.exits.stop())
+        ?.then(({ stopWatching }) => stopWatching())
         .catch(() => {
           // What failed to open has nothing to close.
         });

@@ -1,0 +1,82 @@
+/** A node under chaos: its processes killed, started again and kept away, and everything that lies on it listed, to find what is left over. */
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { insideNode, stemOf } from '../../cli/cluster/up.ts';
+import { run, supervise } from '../../cli/cluster/run.ts';
+import type { TestCluster } from '../harness/cluster.ts';
+
+export interface ChaosNode {
+  /** SIGKILL to the agent's process and its supervisor; nothing starts it again. */
+  killAgent(): void;
+  startAgent(): void;
+  /** All that pods make on a node, as sorted lines: mounts, files, links, addresses claimed, cgroups, processes. */
+  traces(): Promise<string[]>;
+}
+
+/** The first node of the cluster, whose agent must be running. */
+export function chaosNode({ layout, pidOf }: TestCluster): ChaosNode {
+  const node = layout.nodes[0]!;
+  const stem = stemOf(layout, node.name);
+  const command = insideNode(node, commandOf(pidOf(node.name)));
+  const inside = async (...words: string[]) => {
+    const [program, ...args] = insideNode(node, words);
+    return (await run(program!, args)).split('\n').filter((line) => line !== '');
+  };
+  return {
+    killAgent() {
+      const pid = pidOf(node.name);
+      killIfThere(Number(readFileSync(`${stem}.pid`, 'utf8')));
+      killIfThere(pid);
+    },
+    startAgent: () => supervise(stem, `${layout.logDir}/${node.name}.log`, command),
+    async traces() {
+      const mounts = (await inside('cat', '/proc/self/mountinfo')).map((line) => line.split(' ').slice(3, 5).join(' '));
+      const files = await inside('find', node.stateDir, node.runDir);
+      const links = (await inside('ip', '-o', 'link')).map((line) => line.split(/: |@/)[1]!);
+      const cgroups = (await run('find', ['/sys/fs/cgroup', '-type', 'd', '-path', `*${node.cgroupRoot}*`])).split(
+        '\n',
+      );
+      return [
+        ...mounts.map((line) => `mount ${line}`),
+        ...files.map((line) => `file ${line}`),
+        ...links.map((line) => `link ${line}`),
+        ...cgroups.map((line) => `cgroup ${line}`),
+        ...commandLines()
+          .filter(({ line }) => line.includes('conmon') && line.includes(node.runDir))
+          .map(({ line }) => `process ${line}`),
+      ].toSorted();
+    },
+  };
+}
+
+/** Every process's pid and command line, its words joined by spaces. */
+export function commandLines(): { pid: number; line: string }[] {
+  return readdirSync('/proc')
+    .filter((entry) => /^\d+$/.test(entry))
+    .flatMap((pid) => {
+      const line = readOr(`/proc/${pid}/cmdline`, '').replaceAll('\0', ' ');
+      return line === '' ? [] : [{ pid: Number(pid), line }];
+    });
+}
+
+/** Whether a process is the first one of a pid namespace of its own. */
+export function isContainerInit(pid: number): boolean {
+  return /^NSpid:.*\s1$/m.test(readOr(`/proc/${pid}/status`, ''));
+}
+
+export function killIfThere(pid: number): void {
+  if (existsSync(`/proc/${pid}`)) process.kill(pid, 'SIGKILL');
+}
+
+function commandOf(pid: number): string[] {
+  return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').slice(0, -1);
+}
+
+/** Processes end while we look. */
+function readOr(file: string, absent: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    if (['ENOENT', 'ESRCH'].includes(String((error as NodeJS.ErrnoException).code))) return absent;
+    throw error;
+  }
+}
