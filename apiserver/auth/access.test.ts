@@ -14,6 +14,7 @@ import { issue, makeAuthority } from '#lib/pki/certificates.ts';
 import type { KeyPair } from '#lib/pki/certificates.ts';
 import { startTestApi } from '../../test/harness/api.ts';
 import type { Answer, AskOptions, TestApi } from '../../test/harness/api.ts';
+import { testSinceKubectl } from '../../test/harness/kubectl.ts';
 
 const run = promisify(execFile);
 const roles = '/apis/rbac.authorization.k8s.io/v1';
@@ -369,7 +370,7 @@ suite('access', () => {
     );
   });
 
-  test('kubectl auth can-i, with a certificate', async function () {
+  testSinceKubectl(27, 'kubectl auth can-i, with a certificate', async function (this: Mocha.Context) {
     if (spawnSync('kubectl', ['version', '--client']).status !== 0) return this.skip();
     const file = (name: string) => `${api.folder}/${name}`;
     const authority = { certPem: readFileSync(file('ca.crt'), 'utf8'), keyPem: readFileSync(file('ca.key'), 'utf8') };

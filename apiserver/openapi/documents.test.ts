@@ -8,6 +8,7 @@ import { promisify } from 'node:util';
 import protobuf from 'protobufjs';
 import { kinds } from '#lib/kinds/index.ts';
 import { makeDocuments } from './documents.ts';
+import { testSinceKubectl } from '../../test/harness/kubectl.ts';
 
 const run = promisify(execFile);
 
@@ -42,7 +43,7 @@ suite('documents', () => {
     return stdout;
   };
 
-  test('kubectl api-resources lists every kind, after two requests', async () => {
+  testSinceKubectl(27, 'kubectl api-resources lists every kind, after two requests', async () => {
     asked.length = 0;
     const table = await kubectl('api-resources', '--no-headers', '-o', 'name');
     const plain = kinds.map(({ plural, group }) => (group ? `${plural}.${group}` : plural));
@@ -50,7 +51,7 @@ suite('documents', () => {
     assert.deepEqual(asked.filter((path) => path !== '/version').sort(), ['/api', '/apis']);
   });
 
-  test('kubectl explain finds kinds and fields', async () => {
+  testSinceKubectl(27, 'kubectl explain finds kinds and fields', async () => {
     assert.match(
       await kubectl('explain', 'pods'),
       /KIND: +Pod\nVERSION: +v1\n\nDESCRIPTION:\n +Containers that run together/,
@@ -61,7 +62,7 @@ suite('documents', () => {
     assert.match(await kubectl('explain', 'hpa', '--recursive'), /averageUtilization\t?<integer>/);
   });
 
-  test('kubectl validates and patches locally by the documents', async () => {
+  testSinceKubectl(27, 'kubectl validates and patches locally by the documents', async () => {
     const file = join(folder, 'pod.json');
     const object = {
       apiVersion: 'v1',
