@@ -225,6 +225,7 @@ async function makeHands(
     nodeName,
     clusterDns,
     clusterDomain,
+    hostHosts: await readFile('/etc/hosts', 'utf8').catch(() => ''),
     hostDns: parseResolvConf(await readFile('/etc/resolv.conf', 'utf8').catch(() => '')),
     hostIps: [config.address],
     memoryBytes: machine.memoryBytes,

@@ -74,10 +74,19 @@ export function hostsFile(pod: Pod): string {
     'fe00::1\tip6-allnodes',
     'fe00::2\tip6-allrouters',
   ];
-  const aliases = pod.spec.hostAliases ?? [];
-  if (aliases.length > 0) lines.push('', '# Entries added by HostAliases.');
-  for (const { ip, hostnames = [] } of aliases) lines.push([ip, ...hostnames].join('\t'));
-  return lines.map((line) => `${line}\n`).join('');
+  return [...lines, ...aliasesOf(pod)].map((line) => `${line}\n`).join('');
+}
+
+/** The hosts file of a pod on the node's network: the node's own, and the pod's aliases. */
+export function hostNetworkHostsFile(pod: Pod, ofNode: string): string {
+  const aliases = aliasesOf(pod).map((line) => `${line}\n`);
+  return ['# Kubernetes-managed hosts file (host network).\n', ofNode, ...aliases].join('');
+}
+
+function aliasesOf({ spec: { hostAliases = [] } }: Pod): string[] {
+  if (hostAliases.length === 0) return [];
+  const lines = hostAliases.map(({ ip, hostnames = [] }) => [ip, ...hostnames].join('\t'));
+  return ['', '# Entries added by HostAliases.', ...lines];
 }
 
 function unique(list: string[]): string[] {

@@ -66,6 +66,7 @@ class Node {
         nodeName: 'n1',
         clusterDns: '10.96.0.10',
         clusterDomain: 'cluster.local',
+        hostHosts: '',
         hostDns: { nameservers: [], searches: [], options: [] },
         hostIps: ['10.0.0.1'],
         memoryBytes: 2 ** 32,

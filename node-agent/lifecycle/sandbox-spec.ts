@@ -2,7 +2,7 @@
 import type { Pod } from '#lib/kinds/gen/core-v1.ts';
 import { qosClassOf } from '#lib/kinds/pod-spec/resources.ts';
 import type { SandboxSpec } from '../runtime/types.ts';
-import { hostsFile, resolvConf } from './dns.ts';
+import { hostNetworkHostsFile, hostsFile, resolvConf } from './dns.ts';
 import type { DnsSettings } from './dns.ts';
 import { podResources } from './resources.ts';
 
@@ -12,6 +12,8 @@ export interface ClusterFacts {
   clusterDns: string;
   clusterDomain: string;
   hostDns: DnsSettings;
+  /** The node's own hosts file. */
+  hostHosts: string;
 }
 
 /** Linux allows 64 characters in a host name; upstream cuts at 63. */
@@ -38,7 +40,7 @@ export function sandboxSpec(pod: Pod, facts: ClusterFacts): SandboxSpec {
     hostUsers: spec.hostUsers ?? true,
     sysctls: Object.fromEntries((spec.securityContext?.sysctls ?? []).map(({ name, value }) => [name, value])),
     resolvConf: resolvConf(pod, { dns: facts.clusterDns, domain: facts.clusterDomain }, facts.hostDns),
-    hosts: hostNetwork ? undefined : hostsFile(pod),
+    hosts: hostNetwork ? hostNetworkHostsFile(pod, facts.hostHosts) : hostsFile(pod),
     qos: qosClassOf(spec),
     resources: podResources(pod),
     ports: hostNetwork ? [] : hostPorts(pod),

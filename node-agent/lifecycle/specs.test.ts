@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { containerSpec } from './container-spec.ts';
-import { hostsFile, parseResolvConf, resolvConf } from './dns.ts';
+import { hostNetworkHostsFile, hostsFile, parseResolvConf, resolvConf } from './dns.ts';
 import { makeContainer, makePod } from './pods.fixture.ts';
 import { oomScoreAdjOf } from './oom-score.ts';
 import { containerResources, podResources } from './resources.ts';
@@ -8,7 +8,13 @@ import { sandboxSpec } from './sandbox-spec.ts';
 import type { AnyContainer } from './types.ts';
 
 const host = parseResolvConf('search lan.example\nnameserver 192.0.2.1\noptions timeout:2 rotate\n');
-const facts = { nodeName: 'n1', clusterDns: '10.96.0.10', clusterDomain: 'cluster.local', hostDns: host };
+const facts = {
+  nodeName: 'n1',
+  clusterDns: '10.96.0.10',
+  clusterDomain: 'cluster.local',
+  hostDns: host,
+  hostHosts: '',
+};
 const image = {
   name: 'app:1',
   id: 'sha256:app',
@@ -59,6 +65,14 @@ suite('node-agent/lifecycle specs', () => {
     const text = hostsFile(makePod({ hostAliases: [{ ip: '192.0.2.5', hostnames: ['foo', 'bar'] }] }));
     assert.match(text, /^# Kubernetes-managed hosts file.\n127.0.0.1\tlocalhost\n/);
     assert.match(text, /\n\n# Entries added by HostAliases.\n192.0.2.5\tfoo\tbar\n$/);
+  });
+
+  test('hostNetworkHostsFile() adds the aliases to the node’s own file', () => {
+    const pod = makePod({ hostAliases: [{ ip: '192.0.2.5', hostnames: ['foo'] }] });
+    assert.equal(
+      hostNetworkHostsFile(pod, '127.0.0.1 localhost\n'),
+      '# Kubernetes-managed hosts file (host network).\n127.0.0.1 localhost\n\n# Entries added by HostAliases.\n192.0.2.5\tfoo\n',
+    );
   });
 
   test('sandboxSpec() names the pod by hostname and subdomain', () => {

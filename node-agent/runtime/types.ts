@@ -23,8 +23,8 @@ export interface SandboxSpec {
   sysctls: Record<string, string>;
   /** Contents of /etc/resolv.conf; the runtime makes the file once per pod. */
   resolvConf: string;
-  /** Contents of /etc/hosts, with the line of the pod's own address added by the runtime once it is known; undefined to leave the image's (host network). */
-  hosts: string | undefined;
+  /** Contents of /etc/hosts; unless the pod is on the node's network, the runtime adds the line of its own address once that is known. */
+  hosts: string;
   qos: 'Guaranteed' | 'Burstable' | 'BestEffort';
   /** Limits of the pod's cgroup as a whole. */
   resources: CgroupResources;

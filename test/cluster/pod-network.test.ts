@@ -104,6 +104,7 @@ options ndots:5
     await place.run('on-node', {
       hostNetwork: true,
       dnsPolicy: 'ClusterFirstWithHostNet',
+      hostAliases: [{ ip: '10.9.8.7', hostnames: ['anchor'] }],
       nodeName: node!.name,
       containers: [container(serve(18080, 'on node'), { ports: [{ containerPort: 18080 }] })],
     });
@@ -116,6 +117,10 @@ options ndots:5
     const { podIP, hostIP } = (await place.pod('on-node')).status!;
     assert.deepEqual([podIP, hostIP], [node!.address, node!.address]);
     assert.equal(await place.exec('on-node', 'hostname'), `${node!.name}\n`);
+    assert.match(
+      await place.exec('on-node', 'cat /etc/hosts'),
+      /^# Kubernetes-managed hosts file \(host network\)\.\n[^]*\n# Entries added by HostAliases\.\n10\.9\.8\.7\tanchor\n$/,
+    );
     assert.match(await place.exec('on-node', 'cat /etc/resolv.conf'), /^search network\.svc\.cluster\.local /);
     assert.equal((await place.pod('on-node')).spec.containers[0]?.ports?.[0]?.hostPort, 18080);
     const ask = (port: number) => place.exec('client', `nc ${node!.address} ${port}`);

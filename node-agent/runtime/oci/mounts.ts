@@ -27,7 +27,7 @@ export function containerMounts(inputs: {
     bind(pod.hostIpc ? '/dev/shm' : paths.shm, '/dev/shm', false),
     bind(`${paths.etc}/resolv.conf`, '/etc/resolv.conf', filesReadOnly),
     bind(`${paths.etc}/hostname`, '/etc/hostname', filesReadOnly),
-    ...(pod.hosts === undefined ? [] : [bind(`${paths.etc}/hosts`, '/etc/hosts', filesReadOnly)]),
+    bind(`${paths.etc}/hosts`, '/etc/hosts', filesReadOnly),
     bind(terminationFile, container.terminationMessagePath, false),
   ];
   const depth = ({ target }: Mount) => withoutSlash(target).split('/').length;

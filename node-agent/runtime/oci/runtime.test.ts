@@ -350,7 +350,7 @@ suite('oci runtime', () => {
   });
 
   test("pods on the node's network have its interfaces and addresses", async () => {
-    const { pod, observed: sandbox } = await prepare({ hostNetwork: true, hosts: undefined });
+    const { pod, observed: sandbox } = await prepare({ hostNetwork: true });
     assert.deepEqual(sandbox.ips, ['192.0.2.1']);
     const { id } = await start(pod, forever);
     assert.match((await exec(id, 'ls /sys/class/net /proc/self/net; cat /proc/net/dev')).output, /wherry0/);

@@ -141,8 +141,8 @@ async function makeNamespaces(
 function writeEtc(folder: string, spec: SandboxSpec, address: string): void {
   writeFileSync(path.join(folder, 'resolv.conf'), spec.resolvConf);
   writeFileSync(path.join(folder, 'hostname'), `${spec.hostname}\n`);
-  if (spec.hosts === undefined) return;
-  writeFileSync(path.join(folder, 'hosts'), hostsWithPod(spec.hosts, address, spec.hostname, spec.domainname));
+  const { hosts, hostNetwork, hostname, domainname } = spec;
+  writeFileSync(path.join(folder, 'hosts'), hostNetwork ? hosts : hostsWithPod(hosts, address, hostname, domainname));
 }
 
 async function startHolder(shop: Workshop, spec: SandboxSpec): Promise<void> {

@@ -34,7 +34,7 @@ suite('OCI specification', () => {
   test("renderSpec() renders a privileged container on the node's namespaces", () => {
     const rendered = render(
       { security: { privileged: true, seccomp: 'Unconfined' } },
-      { pod: podOf({ hostNetwork: true, hostPid: true, hostIpc: true, hosts: undefined }) },
+      { pod: podOf({ hostNetwork: true, hostPid: true, hostIpc: true }) },
     );
     expectGolden('privileged.json', rendered);
   });
