@@ -189,7 +189,12 @@ suite('node-agent/volumes', () => {
     writeFileSync(`${mounts[0]!.source}/f`, 'deep');
     assert.equal(readFileSync(`${paths['data']}/me/x/f`, 'utf8'), 'deep');
     assert.equal(readFileSync(mounts[1]!.source, 'utf8'), '1');
-    await assert.rejects(volumes.mountsOf(pod, spec, paths, new Map()), /missing value for "WHO"/);
+    for (const [who, complaint] of [
+      ['', /^missing value for WHO$/],
+      ['/tmp', /^error SubPath `\/tmp\/x` must not be an absolute path$/],
+      ['..', /^unable to provision SubPath `\.\.\/x`: must not contain '\.\.'$/],
+    ] as const)
+      await assert.rejects(volumes.mountsOf(pod, spec, paths, new Map([['WHO', who]])), { message: complaint });
     await volumes.unmount(pod.metadata.uid);
     assert.deepEqual(
       (await mountPoints()).filter((point) => point.startsWith(`${root}/state`)),

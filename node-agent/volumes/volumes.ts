@@ -203,6 +203,7 @@ export async function makeVolumes(options: VolumesOptions): Promise<Volumes> {
           throw new VolumeError(`cannot find volume "${mount.name}" to mount into container "${spec.name}"`);
         }
         const subPath = mount.subPathExpr ? expandSubPath(mount.subPathExpr, env) : (mount.subPath ?? '');
+        refuseEscape(subPath);
         const target = path.join(podsDir, pod.metadata.uid, 'subpaths', spec.name, String(i));
         mounts.push({
           source: subPath === '' ? source : await bind(source, subPath, target, mount.name, spec.name),
@@ -243,9 +244,15 @@ function showsObjects(volume: Volume): boolean {
 function expandSubPath(expression: string, env: ReadonlyMap<string, string>): string {
   return expand(expression, (name) => {
     const value = env.get(name);
-    if (value === undefined) throw new VolumeError(`missing value for "${name}"`);
+    if (!value) throw new VolumeError(`missing value for ${name}`);
     return value;
   });
+}
+
+function refuseEscape(subPath: string): void {
+  if (path.isAbsolute(subPath)) throw new VolumeError(`error SubPath \`${subPath}\` must not be an absolute path`);
+  if (subPath.split('/').includes('..'))
+    throw new VolumeError(`unable to provision SubPath \`${subPath}\`: must not contain '..'`);
 }
 
 async function bind(
