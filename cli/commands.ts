@@ -15,6 +15,7 @@ Clusters on this machine:
   down                      end everything that runs; objects and images stay for the next up
   delete                    down, and remove the cluster's state
   status                    what runs
+  enable, disable           start the cluster at boot, by systemd, or no longer
   demo [--nodes N]          up with two nodes, and a web application to try
 
 Images, kept once for all nodes of a cluster:
@@ -46,9 +47,19 @@ const commands: Record<string, Command> = {
   },
   delete: async (options) => {
     const { remove } = await import('./cluster/down.ts');
+    const { disableAtBoot } = await import('./cluster/boot.ts');
     const cluster = existing(options);
+    await disableAtBoot(cluster);
     await remove(cluster);
     if (options.userKubeconfig !== undefined) removeFromUserKubeconfig(cluster, options.userKubeconfig);
+  },
+  enable: async (options) => {
+    const { enableAtBoot } = await import('./cluster/boot.ts');
+    await enableAtBoot(existing(options), options.folders);
+  },
+  disable: async (options) => {
+    const { disableAtBoot } = await import('./cluster/boot.ts');
+    await disableAtBoot(existing(options));
   },
   status: async (options) => {
     const { statusOf } = await import('./cluster/status.ts');
