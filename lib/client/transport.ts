@@ -89,6 +89,7 @@ export function makeTransport(config: ClientConfig, env: Env): Transport {
       const deadline = env.now() + deadlineMs;
       for (let failures = 1; ; failures++) {
         closing.signal.throwIfAborted();
+        const restMs = backoffMs(failures, pauses, env.random());
         try {
           const answer = await attempt(method, request, deadline);
           reachable = true;
@@ -97,10 +98,11 @@ export function makeTransport(config: ClientConfig, env: Env): Transport {
           closing.signal.throwIfAborted();
           const failure = error as ServiceError;
           const again = isUnsent(failure) || (repeatable && isLost(failure));
-          if (!again || env.now() > deadline) throw fromServiceError(failure);
+          // An attempt at the deadline would only say that time is up, and not why.
+          if (!again || env.now() + restMs >= deadline) throw fromServiceError(failure);
           tellOnce(error);
         }
-        await env.sleep(backoffMs(failures, pauses, env.random()), closing.signal);
+        await env.sleep(restMs, closing.signal);
       }
     },
 

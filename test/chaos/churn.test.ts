@@ -13,7 +13,7 @@ import { assertNothingRemains, eventually, startTestCluster } from '../harness/c
 import type { TestCluster } from '../harness/cluster.ts';
 import { marker, sorts } from './churn-pods.ts';
 import type { Rest } from './churn-pods.ts';
-import { chaosNode, commandLines, isContainerInit, killIfThere } from './node.ts';
+import { chaosNode, commandLines, isContainerInit, killIfThere, loseMachine } from './node.ts';
 import type { ChaosNode } from './node.ts';
 
 const env = makeRealEnv({ service: 'test', level: 'error' });
@@ -50,8 +50,14 @@ suite(`chaos on a node (WHERRY_TEST_SEED=${seed})`, function () {
     // What the first pod makes for all that follow is no leak.
     await create('volumes');
     await rested();
+    const { uid } = pods()[0]!.metadata;
+    const ofThePod = (line: string) => line.includes(uid) || /^(process|link veth)/.test(line);
+    assert.ok((await node.traces()).filter(ofThePod).length > 10);
     await removeAll();
-    before = await node.traces();
+    await eventually('its traces are gone', async () => {
+      before = await node.traces();
+      return !before.some(ofThePod);
+    });
   });
   suiteTeardown(async () => {
     ending.abort();
@@ -189,6 +195,28 @@ suite(`chaos on a node (WHERRY_TEST_SEED=${seed})`, function () {
     process.kill(pid, 'SIGCONT');
     await eventually('its restarts are told', () => restarts() > told);
     await rested();
+    await nothingLeft();
+  });
+
+  test('a sudden restart of the machine: the same pods run again, in new sandboxes', async () => {
+    const running = [await create('plain'), await create('volumes'), await create('init')];
+    const done = await create('job');
+    await rested();
+    const factsOf = (name: string) => {
+      const { metadata, status } = podNamed(name)!;
+      return { uid: metadata.uid, restarts: status?.containerStatuses?.[0]?.restartCount ?? 0 };
+    };
+    const earlier = new Map([...running, done].map((name) => [name, factsOf(name)]));
+    await loseMachine(cluster.layout);
+    await cluster.wherry('up');
+    await eventually('they run again', () => running.every((name) => factsOf(name).restarts > 0));
+    await rested();
+    for (const name of running) {
+      const { uid, restarts } = earlier.get(name)!;
+      assert.deepEqual(factsOf(name), { uid, restarts: restarts + 1 });
+      assert.equal(await cluster.kubectl('exec', name, '-c', 'main', '--', 'echo', 'here'), 'here\n');
+    }
+    assert.deepEqual(factsOf(done), earlier.get(done));
     await nothingLeft();
   });
 });

@@ -1,7 +1,8 @@
 /** A node under chaos: its processes killed, started again and kept away, and everything that lies on it listed, to find what is left over. */
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { insideNode, stemOf } from '../../cli/cluster/up.ts';
 import { run, supervise } from '../../cli/cluster/run.ts';
+import type { ClusterLayout } from '../../cli/cluster/layout.ts';
 import type { TestCluster } from '../harness/cluster.ts';
 
 export interface ChaosNode {
@@ -48,6 +49,29 @@ export function chaosNode({ layout, pidOf }: TestCluster): ChaosNode {
   };
 }
 
+/** Leaves of a cluster what a sudden restart of the machine would: no process, no namespace, no mount, no run folder; only what is on disk. */
+export async function loseMachine(layout: ClusterLayout): Promise<void> {
+  const isOurs = (pid: number, line: string) =>
+    line.includes(layout.runDir) ||
+    line.includes(layout.stateDir) ||
+    readOr(`/proc/${pid}/cgroup`, '').includes(`/wherry-${layout.name}-`);
+  for (let rest = commandLines(); rest.length > 0;) {
+    rest = commandLines().filter(({ pid, line }) => pid !== process.pid && isOurs(pid, line));
+    for (const { pid } of rest) killIfThere(pid);
+  }
+  const mounted = readFileSync('/proc/self/mountinfo', 'utf8')
+    .split('\n')
+    .map((line) => line.split(' ')[4] ?? '')
+    .filter((point) => point.startsWith(layout.runDir));
+  for (const point of mounted.toReversed()) await run('umount', ['--lazy', point]);
+  for (const { netns, cable } of layout.nodes) {
+    await run('ip', ['link', 'delete', cable]);
+    await run('ip', ['netns', 'delete', netns]);
+  }
+  await run('ip', ['link', 'delete', layout.bridge]);
+  rmSync(layout.runDir, { recursive: true, force: true });
+}
+
 /** Every process's pid and command line, its words joined by spaces. */
 export function commandLines(): { pid: number; line: string }[] {
   return readdirSync('/proc')
@@ -64,7 +88,11 @@ export function isContainerInit(pid: number): boolean {
 }
 
 export function killIfThere(pid: number): void {
-  if (existsSync(`/proc/${pid}`)) process.kill(pid, 'SIGKILL');
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
 }
 
 function commandOf(pid: number): string[] {
