@@ -29,6 +29,7 @@ import { listen } from './rest/server.ts';
 import { makeEtcdStore } from './store/etcd.ts';
 import type { Store } from './store/types.ts';
 import { makeWorld } from './store/world.ts';
+import { makeProxy } from './proxy/proxy.ts';
 import { makePodStreams } from './streams/pod-streams.ts';
 import { makeClaims } from './verbs/claims.ts';
 import type { Claims } from './verbs/claims.ts';
@@ -131,7 +132,7 @@ async function serve(config: ApiServerConfig, store: Store, env: Env): Promise<A
     authorize,
     checks: { ping: async () => {}, etcd: async () => void (await store.revision()) },
     documents: (path, accept) => issued.get(path) ?? documents(path, accept),
-    handlers: streams.handlers,
+    handlers: new Map([...streams.handlers, ...makeProxy(verbs, env)]),
     upgrades: streams.upgrades,
   });
   const [grpc, rest] = await Promise.all([

@@ -1,0 +1,86 @@
+/** HTTP through the API server to pods and Services. */
+import assert from 'node:assert/strict';
+import { eventually } from '../harness/cluster.ts';
+import { container, makePlace } from './place.ts';
+import type { Place } from './place.ts';
+
+suite('the proxy of the API server', function () {
+  this.timeout(60_000);
+  let place: Place;
+  const raw = (path: string) => place.cluster.kubectl('get', '--raw', `/api/v1/namespaces/proxy/${path}`);
+
+  suiteSetup(async () => {
+    place = await makePlace('proxy');
+    const echo = `cat > /serve <<'END'
+read line
+size=0
+while read header && test "$header" != "$(printf '\\r')"; do
+  case "$header" in Content-Length:*|content-length:*) size=$(echo "$header" | tr -dc 0-9);; *[Aa]uthorization*) echo leaked;; esac
+done
+printf 'HTTP/1.1 201 Made\\r\\nConnection: close\\r\\nX-Own: yes\\r\\n\\r\\n%s ' "$line"
+head -c $size
+END
+nc -ll -p 9090 -e sh /serve`;
+    await place.run('web', {
+      containers: [
+        container(
+          'mkdir -p /www/folder; echo hello > /www/x; echo index > /www/folder/index.html; exec httpd -f -p 8080 -h /www',
+          {
+            ports: [{ name: 'web', containerPort: 8080 }],
+          },
+        ),
+        { ...container(echo), name: 'echo' },
+      ],
+    });
+    await place.cluster.apply({
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { name: 'shop', namespace: 'proxy' },
+      spec: {
+        selector: { app: 'web' },
+        ports: [
+          { name: 'http', port: 80, targetPort: 'web' },
+          { name: 'echo', port: 90, targetPort: 9090 },
+        ],
+      },
+    });
+    await place.ready('web');
+  });
+  suiteTeardown(() => place.remove());
+
+  test('files come from pods and Services, by number, name and scheme', async () => {
+    await eventually('an endpoint', () => raw('services/shop:http/proxy/x'));
+    for (const path of [
+      'pods/web/proxy/x',
+      'pods/web:8080/proxy/x',
+      'pods/http:web:8080/proxy/x',
+      'services/shop:80/proxy/x',
+      'services/http:shop:http/proxy/x',
+    ])
+      assert.equal(await raw(path), 'hello\n', path);
+    await assert.rejects(raw('pods/web/proxy/absent'), /the server could not find the requested resource/);
+    await assert.rejects(raw('pods/none/proxy/x'), /pods "none" not found/);
+    await assert.rejects(raw('services/shop:nothing/proxy/x'), /no endpoints available for service "shop"/);
+    await assert.rejects(
+      raw('pods/web:7777/proxy/x'),
+      /error trying to reach service: dial tcp .*:7777: connect: connection refused/,
+    );
+  });
+
+  test('bodies, headers and redirects pass', async () => {
+    const proxy = place.cluster.spawnKubectl(['proxy', '--port=0']);
+    const port = await eventually('its port', () => /127\.0\.0\.1:(\d+)/.exec(proxy.output())?.[1]);
+    const base = `http://127.0.0.1:${port}/api/v1/namespaces/proxy`;
+    const big = 'x'.repeat(200_000);
+    const made = await fetch(`${base}/pods/web:9090/proxy/a%20b?c=d`, { method: 'PUT', body: big });
+    assert.deepEqual([made.status, made.headers.get('x-own')], [201, 'yes']);
+    assert.equal(await made.text(), `PUT /a%20b?c=d HTTP/1.1\r ${big}`);
+    const bare = await fetch(`${base}/services/shop:http/proxy?q=1`, { redirect: 'manual' });
+    assert.equal(bare.status, 301);
+    assert.equal(bare.headers.get('location'), '/api/v1/namespaces/proxy/services/shop:http/proxy/?q=1');
+    const folder = await fetch(`${base}/pods/web/proxy/folder`);
+    assert.equal(await folder.text(), 'index\n');
+    assert.match(folder.url, /\/pods\/web\/proxy\/folder\/$/);
+    await proxy.end();
+  });
+});
