@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import type { ClientReadableStream } from '@grpc/grpc-js';
+import type { WebSocket } from 'ws';
 import type { Env } from '#lib/env/env.ts';
 import type { Chunk } from '#protos/gen/node.ts';
 import { nodeFailure } from './node-connection.ts';
@@ -41,6 +42,31 @@ export async function sendLog(call: ClientReadableStream<Chunk>, response: Serve
     response.off('close', onClose);
     call.on('error', () => {});
     call.cancel();
+  }
+}
+
+/** Sends the log as messages, in base64 when they are to be text, until it ends or the client leaves. */
+export async function sendLogMessages(
+  call: ClientReadableStream<Chunk>,
+  webSocket: WebSocket,
+  isText: boolean,
+): Promise<void> {
+  const closed = new Promise<void>((resolve) => webSocket.once('close', () => resolve()));
+  void closed.then(() => call.cancel());
+  // Nothing that the client says matters but that it leaves.
+  webSocket.resume();
+  try {
+    for await (const { data } of call as AsyncIterable<Chunk>) {
+      await new Promise<void>((resolve, reject) => {
+        const sent = (error?: Error | null) => (error ? reject(error) : resolve());
+        webSocket.send(isText ? Buffer.from(data).toString('base64') : data, { binary: !isText }, sent);
+      });
+    }
+  } finally {
+    call.on('error', () => {});
+    call.cancel();
+    webSocket.close(1000);
+    await closed;
   }
 }
 

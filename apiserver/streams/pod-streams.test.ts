@@ -296,6 +296,14 @@ suite('pod-streams', () => {
       Buffer.concat(
         frames.filter((frame): frame is Buffer => frame[0] === number).map((frame) => frame.subarray(1)),
       ).toString();
+    test('carries logs, as bytes or as text', async () => {
+      const bytes = await run('web/log', ['binary.k8s.io']);
+      assert.deepEqual([bytes.protocol, bytes.code], ['binary.k8s.io', 1000]);
+      assert.equal(Buffer.concat(bytes.frames as Buffer[]).toString(), 'one\ntwo\n');
+      const text = await run('web/log', ['base64.binary.k8s.io']);
+      assert.equal(text.frames.map((frame) => Buffer.from(String(frame), 'base64').toString()).join(''), 'one\ntwo\n');
+    });
+
     const words = (...command: string[]) => command.map((word) => `command=${encodeURIComponent(word)}`).join('&');
 
     test('v4 ends with a Status and a normal close', async () => {

@@ -16,7 +16,7 @@ import type { Caller, Verbs } from '../verbs/types.ts';
 import { runCommand } from './command.ts';
 import { spdyClient, spdyProtocols, webSocketClient, webSocketProtocols } from './command-clients.ts';
 import { logOptions } from './log-options.ts';
-import { sendEmptyLog, sendLog } from './logs.ts';
+import { sendEmptyLog, sendLog, sendLogMessages } from './logs.ts';
 import { connectNodes } from './node-connection.ts';
 import type { NodeCalls, NodeTls } from './node-connection.ts';
 import { containerOf, hostOf } from './pod-target.ts';
@@ -44,6 +44,7 @@ export interface PodStreams {
 /** Sessions that one server carries; more are told to come back later. */
 const mostSessions = 5000;
 const tunnelProtocol = 'SPDY/3.1+portforward.k8s.io';
+const logProtocols = ['binary.k8s.io', 'base64.binary.k8s.io'] as const;
 const channelProtocols = ['v4.channel.k8s.io', 'v4.base64.channel.k8s.io'] as const;
 
 export function makePodStreams({ verbs, tls, env }: PodStreamsOptions): PodStreams {
@@ -67,6 +68,18 @@ export function makePodStreams({ verbs, tls, env }: PodStreamsOptions): PodStrea
     if (!pod.spec.nodeName) return sendEmptyLog(response);
     const calls = await callsTo(pod);
     await sendLog(calls.logs({ ...options, container, pod: refTo(pod) }), response, env);
+  };
+
+  const logMessages: UpgradeHandler = async (upgrade) => {
+    const { request, route, query, socket } = upgrade;
+    const pod = await podOf(route);
+    const options = logOptions(query, route.name, env.now());
+    const container = containerOf(pod, options.container);
+    const protocol = chooseProtocol(request, logProtocols);
+    const calls = await callsTo(pod);
+    const webSocket = await acceptWebSocket(upgrade, protocol, env);
+    const call = calls.logs({ ...options, container, pod: refTo(pod) });
+    return taken(socket, () => sendLogMessages(call, webSocket, protocol.includes('base64')));
   };
 
   const command: UpgradeHandler = async (upgrade) => {
@@ -142,6 +155,7 @@ export function makePodStreams({ verbs, tls, env }: PodStreamsOptions): PodStrea
     ['pods/exec', bounded(command)],
     ['pods/attach', bounded(command)],
     ['pods/portforward', bounded(portForward)],
+    ['pods/log', bounded(logMessages)],
   ]);
 
   const upgradeRequired: SubresourceHandler = async ({ route }) => {
@@ -151,8 +165,8 @@ export function makePodStreams({ verbs, tls, env }: PodStreamsOptions): PodStrea
 
   return {
     handlers: new Map([
-      ['pods/log', log],
       ...[...upgrades.keys()].map((name): [string, SubresourceHandler] => [name, upgradeRequired]),
+      ['pods/log', log],
     ]),
     upgrades,
     stop() {
