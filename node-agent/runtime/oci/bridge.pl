@@ -29,17 +29,18 @@ sub flow {
     return { from => $from, to => $to, pending => '', ended => 0, %more };
 }
 
-# Carries all flows at once until one that is marked `last` has ended, or `$told` can be read.
+# Carries all flows at once until one that is marked `last` has ended, or the command has.
 sub pump {
-    my ($told, @flows) = @_;
+    my ($command, @flows) = @_;
     for (;;) {
         my ($reads, $writes) = ('', '');
-        vec($reads, fileno $told, 1) = 1 if $told;
+        my $ending = $command && $command->{ending};
+        vec($reads, fileno $command->{told}, 1) = 1 if $command && !$ending;
         for my $flow (grep { !$_->{ended} } @flows) {
             if ($flow->{pending} ne '') { vec($writes, fileno $flow->{to}, 1) = 1 }
             else { vec($reads, fileno $flow->{from}, 1) = 1 }
         }
-        my $count = select $reads, $writes, undef, undef;
+        my $count = select $reads, $writes, undef, $ending ? 0.01 : undef;
         next if $count < 0;
         for my $flow (grep { !$_->{ended} } @flows) {
             if ($flow->{pending} ne '') {
@@ -50,7 +51,9 @@ sub pump {
             }
             return if $flow->{ended} && $flow->{last};
         }
-        return if $told && vec $reads, fileno $told, 1;
+        next unless $command;
+        $command->{ending} ||= vec $reads, fileno $command->{told}, 1;
+        return if $command->{ending} && has_ended($command);
     }
 }
 
@@ -137,23 +140,33 @@ sub reach {
     exit 0;
 }
 
-# The command's ending arrives as a byte in this pipe, so that waiting for it and for bytes is one wait.
-sub watch_child {
-    pipe my $told, my $tell or die "cannot make a pipe: $!\n";
-    $SIG{CHLD} = sub { syswrite $tell, '.' };
-    return $told;
+sub has_ended {
+    my ($command) = @_;
+    my $no_wait = 1;
+    return 1 if defined $command->{status};
+    return 0 unless waitpid($command->{pid}, $no_wait) == $command->{pid};
+    $command->{status} = $?;
+    return 1;
 }
 
 sub finish {
-    my ($child) = @_;
-    waitpid $child, 0;
-    exit($? & 127 ? 128 + ($? & 127) : $? >> 8);
+    my ($command) = @_;
+    if (!defined $command->{status}) {
+        waitpid $command->{pid}, 0;
+        $command->{status} = $?;
+    }
+    my $status = $command->{status};
+    exit($status & 127 ? 128 + ($status & 127) : $status >> 8);
 }
 
+# The command holds one end of a pipe as long as it lives, so that waiting for its end and for bytes is one wait. A signal would not do: one that comes
+# just before the wait begins goes unnoticed in it.
 sub start {
     my ($in, $out, $err, $score, @command) = @_;
+    pipe my $told, my $held or die "cannot make a pipe: $!\n";
     my $child = fork // die "cannot fork: $!\n";
-    return $child if $child;
+    return { pid => $child, told => $told } if $child;
+    fcntl $held, F_SETFD, 0;
     # crun leaves it as it finds it.
     if (open my $file, '>', '/proc/self/oom_score_adj') { syswrite $file, $score }
     open STDIN, '<&', $in;
@@ -166,21 +179,19 @@ sub start {
 
 sub run {
     my ($score, @command) = @_;
-    my $told = watch_child();
     pipe my $in, my $feed or die "cannot make a pipe: $!\n";
     pipe my $out, my $to_out or die "cannot make a pipe: $!\n";
     pipe my $err, my $to_err or die "cannot make a pipe: $!\n";
-    my $child = start($in, $to_out, $to_err, $score, @command);
+    my $command = start($in, $to_out, $to_err, $score, @command);
     close $_ for $in, $to_out, $to_err;
     my @outputs = (flow($out, \*STDOUT), flow($err, \*STDERR));
-    pump($told, @outputs, flow(\*STDIN, $feed, at_end => sub { close $feed }));
+    pump($command, @outputs, flow(\*STDIN, $feed, at_end => sub { close $feed }));
     drain($_) for @outputs;
-    finish($child);
+    finish($command);
 }
 
 sub terminal {
     my ($score, @command) = @_;
-    my $told = watch_child();
     sysopen my $master, '/dev/ptmx', O_RDWR | O_NOCTTY or die "cannot open a terminal: $!\n";
     my $unlocked = pack 'i', 0;
     ioctl $master, $unlock, $unlocked or die "cannot unlock a terminal: $!\n";
@@ -205,10 +216,10 @@ sub terminal {
         return ($master, '');
     };
     # A session of its own makes this its controlling terminal, and changes of size reach it as signals.
-    my $child = start($slave, $slave, $slave, $score, 'setsid', '--ctty', @command);
+    my $command = start($slave, $slave, $slave, $score, 'setsid', '--ctty', @command);
     close $slave;
     my $output_flow = flow($master, \*STDOUT, last => 1);
-    pump($told, $output_flow, flow(\*STDIN, $master), flow($sizes, $master, choose => $resize));
+    pump($command, $output_flow, flow(\*STDIN, $master), flow($sizes, $master, choose => $resize));
     drain($output_flow);
-    finish($child);
+    finish($command);
 }
