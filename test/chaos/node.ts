@@ -37,7 +37,10 @@ export function chaosNode({ layout, pidOf }: TestCluster): ChaosNode {
         '\n',
       );
       return [
-        ...mounts.map((line) => `mount ${line}`),
+        // A namespace begins with what the machine has mounted, other clusters' mounts among it.
+        ...mounts
+          .filter((line) => [node.stateDir, node.runDir].some((folder) => line.includes(folder)))
+          .map((line) => `mount ${line}`),
         ...files.map((line) => `file ${line}`),
         ...links.map((line) => `link ${line}`),
         ...cgroups.map((line) => `cgroup ${line}`),
