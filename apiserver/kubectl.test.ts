@@ -185,4 +185,35 @@ data: {a: "${value}", b: "1"}
     writeFileSync(`${api.folder}/typo.yaml`, manifest.replace('replicas:', 'replica:'));
     await assert.rejects(kubectl('create', '-f', 'typo.yaml'), /unknown field "spec.replica"/);
   });
+
+  test('kubectl shows what admission says: refusals, warnings and what quotas have left', async () => {
+    const space = ['-n', 'strict'];
+    await kubectl('create', 'namespace', 'strict');
+    await kubectl('create', 'serviceaccount', 'default', ...space);
+    await kubectl('label', 'namespace', 'strict', 'pod-security.kubernetes.io/enforce=baseline');
+    await kubectl('label', 'namespace', 'strict', 'pod-security.kubernetes.io/warn=restricted');
+    const pod = (name: string, ...more: string[]) =>
+      kubectl('run', name, '--image=registry.local/a', ...space, ...more);
+    await assert.rejects(
+      pod('p', '--privileged'),
+      /\(Forbidden\): pods "p" is forbidden: violates PodSecurity "baseline:latest": privileged \(container "p" must not set/,
+    );
+    const { stderr } = await run('kubectl', [
+      `--kubeconfig=${api.folder}/kubeconfig`,
+      ...['run', 'p', '--image=registry.local/a', ...space],
+    ]);
+    assert.match(stderr, /^Warning: would violate PodSecurity "restricted:latest": allowPrivilegeEscalation != false/);
+    await kubectl('create', 'quota', 'q', '--hard=pods=1', ...space);
+    const counted = JSON.stringify({ status: { hard: { pods: '1' }, used: { pods: '1' } } });
+    await kubectl('patch', 'quota', 'q', '--subresource=status', '--type=merge', '-p', counted, ...space);
+    await assert.rejects(
+      pod('r'),
+      /\(Forbidden\): pods "r" is forbidden: exceeded quota: q, requested: pods=1, used: pods=1, limited: pods=1/,
+    );
+    assert.match(await kubectl('describe', 'quota', 'q', ...space), /^pods +1 +1$/m);
+    assert.match(
+      await kubectl('get', 'storageclass'),
+      /^folder \(default\) +wherry.local\/folder +Delete +WaitForFirst/m,
+    );
+  });
 });

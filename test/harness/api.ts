@@ -28,6 +28,8 @@ export interface AskOptions {
   headers?: Record<string, string>;
   /** 'admin' by client certificate when absent; '' for nobody; else a bearer token. */
   token?: string;
+  /** Another server over the same etcd, which is asked instead. */
+  url?: string;
 }
 
 export interface TestApi {
@@ -100,10 +102,10 @@ export async function startTestApi(): Promise<TestApi> {
   const agents = { admin: new Agent({ ...asAdmin, keepAlive: true }), other: new Agent({ ...tls, keepAlive: true }) };
   const sessions = new Set<ClientHttp2Session>();
 
-  const open = (method: string, path: string, { body, headers, token }: AskOptions) => {
+  const open = (method: string, path: string, { body, headers, token, url: server = url }: AskOptions) => {
     const agent = token === undefined ? agents.admin : agents.other;
     const bytes = body === undefined || Buffer.isBuffer(body) ? body : Buffer.from(textOf(body));
-    const sending = request(url + path, {
+    const sending = request(server + path, {
       method,
       agent,
       headers: {
