@@ -29,6 +29,7 @@ import { listen } from './rest/server.ts';
 import { makeEtcdStore } from './store/etcd.ts';
 import type { Store } from './store/types.ts';
 import { makeWorld } from './store/world.ts';
+import type { RunningWorld } from './store/world.ts';
 import { makeProxy } from './proxy/proxy.ts';
 import { makePodStreams } from './streams/pod-streams.ts';
 import { makeClaims } from './verbs/claims.ts';
@@ -74,20 +75,22 @@ const repairEveryMs = 180_000;
 /** Starts serving; resolves once requests are answered. Waits for etcd as long as it takes. */
 export async function start(config: ApiServerConfig, env: Env): Promise<ApiServer> {
   const store = makeEtcdStore(config.etcd, env);
+  let world: RunningWorld | undefined;
   try {
-    return await serve(config, store, env);
+    world = await makeWorld(store, env);
+    return await serve(config, store, world, env);
   } catch (error) {
+    await world?.close();
     await store.close();
     throw error;
   }
 }
 
-async function serve(config: ApiServerConfig, store: Store, env: Env): Promise<ApiServer> {
+async function serve(config: ApiServerConfig, store: Store, world: RunningWorld, env: Env): Promise<ApiServer> {
   const pem = (file: string) => readFileSync(file, 'utf8');
   const issuer = config.issuer ?? `https://kubernetes.default.svc.${config.clusterDomain}`;
   const ips = makeIpClaims(store, env, config.serviceCidr);
   const ports = makePortClaims(store, env, config.nodePortRange ?? '30000-32767');
-  const world = await makeWorld(store, env);
   const look = makeLookup(world);
   const tokens = makeServiceAccountTokens({ keyPem: pem(config.pki.serviceAccountKeyFile), issuer }, look, env);
   const readers: TokenReader[] = [

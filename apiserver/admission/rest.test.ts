@@ -121,4 +121,11 @@ suite('admission over REST', () => {
       await second.stop();
     }
   });
+
+  test('a plugin that does not exist keeps the server from starting, and nothing stays behind', async () => {
+    const listen = [{ host: '127.0.0.1', port: 0 }];
+    const grpc = { socket: `${api.folder}/third.sock` };
+    const config = { ...api.config, listen, grpc, admission: { enable: ['Nonsense'] } };
+    await assert.rejects(start(config, makeRealEnv({ service: 'test' })), /there is no plugin "Nonsense"/);
+  });
 });
