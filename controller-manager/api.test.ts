@@ -10,14 +10,16 @@ import { endpointSlice } from '#lib/kinds/endpoint-slice.ts';
 import { event } from '#lib/kinds/event.ts';
 import type { Deployment } from '#lib/kinds/gen/apps-v1.ts';
 import type { Job } from '#lib/kinds/gen/batch-v1.ts';
-import type { Namespace, Pod, Service as ApiService } from '#lib/kinds/gen/core-v1.ts';
+import type { Namespace, Pod, ResourceQuota, Service as ApiService } from '#lib/kinds/gen/core-v1.ts';
 import { job } from '#lib/kinds/job.ts';
 import { namespace } from '#lib/kinds/namespace.ts';
 import { pod } from '#lib/kinds/pod.ts';
 import { replicaSet } from '#lib/kinds/replica-set.ts';
+import { resourceQuota } from '#lib/kinds/resource-quota.ts';
 import { service } from '#lib/kinds/service.ts';
 import { isReason } from '#lib/meta/errors.ts';
 import { refOf } from '#lib/meta/object.ts';
+import type { Draft } from '#lib/meta/object.ts';
 import { startTestApi } from '../test/harness/api.ts';
 import type { TestApi } from '../test/harness/api.ts';
 import { start } from './start.ts';
@@ -153,5 +155,30 @@ suite('controller-manager over the real API', () => {
     });
     assert.equal((await client.get(job, refOf('work/sum'))).status?.succeeded, 4);
     assert.ok((await podsIn('work')).every(({ metadata }) => metadata.finalizers === undefined));
+  });
+
+  test('a quota is filled and never exceeded, and what goes makes room', async () => {
+    await makeNamespace('full');
+    const quota: Draft<ResourceQuota> = { metadata: { name: 'q', namespace: 'full' }, spec: { hard: { pods: '10' } } };
+    await client.create<ResourceQuota>(resourceQuota, quota);
+    const used = async () => (await client.get(resourceQuota, refOf('full/q'))).status?.used?.['pods'];
+    await eventually(async () => (await used()) === '0');
+    await client.create<Deployment>(deployment, deploymentIn('full', 30));
+    await eventually(async () => (await podsIn('full')).length === 10);
+    const scale = async (replicas: number) =>
+      client.patch(deployment, refOf('full/web'), 'application/merge-patch+json', { spec: { replicas } });
+    await scale(4);
+    await eventually(async () => (await podsIn('full')).length === 4 && (await used()) === '4');
+    let most = 0;
+    await scale(20);
+    await eventually(async () => {
+      most = Math.max(most, (await podsIn('full')).length);
+      return most >= 10 && (await used()) === '10';
+    });
+    assert.equal(most, 10);
+    const told = (await client.list(event, { namespace: 'full' })).items.map(({ message }) => message);
+    assert.ok(
+      told.some((text) => text?.includes('exceeded quota: q, requested: pods=1, used: pods=10, limited: pods=10')),
+    );
   });
 });
