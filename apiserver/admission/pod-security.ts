@@ -56,7 +56,7 @@ export const podSecurity: AdmissionPlugin = {
     if (!read) return;
     const { warn } = standardsOf(request, look);
     const template = warn.level === 'privileged' ? undefined : read(request.object);
-    if (template) warnOf(request, warn, { annotations: template.metadata?.annotations, spec: template.spec! });
+    if (template?.spec) warnOf(request, warn, { annotations: template.metadata?.annotations, spec: template.spec });
   },
 };
 
