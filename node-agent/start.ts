@@ -8,6 +8,7 @@ import { makeView } from '#lib/client/view.ts';
 import { makeRecorder } from '#lib/control/events.ts';
 import type { Env } from '#lib/env/env.ts';
 import type { Service } from '#lib/env/service.ts';
+import type { Node } from '#lib/kinds/gen/core-v1.ts';
 import { node as nodeKind } from '#lib/kinds/node.ts';
 import { pod as podKind } from '#lib/kinds/pod.ts';
 import { service as serviceKind } from '#lib/kinds/service.ts';
@@ -28,6 +29,7 @@ import { readMachine, readPressure } from './node/machine.ts';
 import type { Machine } from './node/machine.ts';
 import { allocatableOf, nodeLabels } from './node/node-status.ts';
 import { makeObjects } from './node/objects.ts';
+import { heedVolumeLimits } from './node/volume-limits.ts';
 import { register } from './node/registration.ts';
 import type { Registration } from './node/registration.ts';
 import { makeHookRunner } from './probes/hooks.ts';
@@ -147,6 +149,15 @@ async function boot(
     }),
     view.ready(signal),
   ]);
+  ends.push(
+    view.onChange((changes) => {
+      for (const { kind, object } of changes) {
+        if (kind === nodeKind && object?.metadata.name === config.nodeName) {
+          node.registration.observe(object as Node);
+        }
+      }
+    }),
+  );
   const podCidr = config.podCidr ?? (await assignedPodCidr(config, view, signal));
   const runtime = openRuntime(config, podCidr, env);
   ends.push(() => runtime.close());
@@ -164,6 +175,7 @@ async function boot(
   pods = taken;
   ends.push(() => taken.stop());
   void rotateLogs({ env, runtime, pods: taken }, signal);
+  void heedVolumeLimits({ env, pods: taken }, signal);
   void collectImages({ env, images, imageDir: config.imageDir, pods: taken }, signal);
   const server = await startServer(config, { env, runtime, images, pods: taken });
   ends.push(() => server.stop());

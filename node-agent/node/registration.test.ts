@@ -92,6 +92,20 @@ suite('node-agent/node/registration', () => {
     await registration.stop();
   });
 
+  test('observe() mends at once what others have written', async () => {
+    const { client, env, parts, inputs } = setUp();
+    inputs.notReady = undefined;
+    const registration = await register(parts, never);
+    const lost = [{ type: 'Ready', status: 'Unknown', reason: 'NodeStatusUnknown' }];
+    const patch = { status: { conditions: lost } };
+    const how = { subresource: 'status' };
+    registration.observe(await client.patch(nodeKind, ref, 'application/strategic-merge-patch+json', patch, how));
+    await env.advance(10);
+    const ready = conditionOf((await client.get(nodeKind, ref)).status?.conditions, 'Ready');
+    assert.deepEqual([ready?.status, ready?.reason], ['True', 'KubeletReady']);
+    await registration.stop();
+  });
+
   test('register() adopts its Node after a restart', async () => {
     const { client, parts } = setUp();
     await (await register(parts, never)).stop();

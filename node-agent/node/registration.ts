@@ -15,6 +15,8 @@ export interface Registration {
   node(): Node;
   /** The status may have changed: look now. */
   update(): void;
+  /** The Node as the API has it now: what others have written into its status since, such as that it is lost, is mended at once. */
+  observe(seen: Node): void;
   /** Resolves when nothing is written any more. */
   stop(): Promise<void>;
 }
@@ -92,6 +94,13 @@ export async function register(parts: RegistrationParts, signal: AbortSignal): P
   return {
     node: () => node,
     update() {
+      asked = true;
+      wakeUp();
+    },
+    observe(seen) {
+      const { uid, resourceVersion } = seen.metadata;
+      if (uid !== node.metadata.uid || BigInt(resourceVersion) <= BigInt(node.metadata.resourceVersion)) return;
+      node = seen;
       asked = true;
       wakeUp();
     },
