@@ -1,6 +1,7 @@
 /** What the server adds to, keeps from and takes out of an object before it is checked and stored. */
 import type { Kind, WriteContext } from '#lib/kinds/define-kind.ts';
-import { equal } from '#lib/meta/equal.ts';
+import { decode } from '#lib/kinds/structure.ts';
+import { copy, equal } from '#lib/meta/equal.ts';
 import type { ObjectMeta, Resource } from '#lib/meta/object.ts';
 import { formatTime } from '#lib/meta/time.ts';
 
@@ -17,8 +18,23 @@ export function fillMetadata(kind: Kind, object: Resource, namespace: string, co
 
 /** Takes out what a client may not choose on creation. Changes `object`. */
 export function prepareCreate(kind: Kind, object: Resource, context: WriteContext): void {
+  const holder = object as Resource & { status?: unknown };
   if (kind.prepareCreate) kind.prepareCreate(object, context);
-  else if (kind.status) delete (object as { status?: unknown }).status;
+  else if (kind.status) delete holder.status;
+  if (kind.status && holder.status === undefined) holder.status = blankStatus(kind);
+}
+
+const blankStatuses = new Map<Kind, object>();
+
+/** What Go writes of a status that nothing has been said in: clients rely on its being there. */
+function blankStatus(kind: Kind): object {
+  let status = blankStatuses.get(kind);
+  if (!status) {
+    const object = { status: {} };
+    decode(kind.schema, object);
+    blankStatuses.set(kind, (status = object.status));
+  }
+  return copy(status);
 }
 
 /**

@@ -14,9 +14,13 @@ export interface Space {
   patch(path: string, patch: unknown, type?: string): Promise<Answer>;
 }
 
-/** A namespace of the suite's own, with its default account. */
+/** A namespace of the suite's own in the shared server. */
 export async function makeSpace(name: string): Promise<Space> {
-  const api = await (started ??= startTestApi());
+  return spaceIn(await (started ??= startTestApi()), name);
+}
+
+/** A namespace of this server, with its default account. */
+export async function spaceIn(api: TestApi, name: string): Promise<Space> {
   await api.ask('POST', '/api/v1/namespaces', { body: { metadata: { name } } });
   const path = `/api/v1/namespaces/${name}`;
   await api.ask('POST', `${path}/serviceaccounts`, { body: { metadata: { name: 'default' } } });
