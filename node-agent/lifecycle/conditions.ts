@@ -6,8 +6,14 @@ import { containersOf } from './containers.ts';
 type Verdict = Pick<PodCondition, 'status' | 'reason' | 'message'>;
 const yes: Verdict = { status: 'True' };
 
-/** The five conditions the node agent owns; transition times move only when a status does. */
-export function conditionsOf(pod: Pod, status: PodStatus, sandboxReady: boolean, now: string): PodCondition[] {
+/** The conditions the node agent owns; transition times move only when a status does. `evicted` says why the pod must go. */
+export function conditionsOf(
+  pod: Pod,
+  status: PodStatus,
+  sandboxReady: boolean,
+  now: string,
+  evicted?: string,
+): PodCondition[] {
   const containersReady = containersReadyOf(pod, status);
   const verdicts: [string, Verdict][] = [
     ['PodReadyToStartContainers', { status: sandboxReady ? 'True' : 'False' }],
@@ -16,6 +22,8 @@ export function conditionsOf(pod: Pod, status: PodStatus, sandboxReady: boolean,
     ['ContainersReady', containersReady],
     ['PodScheduled', yes],
   ];
+  if (evicted !== undefined)
+    verdicts.push(['DisruptionTarget', { status: 'True', reason: 'TerminationByKubelet', message: evicted }]);
   return verdicts.map(([type, verdict]) => {
     const before = conditionOf(pod.status?.conditions, type);
     const kept = before?.status === verdict.status ? before.lastTransitionTime : undefined;

@@ -20,14 +20,20 @@ export function deadlineOf(pod: Pod): number | undefined {
 
 /** Whether every container of the pod must stop now. */
 export function mustEnd(seen: Seen, pod: Pod, now: number): boolean {
-  if (pod.metadata.deletionTimestamp !== undefined || isTerminal(pod) || seen.notes.rejected) return true;
+  if (pod.metadata.deletionTimestamp !== undefined || isTerminal(pod)) return true;
+  if (seen.notes.rejected || seen.notes.evicted !== undefined) return true;
   const deadline = deadlineOf(pod);
   return (deadline !== undefined && deadline <= now) || hasFinishedByItself(seen, pod);
 }
 
 /** Why the agent itself ends the pod: status.reason and status.message of a failed pod. */
-export function verdictOf(pod: Pod, now: number): { reason: string; message: string } | undefined {
+export function verdictOf(
+  { notes }: Pick<Seen, 'notes'>,
+  pod: Pod,
+  now: number,
+): { reason: string; message: string } | undefined {
   if (isTerminal(pod)) return undefined;
+  if (notes.evicted !== undefined) return { reason: 'Evicted', message: notes.evicted };
   const deadline = deadlineOf(pod);
   if (deadline === undefined || deadline > now) return undefined;
   return { reason: 'DeadlineExceeded', message: 'Pod was active on the node longer than the specified deadline' };

@@ -16,6 +16,8 @@ export interface Pods {
   all(): Seen[];
   /** Calls `listener` after a look that followed a change of the pod's runs. Returns the way to stop. */
   onRunChange(listener: (uid: string) => void): () => void;
+  /** Ends a pod because of what it uses; `message` says what that is. */
+  evict(uid: string, message: string): void;
   /** Lets go of all pods; their containers go on. */
   stop(): Promise<void>;
 }
@@ -95,6 +97,7 @@ export async function makePods(hands: Hands, view: View): Promise<Pods> {
 
   return {
     seen: (uid) => workers.get(uid)?.seen(),
+    evict: (uid, message) => workers.get(uid)?.evict(message),
     all: () => [...workers.values()].map((worker) => worker.seen()),
     onRunChange(listener) {
       listeners.add(listener);

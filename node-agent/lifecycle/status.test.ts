@@ -104,6 +104,13 @@ suite('node-agent/lifecycle/status', () => {
     assert.deepEqual([status.phase, status.reason], ['Failed', 'DeadlineExceeded']);
   });
 
+  test('statusOf() shows what an evicted pod used too much of', () => {
+    const message = 'Usage of EmptyDir volume "scratch" exceeds the limit "1Mi". ';
+    const status = statusAt(makeSeen(makePod(), [makeEnd('app', 137)], { evicted: message }));
+    assert.deepEqual([status.phase, status.reason, status.message], ['Failed', 'Evicted', message]);
+    assert.equal(conditionOf(status.conditions, 'DisruptionTarget')?.reason, 'TerminationByKubelet');
+  });
+
   test('statusOf() counts a run that the runtime lost as ended with code 137', () => {
     const first = makeSeen(makePod(), [makeRun('app')]);
     const pod = { ...first.pod!, status: statusAt(first) };

@@ -24,7 +24,7 @@ export function statusOf(seen: Seen, pod: Pod, hostIps: readonly string[], now: 
   const of = (...roles: Role[]) => all.filter((item) => roles.includes(item.role)).map((item) => item.status);
   // As upstream: init containers stay in their order, the others are sorted by name.
   const sorted = (role: Role) => of(role).sort((a, b) => (a.name < b.name ? -1 : 1));
-  const verdict = verdictOf(pod, now);
+  const verdict = verdictOf(seen, pod, now);
   const ips = observed?.ips.length ? observed.ips : (before.podIPs ?? []).map(({ ip }) => ip);
   const inits = of('init', 'sidecar');
   const ephemeral = sorted('ephemeral');
@@ -41,7 +41,7 @@ export function statusOf(seen: Seen, pod: Pod, hostIps: readonly string[], now: 
   };
   // What has ended needs its sandbox no more: it is as good as gone.
   const sandboxReady = observed?.ready === true && !over;
-  status.conditions = conditionsOf(pod, status, sandboxReady, formatTime(now));
+  status.conditions = conditionsOf(pod, status, sandboxReady, formatTime(now), notes.evicted);
   return status;
 }
 

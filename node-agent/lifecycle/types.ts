@@ -54,6 +54,8 @@ export interface Notes {
   trouble: Trouble | undefined;
   /** Refused before anything was made for it: why. */
   rejected: { reason: string; message: string } | undefined;
+  /** Must go because of what it uses: the sentence that says so. */
+  evicted?: string | undefined;
   /** Whether the API has the status of the pod with everything stopped. */
   reported: boolean;
   /** Whether the pod's volumes and sandbox have been taken down. */

@@ -21,6 +21,8 @@ export interface Worker {
   setPod(pod: Pod | undefined): void;
   /** Something has changed: look again. */
   wake(): void;
+  /** Ends the pod because of what it uses. */
+  evict(message: string): void;
   /** What was missing may be there now: do not wait for the retry. */
   retry(): void;
   seen(): Seen;
@@ -170,6 +172,12 @@ export function makeWorker(uid: string, first: Pod | undefined, hands: Hands, re
       wake();
     },
     wake,
+    evict(message) {
+      if (!pod || notes.evicted !== undefined) return;
+      hands.events.record({ regarding: pod, type: 'Warning', reason: 'Evicted', message });
+      note({ evicted: message });
+      wake();
+    },
     retry() {
       const containers = Object.fromEntries(
         Object.entries(notes.containers).map(([name, item]) => [

@@ -22,6 +22,15 @@ suite('volumes', function () {
       kubectl('create', 'configmap', 'settings', '--from-literal=a=1', '--from-literal=b=2'),
       kubectl('create', 'secret', 'generic', 'hidden', '--from-literal=word=hush', '--from-literal=other=x'),
     ]);
+    // The node measures volumes every ten seconds: the pod grows while other tests run.
+    await place.run('greedy', {
+      containers: [
+        container(`dd if=/dev/zero of=/data/x bs=1M count=3; ${forever}`, {
+          volumeMounts: [{ name: 'data', mountPath: '/data' }],
+        }),
+      ],
+      volumes: [{ name: 'data', emptyDir: { sizeLimit: '1Mi' } }],
+    });
   });
   suiteTeardown(async () => {
     await place.remove();
@@ -223,5 +232,13 @@ suite('volumes', function () {
     assert.match(await place.kubectl('get', 'pod', 'no-map'), /no-map\s+0\/1\s+ContainerCreating\s+0/);
     await place.kubectl('create', 'configmap', 'absent');
     await place.ready('no-map');
+  });
+
+  test('a volume that outgrows its limit costs the pod its place', async () => {
+    await place.phase('greedy', 'Failed');
+    const message = 'Usage of EmptyDir volume "data" exceeds the limit "1Mi". ';
+    const { status } = await place.pod('greedy');
+    assert.deepEqual([status?.reason, status?.message], ['Evicted', message]);
+    await eventually('its event', async () => (await place.events('greedy')).includes(`Evicted: ${message}`));
   });
 });
