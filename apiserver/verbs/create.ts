@@ -1,7 +1,7 @@
 /** Create: decode, default, name, admit, prepare, check, claim, store. */
 import { checkObject } from '#lib/kinds/checks/metadata.ts';
 import type { Kind } from '#lib/kinds/define-kind.ts';
-import { ApiError, alreadyExists, badRequest, invalidObject } from '#lib/meta/errors.ts';
+import { ApiError, alreadyExists, badRequest, invalidObject, isReason } from '#lib/meta/errors.ts';
 import { generatedName } from '#lib/meta/names.ts';
 import type { ObjectMeta, Resource } from '#lib/meta/object.ts';
 import type { AdmissionRequest } from '../admission/types.ts';
@@ -44,10 +44,15 @@ export async function create(
     try {
       return await createNamed(context, caller, kind, namespace, draft, owning, options);
     } catch (error) {
-      const taken = error instanceof ApiError && error.reason === 'AlreadyExists';
-      if (!taken || attempt === generatedNameAttempts) throw error;
+      if (!isReason(error, 'AlreadyExists')) throw error;
+      if (attempt === generatedNameAttempts) throw noUniqueName(error);
     }
   }
+}
+
+function noUniqueName({ message, details }: ApiError): ApiError {
+  const told = `${message}, the server was not able to generate a unique name for the object`;
+  return new ApiError('AlreadyExists', told, { ...details, retryAfterSeconds: 1 });
 }
 
 async function createNamed(

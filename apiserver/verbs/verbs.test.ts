@@ -69,6 +69,19 @@ suite('create', () => {
     assert.match(made.metadata.name, /^a-[bcdfghjklmnpqrstvwxz2456789]{5}$/);
   });
 
+  test('create() gives up when all names it makes are taken', async () => {
+    const { random } = fixture.env;
+    fixture.env.random = () => 0;
+    await fixture.create(configMap, { metadata: { generateName: 'a-' } });
+    const error = await refuses(
+      fixture.create(configMap, { metadata: { generateName: 'a-' } }),
+      'AlreadyExists',
+      'configmaps "a-bbbbb" already exists, the server was not able to generate a unique name for the object',
+    );
+    assert.equal(error.details?.retryAfterSeconds, 1);
+    fixture.env.random = random;
+  });
+
   test('create() demands a name', async () => {
     const error = await refuses(
       fixture.create(configMap, { metadata: {} }),
