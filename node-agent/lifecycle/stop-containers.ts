@@ -6,54 +6,48 @@ import type { Stopping } from './types.ts';
 /** What a container gets at least after its preStop hook, as upstream. */
 const leastGraceMs = 2000;
 
+/** All hooks begin at once, as upstream; a group is signalled when the one before has ended. */
 export async function stopContainers(groups: readonly Stopping[][], scene: Scene): Promise<void> {
   const { env } = scene.hands;
   const startedAt = env.now();
+  const left = ({ graceMs }: Stopping) => graceMs - (env.now() - startedAt);
+  const hooks = new Map(groups.flat().map((item) => [item.id, leave(item, () => left(item), scene)]));
+  // One that fails while an earlier group is being stopped is heard of when its turn comes.
+  for (const hook of hooks.values()) hook.catch(() => {});
   for (const group of groups) {
-    await Promise.all(group.map((item) => stopOne(item, startedAt, scene)));
+    await Promise.all(
+      group.map(async (item) => {
+        await hooks.get(item.id);
+        const { id, graceMs } = item;
+        const late = left(item) < graceMs;
+        const restMs = late ? Math.max(left(item), Math.min(leastGraceMs, graceMs)) : graceMs;
+        await scene.hands.runtime.stopContainer(id, restMs, scene.signal);
+      }),
+    );
   }
   await scene.hands.observer.refresh();
 }
 
-async function stopOne({ id, name, graceMs, message }: Stopping, startedAt: number, scene: Scene): Promise<void> {
+/** Says that the container must go, and runs its preStop hook for as long as the grace lasts. Rejects only when the step is given up. */
+async function leave({ id, name, message }: Stopping, left: () => number, scene: Scene): Promise<void> {
   const { hands, look, preStopped, signal } = scene;
   const { pod, observed } = look();
-  if (pod && message !== undefined) {
-    hands.events.record({
-      regarding: pod,
-      fieldPath: fieldPathOf(pod, name),
-      type: 'Normal',
-      reason: 'Killing',
-      message,
-    });
-  }
-  const { spec } = (pod && containersOf(pod).find((item) => item.spec.name === name)) ?? {};
+  if (!pod) return;
+  const about = { regarding: pod, fieldPath: fieldPathOf(pod, name) };
+  if (message !== undefined) hands.events.record({ ...about, type: 'Normal', reason: 'Killing', message });
+  const spec = containersOf(pod).find((item) => item.spec.name === name)?.spec;
   const hook = spec?.lifecycle?.preStop;
-  const remaining = () => graceMs - (hands.env.now() - startedAt);
-  if (pod && spec && hook && !preStopped.has(id) && remaining() > 0) {
-    preStopped.add(id);
-    const limit = new AbortController();
-    const cancel = hands.env.after(remaining(), () => limit.abort(new Error('the grace period is over')));
-    try {
-      const target = { pod, spec, id, ips: observed?.ips ?? [] };
-      await hands.hooks.run(hook, target, AbortSignal.any([signal, limit.signal]));
-    } catch (error) {
-      if (signal.aborted) throw error;
-      const failure = {
-        regarding: pod,
-        fieldPath: fieldPathOf(pod, name),
-        type: 'Warning' as const,
-        reason: 'FailedPreStopHook',
-      };
-      hands.events.record({ ...failure, message: 'PreStopHook failed' });
-    } finally {
-      cancel();
-    }
+  if (!spec || !hook || preStopped.has(id) || left() <= 0) return;
+  preStopped.add(id);
+  const limit = new AbortController();
+  const cancel = hands.env.after(left(), () => limit.abort(new Error('the grace period is over')));
+  try {
+    const target = { pod, spec, id, ips: observed?.ips ?? [] };
+    await hands.hooks.run(hook, target, AbortSignal.any([signal, limit.signal]));
+  } catch (error) {
+    if (signal.aborted) throw error;
+    hands.events.record({ ...about, type: 'Warning', reason: 'FailedPreStopHook', message: 'PreStopHook failed' });
+  } finally {
+    cancel();
   }
-  const late = remaining() < graceMs;
-  await hands.runtime.stopContainer(
-    id,
-    late ? Math.max(remaining(), Math.min(leastGraceMs, graceMs)) : graceMs,
-    signal,
-  );
 }

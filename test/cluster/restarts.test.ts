@@ -244,6 +244,42 @@ suite('restarts, probes and hooks', function () {
     });
   });
 
+  test('sidecars outlive the containers they serve, last to first, and hooks run at once', async () => {
+    const volumeMounts = [{ name: 'data', mountPath: '/data' }];
+    const polite = (name: string, words: string, more = {}) => ({
+      ...container(`trap '${words}; echo ${name} >> /data/ends; exit 0' TERM; while true; do sleep 0.1; done`, {
+        volumeMounts,
+        ...more,
+      }),
+      name,
+    });
+    const say = { exec: { command: ['sh', '-c', 'echo hook >> /data/ends'] } };
+    await place.run('convoy', {
+      terminationGracePeriodSeconds: 20,
+      initContainers: [
+        { ...polite('first', 'true', { lifecycle: { preStop: say } }), restartPolicy: 'Always' },
+        { ...polite('second', 'true'), restartPolicy: 'Always' },
+      ],
+      containers: [
+        polite('main', 'sleep 0.5'),
+        {
+          ...container('touch /data/ends; tail -f /data/ends & trap "exit 0" TERM; wait', {
+            volumeMounts,
+            lifecycle: { preStop: { sleep: { seconds: 1 } } },
+          }),
+          name: 'log',
+        },
+      ],
+      volumes: [{ name: 'data', emptyDir: {} }],
+    });
+    await place.ready('convoy');
+    const follower = place.cluster.spawnKubectl(['-n', 'restarts', 'logs', '-f', 'convoy', '-c', 'log']);
+    await place.kubectl('delete', 'pod', 'convoy', '--wait=false');
+    await eventually('hook, then main', () => /hook\nmain\n/.test(follower.output()));
+    await follower.exited;
+    assert.doesNotMatch(follower.output(), /first|second/);
+  });
+
   test('names that cannot be pulled or run show why they wait', async () => {
     const wrong = (name: string, more: object) => ({ ...container(forever), ...more, name });
     await place.run('wrong', {
