@@ -25,7 +25,10 @@ export async function findLog(
     .flatMap((name) => /^(\d+)\.log$/.exec(name)?.[1] ?? [])
     .map(Number)
     .sort((a, b) => b - a);
-  const latest = runsOf(observed, container)[0]?.attempt ?? attempts[0];
+  // A run that is being started has a log already, but is nothing to be read from yet; of one that the runtime has forgotten the log is all there is.
+  const run = runsOf(observed, container).find(({ state }) => state !== 'created');
+  const hasRun = reportedStatus(pod, container)?.containerID !== undefined;
+  const latest = run?.attempt ?? (hasRun ? attempts[0] : undefined);
   const wanted = latest === undefined ? undefined : previous ? latest - 1 : latest;
   if (wanted !== undefined && attempts.includes(wanted)) return { file: `${folder}/${wanted}.log`, attempt: wanted };
   if (previous) {
