@@ -80,6 +80,9 @@ suite('node-agent/server', () => {
     mkdirSync(folder, { recursive: true });
     writeFileSync(`${folder}/0.log`, '2026-01-01T00:00:00Z stdout F first run\n');
     writeFileSync(`${folder}/1.log`, '2026-01-01T00:00:01Z stdout F one\n2026-01-01T00:00:02Z stdout F two\n');
+    // A container that is being started has a log before it has a run.
+    mkdirSync(`${podLogDir(`${root}/logs`, pod)}/waits`);
+    writeFileSync(`${podLogDir(`${root}/logs`, pod)}/waits/0.log`, '');
     await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve));
     destination = (listener.address() as AddressInfo).port;
     const seen = makeSeen(pod, [makeRun('app', { attempt: 1 })]);
