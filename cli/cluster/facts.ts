@@ -1,5 +1,6 @@
 /** What a cluster must remember of itself between `up`s: its slot and how many nodes it has. Kept in `cluster.json`. */
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { makeBridge } from './host-network.ts';
 import { run } from './run.ts';
 import { layoutOf, maxNodes, slotCount } from './layout.ts';
 import type { ClusterFacts, Folders } from './layout.ts';
@@ -43,20 +44,9 @@ async function claimSlot(name: string, folders: Folders): Promise<number> {
   const listening = await run('ss', ['-Hltn']);
   for (let slot = 0; slot < slotCount; slot++) {
     if (taken.has(slot) || isUsed(slot, routes, listening, folders)) continue;
-    if (await makeBridge(layoutOf({ name, slot, nodes: 1 }, folders).bridge)) return slot;
+    if (await makeBridge(layoutOf({ name, slot, nodes: 1 }, folders))) return slot;
   }
   throw new Error(`Cannot make another cluster: all ${slotCount} slots of addresses are in use on this machine`);
-}
-
-/** False when there is one of this name already. */
-async function makeBridge(name: string): Promise<boolean> {
-  try {
-    await run('ip', ['link', 'add', name, 'type', 'bridge']);
-    return true;
-  } catch (error) {
-    if (String(error).includes('File exists')) return false;
-    throw error;
-  }
 }
 
 function isUsed(slot: number, routes: string, listening: string, folders: Folders): boolean {

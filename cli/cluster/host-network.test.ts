@@ -1,6 +1,13 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
-import { connectNodes, disconnectNodes, renderCables, renderNat, renderNodeAddresses } from './host-network.ts';
+import {
+  connectNodes,
+  disconnectNodes,
+  makeBridge,
+  renderCables,
+  renderNat,
+  renderNodeAddresses,
+} from './host-network.ts';
 import { layoutOf } from './layout.ts';
 import { run } from './run.ts';
 
@@ -54,5 +61,19 @@ link set wherry31n2 master wherry31 up
     assert.deepEqual((await run('ip', ['-brief', 'link'])).includes('wherry31'), before.includes('wherry31'));
     assert.equal((await run('nft', ['list', 'tables'])).includes(cluster.table), false);
     for (const node of cluster.nodes) assert.equal(existsSync(`/run/netns/${node.netns}`), false);
+  });
+
+  test('a cluster whose slot another has taken meanwhile neither starts nor takes that one down', async () => {
+    const other = layoutOf({ name: 'other', slot: 31, nodes: 1 }, { stateRoot: '/elsewhere', runRoot: '/elsewhere' });
+    assert.equal(await makeBridge(other), true);
+    try {
+      assert.equal(await makeBridge(cluster), false);
+      await assert.rejects(connectNodes(cluster), /the cluster in \/elsewhere\/other runs with its addresses/);
+      await disconnectNodes(cluster);
+      assert.ok((await run('ip', ['-brief', 'link'])).includes(other.bridge));
+    } finally {
+      await disconnectNodes(other);
+    }
+    assert.equal((await run('ip', ['-brief', 'link'])).includes(other.bridge), false);
   });
 });

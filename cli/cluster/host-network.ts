@@ -6,8 +6,21 @@ import { existsSync } from 'node:fs';
 import { run } from './run.ts';
 import type { ClusterLayout, NodeLayout } from './layout.ts';
 
+/** Makes the cluster's bridge and marks it as this cluster's. False when there is one of this name already: the kernel makes it only once. */
+export async function makeBridge({ bridge, stateDir }: ClusterLayout): Promise<boolean> {
+  try {
+    await run('ip', ['link', 'add', bridge, 'type', 'bridge']);
+  } catch (error) {
+    if (String(error).includes('File exists')) return false;
+    throw error;
+  }
+  await run('ip', ['link', 'set', bridge, 'alias', stateDir]);
+  return true;
+}
+
 /** Makes or completes bridge, namespaces, cables, addresses and outbound NAT. */
 export async function connectNodes(cluster: ClusterLayout): Promise<void> {
+  if (!(await makeBridge(cluster))) await demandOwnBridge(cluster);
   const present = new Set((await run('ip', ['-brief', 'link'])).split('\n').map((line) => line.split(/[\s@]/)[0]!));
   const missing = cluster.nodes.filter((node) => !existsSync(`/run/netns/${node.netns}`));
   for (const node of missing) await run('ip', ['netns', 'add', node.netns]);
@@ -21,10 +34,24 @@ export async function connectNodes(cluster: ClusterLayout): Promise<void> {
   await run('nft', ['-f', '-'], { input: renderNat(cluster) });
 }
 
+/** While a cluster is down, one under another state root may take its slot; the addresses of its Services are in its objects, so it cannot move. */
+async function demandOwnBridge(cluster: ClusterLayout): Promise<void> {
+  const owner = await bridgeOwner(cluster);
+  if (owner === undefined || owner === cluster.stateDir) return;
+  throw new Error(
+    `Cannot start cluster "${cluster.name}": the cluster in ${owner} runs with its addresses; bring that one down first`,
+  );
+}
+
+/** The state folder of the cluster that has made the bridge of this name; undefined when there is none, or it says nothing. */
+async function bridgeOwner({ bridge }: ClusterLayout): Promise<string | undefined> {
+  const links = JSON.parse(await run('ip', ['-json', 'link'])) as { ifname: string; ifalias?: string }[];
+  return links.find(({ ifname }) => ifname === bridge)?.ifalias;
+}
+
 /** `ip -batch` commands for the machine's side; links in `present` are there already. */
 export function renderCables(cluster: ClusterLayout, present: ReadonlySet<string>): string {
-  const lines = present.has(cluster.bridge) ? [] : [`link add ${cluster.bridge} type bridge`];
-  lines.push(`address replace ${cluster.gateway}/24 dev ${cluster.bridge}`, `link set ${cluster.bridge} up`);
+  const lines = [`address replace ${cluster.gateway}/24 dev ${cluster.bridge}`, `link set ${cluster.bridge} up`];
   for (const node of cluster.nodes) {
     if (!present.has(node.cable)) lines.push(`link add ${node.cable} type veth peer name eth0 netns ${node.netns}`);
     lines.push(`link set ${node.cable} master ${cluster.bridge} up`);
@@ -66,6 +93,9 @@ export async function disconnectNodes(cluster: ClusterLayout): Promise<void> {
   for (const node of cluster.nodes) {
     if (existsSync(`/run/netns/${node.netns}`)) await run('ip', ['netns', 'delete', node.netns]);
   }
+  // While this cluster was down, another may have taken its slot: what carries these names is then not ours.
+  const owner = await bridgeOwner(cluster);
+  if (owner !== undefined && owner !== cluster.stateDir) return;
   const links = (await run('ip', ['-brief', 'link'])).split('\n').map((line) => line.split(/[\s@]/)[0]!);
   // Routes go with their device.
   for (const link of links) {
