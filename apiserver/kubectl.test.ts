@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
-import { execFile, spawnSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { startTestApi } from '../test/harness/api.ts';
 import type { TestApi } from '../test/harness/api.ts';
+import { testSinceKubectl } from '../test/harness/kubectl.ts';
 
 const run = promisify(execFile);
 
@@ -27,8 +28,7 @@ spec:
 suite('kubectl', () => {
   let api: TestApi;
 
-  suiteSetup(async function () {
-    if (spawnSync('kubectl', ['version', '--client']).status !== 0) return this.skip();
+  suiteSetup(async () => {
     api = await startTestApi();
     const file = (name: string) => `${api.folder}/${name}`;
     writeFileSync(
@@ -76,7 +76,7 @@ suite('kubectl', () => {
     await assert.rejects(kubectl('get', 'deployment', 'web'), /deployments.apps "web" not found/);
   });
 
-  test('kubectl create sends protobuf and is understood', async () => {
+  testSinceKubectl(32, 'kubectl create sends protobuf and is understood', async () => {
     await kubectl('create', 'deployment', 'typed', '--image=registry.local/web:1', '--port=80', '--replicas=3');
     const made = JSON.parse(await kubectl('get', 'deployment', 'typed', '-o', 'json'));
     assert.equal(made.spec.replicas, 3);
@@ -98,7 +98,7 @@ suite('kubectl', () => {
     assert.match(await kubectl('delete', 'pod', 'one'), /pod "one" deleted/);
   });
 
-  test('kubectl apply --server-side creates, configures, conflicts, forces and diffs', async () => {
+  testSinceKubectl(21, 'kubectl apply --server-side creates, configures, conflicts, forces and diffs', async () => {
     const applied = (replicas: number, more = '') => `
 apiVersion: apps/v1
 kind: Deployment
@@ -149,7 +149,7 @@ spec:
     assert.equal(await kubectl('diff', '--server-side', '-f', 'owned.yaml'), '');
   });
 
-  test('kubectl moves from client-side to server-side apply without conflicts, and back', async () => {
+  testSinceKubectl(26, 'kubectl moves from client-side to server-side apply without conflicts, and back', async () => {
     const text = (value: string) => `
 apiVersion: v1
 kind: ConfigMap
@@ -174,19 +174,23 @@ data: {a: "${value}", b: "1"}
     assert.equal(await kubectl('get', 'cm', 'moved', '-o', 'jsonpath={.data.a}'), '3');
   });
 
-  test('kubectl explain, api-resources, auth and server-side dry runs find what they need', async () => {
-    assert.match(await kubectl('explain', 'pod.spec.containers.image'), /FIELD: image <string>/);
-    assert.match(await kubectl('api-resources'), /^deployments +deploy +apps\/v1 +true +Deployment$/m);
-    assert.match(await kubectl('auth', 'whoami'), /Username +admin/);
-    assert.match(await kubectl('auth', 'can-i', 'create', 'pods'), /yes/);
-    assert.match(await kubectl('version'), /Server Version: v1\.32/);
-    const strict = ['create', '-f', 'web.yaml', '--dry-run=server'];
-    assert.match(await kubectl(...strict), /deployment.apps\/web created \(server dry run\)/);
-    writeFileSync(`${api.folder}/typo.yaml`, manifest.replace('replicas:', 'replica:'));
-    await assert.rejects(kubectl('create', '-f', 'typo.yaml'), /unknown field "spec.replica"/);
-  });
+  testSinceKubectl(
+    27,
+    'kubectl explain, api-resources, auth and server-side dry runs find what they need',
+    async () => {
+      assert.match(await kubectl('explain', 'pod.spec.containers.image'), /FIELD: image <string>/);
+      assert.match(await kubectl('api-resources'), /^deployments +deploy +apps\/v1 +true +Deployment$/m);
+      assert.match(await kubectl('auth', 'whoami'), /Username +admin/);
+      assert.match(await kubectl('auth', 'can-i', 'create', 'pods'), /yes/);
+      assert.match(await kubectl('version'), /Server Version: v1\.32/);
+      const strict = ['create', '-f', 'web.yaml', '--dry-run=server'];
+      assert.match(await kubectl(...strict), /deployment.apps\/web created \(server dry run\)/);
+      writeFileSync(`${api.folder}/typo.yaml`, manifest.replace('replicas:', 'replica:'));
+      await assert.rejects(kubectl('create', '-f', 'typo.yaml'), /unknown field "spec.replica"/);
+    },
+  );
 
-  test('kubectl shows what admission says: refusals, warnings and what quotas have left', async () => {
+  testSinceKubectl(24, 'kubectl shows what admission says: refusals, warnings and what quotas have left', async () => {
     const space = ['-n', 'strict'];
     await kubectl('create', 'namespace', 'strict');
     await kubectl('create', 'serviceaccount', 'default', ...space);

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { eventually } from '../harness/cluster.ts';
 import { container, forever, makePlace } from './place.ts';
 import type { Place } from './place.ts';
+import { testSinceKubectl } from '../harness/kubectl.ts';
 
 suite('logs', function () {
   this.timeout(60_000);
@@ -43,7 +44,7 @@ suite('logs', function () {
   });
   suiteTeardown(() => place.remove());
 
-  test('lines are chosen by number, size, time and container', async () => {
+  testSinceKubectl(21, 'lines are chosen by number, size, time and container', async () => {
     await eventually('the late line', async () => (await logs('talker')).includes('late'));
     const all = await logs('talker');
     assert.deepEqual(all.split('\n').sort(), ['', 'err 1', 'err 2', 'err 3', 'late', 'out 1', 'out 2', 'out 3']);

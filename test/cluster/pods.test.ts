@@ -4,6 +4,7 @@ import type { ContainerStatus, Pod, PodSpec } from '#lib/kinds/gen/core-v1.ts';
 import { eventually, testImage } from '../harness/cluster.ts';
 import type { TestCluster } from '../harness/cluster.ts';
 import { sharedCluster } from './shared.ts';
+import { testSinceKubectl } from '../harness/kubectl.ts';
 
 const namespace = 'pods';
 const forever = 'trap "exit 0" TERM; while true; do sleep 0.1; done';
@@ -77,7 +78,7 @@ suite('pods on a node', function () {
     assert.equal(await exec('shows', 'cat /one'), 'before');
   });
 
-  test('a service account token opens the API from within the pod’s namespace alone', async () => {
+  testSinceKubectl(27, 'a service account token opens the API from within the pod’s namespace alone', async () => {
     await run('token', { containers: [container(forever)] });
     await phase('token', 'Running');
     const folder = '/var/run/secrets/kubernetes.io/serviceaccount';
@@ -229,7 +230,7 @@ suite('pods on a node', function () {
     assert.equal((await pod('late')).status?.reason, 'DeadlineExceeded');
   });
 
-  test('a debugging container joins a running pod', async () => {
+  testSinceKubectl(27, 'a debugging container joins a running pod', async () => {
     await run('patient', { containers: [container(forever)] });
     await phase('patient', 'Running');
     await kubectl(

@@ -9,6 +9,7 @@ import path from 'node:path';
 import { eventually, testImage } from '../harness/cluster.ts';
 import { container, forever, makePlace } from './place.ts';
 import type { Place } from './place.ts';
+import { testSinceKubectl } from '../harness/kubectl.ts';
 
 const bytes = randomBytes(5_000_000);
 
@@ -175,7 +176,7 @@ suite('sessions', function () {
     await forward.end();
   });
 
-  test('a debugging container sees the processes of the one it is aimed at', async () => {
+  testSinceKubectl(27, 'a debugging container sees the processes of the one it is aimed at', async () => {
     const seen = await pipe(
       [
         'debug',
