@@ -102,7 +102,7 @@ export async function readRecord<T>(file: string): Promise<T | undefined> {
 export async function readRecords<T>(folder: string): Promise<T[]> {
   const names = (await readdir(folder)).filter((name) => name.endsWith('.json'));
   const records = await Promise.all(names.map((name) => readRecord<T>(path.join(folder, name))));
-  return records.filter((record): record is Awaited<T> => record !== undefined) as T[];
+  return records.flatMap((record) => (record === undefined ? [] : [record as T]));
 }
 
 /** Puts a file in place whole and durable, or not at all. */

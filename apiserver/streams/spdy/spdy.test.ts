@@ -27,7 +27,7 @@ const anyFrame: fc.Arbitrary<Frame> = fc.oneof(
   fc.record({ type: fc.constant('ping'), id: word }),
   fc.record({ type: fc.constant('go-away'), lastStream: word, status: word }),
   fc.record({ type: fc.constant('window-update'), stream, deltaBytes: word }),
-) as fc.Arbitrary<Frame>;
+);
 
 function decode(all: Buffer): Frame | undefined {
   const header = all.subarray(0, frameHeaderBytes);

@@ -25,7 +25,7 @@ function arbitraryStruct(schema: string, depth: number): fc.Arbitrary<Record<str
     .shuffledSubarray(fields, { maxLength: depth >= maxDepth ? 0 : Math.min(6, fields.length) })
     .chain((chosen) =>
       fc.record(Object.fromEntries(chosen.map(([name, field]) => [name, arbitraryField(field, depth + 1)]))),
-    ) as fc.Arbitrary<Record<string, unknown>>;
+    );
 }
 
 function arbitraryField(field: SchemaField, depth: number): fc.Arbitrary<unknown> {
