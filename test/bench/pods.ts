@@ -40,8 +40,8 @@ async function podToRunning(name: string): Promise<number> {
   await client.create(podKind, {
     metadata: { name, namespace: 'default' },
     spec: {
-      terminationGracePeriodSeconds: 0,
-      containers: [{ name: 'c', image: testImage, command: ['sleep', '100000'] }],
+      terminationGracePeriodSeconds: 5,
+      containers: [{ name: 'c', image: testImage, command: ['sh', '-c', 'trap "exit 0" TERM; sleep 100000 & wait'] }],
     },
   });
   await seen;
@@ -50,7 +50,8 @@ async function podToRunning(name: string): Promise<number> {
 
 async function removePod(name: string): Promise<void> {
   const seen = new Promise<void>((resolve) => gone.set(name, resolve));
-  await client.delete(podKind, { namespace: 'default', name }, { gracePeriodSeconds: 0 });
+  // Gracefully, so that the node has done with it before the next is measured.
+  await client.delete(podKind, { namespace: 'default', name });
   await seen;
 }
 
