@@ -1,4 +1,5 @@
 /** The shapes an answer can take: lists, tables, metadata alone. */
+import { plainColumns } from '#lib/kinds/columns.ts';
 import type { Column, Kind } from '#lib/kinds/define-kind.ts';
 import type { Resource } from '#lib/meta/object.ts';
 import type { Entry } from '../store/world-types.ts';
@@ -6,21 +7,6 @@ import type { ListResult } from '../verbs/types.ts';
 
 /** How much of each object a table's rows carry. */
 export type IncludeObject = 'None' | 'Metadata' | 'Object';
-
-const defaultColumns: readonly Column<Resource>[] = [
-  {
-    name: 'Name',
-    format: 'name',
-    description: 'Name must be unique within a namespace. Is required when creating resources.',
-    value: (object) => object.metadata.name,
-  },
-  {
-    name: 'Created At',
-    type: 'date',
-    description: 'CreationTimestamp is a timestamp representing the server time when this object was created.',
-    value: (object) => object.metadata.creationTimestamp,
-  },
-];
 
 /** The bytes of a list: the shared bytes of its items within a frame. */
 export function listBytes(kind: Kind, list: ListResult): Buffer {
@@ -57,7 +43,7 @@ export interface TableOptions {
 
 /** meta.k8s.io Table of some objects. */
 export function tableOf(kind: Kind, entries: readonly Entry[], metadata: object, options: TableOptions): object {
-  const columns = kind.columns ?? defaultColumns;
+  const columns = kind.columns ?? plainColumns;
   return {
     kind: 'Table',
     apiVersion: `meta.k8s.io/${options.version}`,
