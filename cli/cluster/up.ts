@@ -17,7 +17,8 @@ import { pinMountNamespace } from './mount-namespace.ts';
 import { isSupervised, supervise } from './run.ts';
 import { waitForDns } from './wait-for-dns.ts';
 
-const readyWithinMs = 60_000;
+/** Seconds on an ordinary machine; a small or emulated one needs its time. */
+const readyWithinMs = 240_000;
 /**
  * Limits of V8's young generation, in MB: by default it grows to three times 16, which a small process holds on to for nothing. Throughput of the API server
  * is the same with 4.
