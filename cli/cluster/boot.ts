@@ -44,7 +44,7 @@ KillMode=none
 Delegate=yes
 ExecStart=${launcher} up ${options}
 ExecStop=${launcher} down ${options}
-TimeoutStartSec=180
+TimeoutStartSec=300
 TimeoutStopSec=120
 
 [Install]
