@@ -18,9 +18,13 @@ export async function makeBridge({ bridge, stateDir }: ClusterLayout): Promise<b
   return true;
 }
 
-/** Makes or completes bridge, namespaces, cables, addresses and outbound NAT. */
-export async function connectNodes(cluster: ClusterLayout): Promise<void> {
+/** Makes sure that the bridge is there and this cluster's own; nothing of the cluster may start before. */
+export async function claimBridge(cluster: ClusterLayout): Promise<void> {
   if (!(await makeBridge(cluster))) await demandOwnBridge(cluster);
+}
+
+/** Makes or completes namespaces, cables, addresses and outbound NAT around the cluster's bridge. */
+export async function connectNodes(cluster: ClusterLayout): Promise<void> {
   const present = new Set((await run('ip', ['-brief', 'link'])).split('\n').map((line) => line.split(/[\s@]/)[0]!));
   const missing = cluster.nodes.filter((node) => !existsSync(`/run/netns/${node.netns}`));
   for (const node of missing) await run('ip', ['netns', 'add', node.netns]);

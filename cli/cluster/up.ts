@@ -9,7 +9,7 @@ import { conditionOf } from '#lib/meta/conditions.ts';
 import { parseTime } from '#lib/meta/time.ts';
 import { node as nodeKind } from '#lib/kinds/node.ts';
 import { controlPlaneConfig, etcdCommand, nodeConfig } from './configs.ts';
-import { connectNodes, routeToPods } from './host-network.ts';
+import { claimBridge, connectNodes, routeToPods } from './host-network.ts';
 import { layKeys } from './keys.ts';
 import { writeKubeconfig } from './kubeconfig.ts';
 import type { ClusterLayout, NodeLayout } from './layout.ts';
@@ -46,6 +46,7 @@ export async function up(cluster: ClusterLayout, env: Env, report: Report): Prom
   ]) {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
   }
+  await claimBridge(cluster);
   supervise(stemOf(cluster, 'etcd'), `${cluster.logDir}/etcd.log`, etcdCommand(cluster), cluster.etcdRunDir);
   await Promise.all([
     timed('keys', layKeys(cluster, env.now())),
