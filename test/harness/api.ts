@@ -58,11 +58,19 @@ export interface WatchReader {
 
 const patienceMs = 10_000;
 
-export async function startTestApi(): Promise<TestApi> {
-  const folder = mkdtempSync(join(tmpdir(), 'wherry-api-'));
+/** The keys, certificates and configuration of an API server on a free port, with an admin's certificate beside them. */
+export interface ApiFiles {
+  config: ApiServerConfig;
+  caPem: string;
+  adminCertPem: string;
+  adminKeyPem: string;
+}
+
+/** Writes them into `folder`. */
+export async function makeApiFiles(folder: string, etcdEndpoint: string): Promise<ApiFiles> {
   const file = (name: string) => join(folder, name);
   const now = Date.now();
-  const [authority, signing, etcd] = await Promise.all([makeAuthority('test', now), makeSigningKey(), startEtcd()]);
+  const [authority, signing] = await Promise.all([makeAuthority('test', now), makeSigningKey()]);
   const [own, admin] = await Promise.all([
     issue(authority, { commonName: 'kube-apiserver', ipAddresses: ['127.0.0.1'], usages: ['server', 'client'] }, now),
     issue(authority, { commonName: 'admin', organizations: ['system:masters'], usages: ['client'] }, now),
@@ -81,7 +89,7 @@ export async function startTestApi(): Promise<TestApi> {
   const config: ApiServerConfig = {
     listen: [{ host: '127.0.0.1', port: 0 }],
     grpc: { socket: file('api.sock') },
-    etcd: { endpoints: [etcd.endpoint] },
+    etcd: { endpoints: [etcdEndpoint] },
     pki: {
       caFile: file('ca.crt'),
       certFile: file('server.crt'),
@@ -93,12 +101,19 @@ export async function startTestApi(): Promise<TestApi> {
     clusterDomain: 'cluster.local',
     advertise: { host: '10.99.0.1', port: 6443 },
   };
+  return { config, caPem: authority.certPem, adminCertPem: admin.certPem, adminKeyPem: admin.keyPem };
+}
+
+export async function startTestApi(): Promise<TestApi> {
+  const folder = mkdtempSync(join(tmpdir(), 'wherry-api-'));
+  const etcd = await startEtcd();
+  const { config, caPem, adminCertPem, adminKeyPem } = await makeApiFiles(folder, etcd.endpoint);
   const env = makeRealEnv({ service: 'test' });
   let server = await start(config, env);
   config.listen = [{ host: '127.0.0.1', port: server.address.port }];
   const url = `https://127.0.0.1:${server.address.port}`;
-  const tls = { ca: authority.certPem };
-  const asAdmin = { ...tls, cert: admin.certPem, key: admin.keyPem };
+  const tls = { ca: caPem };
+  const asAdmin = { ...tls, cert: adminCertPem, key: adminKeyPem };
   const agents = { admin: new Agent({ ...asAdmin, keepAlive: true }), other: new Agent({ ...tls, keepAlive: true }) };
   const sessions = new Set<ClientHttp2Session>();
 

@@ -16,6 +16,8 @@ export interface TestEtcd {
   /** `http://127.0.0.1:PORT`. */
   readonly endpoint: string;
   readonly port: number;
+  /** Of the process as it runs now. */
+  readonly pid: number | undefined;
   /** Where it runs and keeps its data. */
   readonly folder: string;
   /** Ends the process with this signal and waits for it; the data stays. */
@@ -59,6 +61,9 @@ export async function startEtcd({ flags }: EtcdOptions = {}): Promise<TestEtcd> 
   return {
     endpoint,
     port: port!,
+    get pid() {
+      return child?.pid;
+    },
     folder,
     kill,
     restart: run,
