@@ -19,17 +19,6 @@ const patchTypes = [
   applyPatchType,
 ];
 
-/** Kinds that a deletion answers with their last state; the others answer with a Status. */
-const answersDeleted = new Set([
-  'pods',
-  'podtemplates',
-  'resourcequotas',
-  'persistentvolumes',
-  'persistentvolumeclaims',
-  'serviceaccounts',
-  'services',
-]);
-
 export async function create(exchange: Exchange, accepted: Accepted, serving: Serving): Promise<void> {
   const { response, route, query, caller } = exchange;
   const { kind, namespace, subresource } = route;
@@ -78,7 +67,7 @@ export async function remove(exchange: Exchange, accepted: Accepted, serving: Se
   const { kind, name } = route;
   const options = deleteOptions(query, await bodyOf(exchange, serving));
   const { entry, removed } = await serving.verbs.delete(caller, kind, route, options);
-  if (!removed || answersDeleted.has(kind.plural)) return sendEntry(exchange, 200, entry, accepted, serving);
+  if (!removed || kind.returnsDeleted) return sendEntry(exchange, 200, entry, accepted, serving);
   const { uid } = entry.object.metadata;
   const details = { name, ...(kind.group && { group: kind.group }), kind: kind.plural, uid };
   const status = { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', details };

@@ -12,6 +12,7 @@ export const csiDriver = defineKind<CSIDriver>({
   plural: 'csidrivers',
   namespaced: false,
   schema: 'io.k8s.api.storage.v1.CSIDriver',
+  returnsDeleted: true,
   generation: true,
   defaults: ({ spec }) => {
     spec.attachRequired ??= true;

@@ -11,6 +11,7 @@ export const csiNode = defineKind<CSINode>({
   plural: 'csinodes',
   namespaced: false,
   schema: 'io.k8s.api.storage.v1.CSINode',
+  returnsDeleted: true,
   check: ({ spec }) => {
     const names = new Set<string>();
     return spec.drivers.flatMap(({ name, nodeID }, i) => {

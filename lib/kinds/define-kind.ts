@@ -82,11 +82,15 @@ interface KindSource<T extends Resource> {
   verbs?: readonly Verb[];
   /** Whether `status` is a subresource of its own, written apart from the rest. */
   status?: boolean;
+  /** Whether a write of the status leaves all of the metadata as it is, labels and annotations too. */
+  statusKeepsMetadata?: boolean;
   scale?: ScaleAccess<T>;
   /** Further subresources, such as `log` or `binding`, by name: the verbs they answer to and the kind they speak. */
   subresources?: Readonly<Record<string, { verbs: readonly string[]; kind: string; group?: string; version?: string }>>;
   /** Whether an update of an object that does not exist creates it. */
   createdByUpdate?: boolean;
+  /** Whether a deletion answers with the object as it last was; with a Status otherwise. */
+  returnsDeleted?: boolean;
   /** What names may look like; subdomain when absent. */
   nameFaults?(name: string): string[];
   /** Folder under `/registry/`; `<group>/<plural>` or `<plural>` for core when absent. Two versions of a kind share one. */

@@ -17,6 +17,7 @@ export const persistentVolumeClaim = defineKind<PersistentVolumeClaim>({
   short: ['pvc'],
   namespaced: true,
   schema: 'io.k8s.api.core.v1.PersistentVolumeClaim',
+  returnsDeleted: true,
   status: true,
   defaults: ({ spec, status }) => {
     setVolumeClaimDefaults(spec);

@@ -31,6 +31,7 @@ export const persistentVolume = defineKind<PersistentVolume>({
   short: ['pv'],
   namespaced: false,
   schema: 'io.k8s.api.core.v1.PersistentVolume',
+  returnsDeleted: true,
   status: true,
   defaults: ({ spec }) => {
     spec.persistentVolumeReclaimPolicy ||= 'Retain';

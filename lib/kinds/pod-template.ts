@@ -12,6 +12,7 @@ export const podTemplate = defineKind<PodTemplate>({
   plural: 'podtemplates',
   namespaced: true,
   schema: 'io.k8s.api.core.v1.PodTemplate',
+  returnsDeleted: true,
   generation: true,
   defaults: (object) => setTemplateDefaults((object.template ??= {})),
   check: ({ template }) => checkPodTemplate('template', template ?? {}),

@@ -19,6 +19,7 @@ export const pod = defineKind<Pod>({
   categories: ['all'],
   namespaced: true,
   schema: 'io.k8s.api.core.v1.Pod',
+  returnsDeleted: true,
   status: true,
   subresources: {
     attach: { verbs: ['create', 'get'], kind: 'PodAttachOptions' },

@@ -14,6 +14,7 @@ export const resourceQuota = defineKind<ResourceQuota>({
   short: ['quota'],
   namespaced: true,
   schema: 'io.k8s.api.core.v1.ResourceQuota',
+  returnsDeleted: true,
   status: true,
   check: (object, before) => [
     ...checkHard('spec.hard', object.spec.hard),

@@ -11,6 +11,7 @@ export const serviceAccount = defineKind<ServiceAccount>({
   short: ['sa'],
   namespaced: true,
   schema: 'io.k8s.api.core.v1.ServiceAccount',
+  returnsDeleted: true,
   subresources: {
     token: { verbs: ['create'], kind: 'TokenRequest', group: 'authentication.k8s.io', version: 'v1' },
   },

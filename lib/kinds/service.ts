@@ -19,6 +19,7 @@ export const service = defineKind<Service>({
   namespaced: true,
   createdByUpdate: true,
   schema: 'io.k8s.api.core.v1.Service',
+  returnsDeleted: true,
   status: true,
   subresources: {
     proxy: { verbs: ['create', 'delete', 'get', 'patch', 'update'], kind: 'ServiceProxyOptions' },

@@ -20,6 +20,7 @@ export const storageClass = defineKind<StorageClass>({
   short: ['sc'],
   namespaced: false,
   schema: 'io.k8s.api.storage.v1.StorageClass',
+  returnsDeleted: true,
   defaults: (object) => {
     object.reclaimPolicy ??= 'Delete';
     object.volumeBindingMode ??= 'Immediate';

@@ -12,6 +12,7 @@ export const volumeAttachment = defineKind<VolumeAttachment>({
   plural: 'volumeattachments',
   namespaced: false,
   schema: 'io.k8s.api.storage.v1.VolumeAttachment',
+  returnsDeleted: true,
   status: true,
   check: ({ spec }, before) => [
     ...missing('spec.attacher', spec.attacher),
