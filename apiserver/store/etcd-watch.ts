@@ -7,9 +7,9 @@ import type { ClientDuplexStream } from '@grpc/grpc-js';
 import type { Env } from '#lib/env/env.ts';
 import { backoffMs } from '#lib/meta/backoff.ts';
 import { channelOptionsFor } from './etcd-calls.ts';
-import type { TlsMaterial } from './etcd-calls.ts';
 import { decodeWatchMessage, encodeWatchRequest, makeAssembler } from './etcd-watch-messages.ts';
 import type { WatchMessage } from './etcd-watch-messages.ts';
+import type { TlsMaterial } from './etcd-tls.ts';
 import { CompactedError, UnavailableError } from './types.ts';
 import type { StoreBatch } from './types.ts';
 

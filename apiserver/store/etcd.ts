@@ -1,10 +1,10 @@
 /** The store in etcd. */
-import { readFileSync } from 'node:fs';
 import type { Env } from '#lib/env/env.ts';
 import { backoffMs } from '#lib/meta/backoff.ts';
 import { isLeaseGone, makeEtcdCalls, sortOf } from './etcd-calls.ts';
-import type { EtcdCalls, TlsMaterial } from './etcd-calls.ts';
+import type { EtcdCalls } from './etcd-calls.ts';
 import { makeLeases } from './etcd-leases.ts';
+import { readTls } from './etcd-tls.ts';
 import { watchEtcd } from './etcd-watch.ts';
 import { writeConditionally } from './etcd-write.ts';
 import type { Answer, Attempts, ConditionalWrite } from './etcd-write.ts';
@@ -114,13 +114,4 @@ function successorOf(key: string): string {
 /** Where the keys with a prefix end: its last character plus one. Our prefixes end with '/', so there is always one. */
 function endOf(prefix: string): string {
   return prefix.slice(0, -1) + String.fromCharCode(prefix.charCodeAt(prefix.length - 1) + 1);
-}
-
-function readTls({ caFile, certFile, keyFile }: EtcdConfig): TlsMaterial | undefined {
-  if (caFile === undefined) return undefined;
-  return {
-    ca: readFileSync(caFile),
-    ...(certFile !== undefined && { cert: readFileSync(certFile) }),
-    ...(keyFile !== undefined && { key: readFileSync(keyFile) }),
-  };
 }

@@ -9,6 +9,10 @@ export interface Stored {
   value: Buffer;
   /** The revision of the write that made this value. */
   revision: bigint;
+  /** Why the value cannot be read, when it is kept encrypted and no key opens it; `value` is empty then. */
+  fault?: Error;
+  /** It is kept in another form than it would be written in now, such as under an older key: worth writing again. */
+  stale?: boolean;
 }
 
 export interface StoreEvent {
@@ -18,6 +22,8 @@ export interface StoreEvent {
   value: Buffer;
   /** The revision of this change. */
   revision: bigint;
+  /** As with Stored. */
+  fault?: Error;
 }
 
 /** Changes in order. `revision`: everything up to it has been delivered, by this batch or earlier ones (progress without events counts). */

@@ -14,6 +14,17 @@ export interface Entry {
   /** `object` as JSON, serialised once; parsed lazily where that pays. */
   bytes: Buffer;
   revision: bigint;
+  /** As with Stored; only for what was read from the store just now. */
+  stale?: boolean;
+}
+
+/** A value in the store that no key opens. */
+export interface Unreadable {
+  key: string;
+  revision: bigint;
+  fault: Error;
+  /** What watchers have last been told of it. */
+  before: Entry | undefined;
 }
 
 export interface WorldEvent {
@@ -44,6 +55,8 @@ export interface World {
   /** Entries under a prefix that ends with '/', in key order. Read it to its end in one turn: the world goes on. */
   list(prefix: string): Iterable<Entry>;
   count(prefix: string): number;
+  /** A value at this key, or under this prefix that ends with '/', which is there and cannot be read: `get` and `list` leave it out. */
+  unreadable(place: string): Unreadable | undefined;
   /** Resolves when `revision` is here; rejects with UnavailableError after `timeoutMs` (default 3 s). */
   waitFor(revision: bigint, timeoutMs?: number): Promise<void>;
   /** The latest revision of the store itself, awaited here: a read after it is linearizable. */

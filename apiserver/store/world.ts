@@ -9,7 +9,7 @@ import { makeHistory } from './world-history.ts';
 import { makeWorldIndex } from './world-index.ts';
 import type { WorldIndex } from './world-index.ts';
 import { ExpiredPosition } from './world-types.ts';
-import type { Entry, World, WorldEvent } from './world-types.ts';
+import type { Entry, Unreadable, World, WorldEvent } from './world-types.ts';
 
 export interface RunningWorld extends World {
   /** Ends the watch; subscribers get onLost. */
@@ -37,7 +37,7 @@ export async function makeWorld(store: Store, env: Env, signal?: AbortSignal): P
   const waiters = new Set<{ revision: bigint; resolve: () => void }>();
   const adopted = new Map<bigint, Entry>();
   const first = await persistently(() => listPast(store, env), env, stop);
-  let { index, revision } = first;
+  let { index, unreadable, revision } = first;
   let history = makeHistory(revision);
 
   const reach = (next: bigint) => {
@@ -46,8 +46,15 @@ export async function makeWorld(store: Store, env: Env, signal?: AbortSignal): P
     for (const waiter of waiters) if (waiter.revision <= next) waiter.resolve();
   };
   const takeIn = (event: StoreEvent): WorldEvent | undefined => {
-    const { key, revision } = event;
-    const before = index.get(key);
+    const { key, revision, fault } = event;
+    const before = index.get(key) ?? unreadable.get(key)?.before;
+    if (fault) {
+      env.log.error('Cannot read a stored value', { key, revision, error: fault });
+      index.delete(key);
+      unreadable.set(key, { key, revision, fault, before });
+      return undefined;
+    }
+    if (unreadable.size > 0) unreadable.delete(key);
     if (event.type === 'DELETE') {
       if (!before) return undefined;
       index.delete(key);
@@ -75,7 +82,7 @@ export async function makeWorld(store: Store, env: Env, signal?: AbortSignal): P
   };
   const startOver = async () => {
     const fresh = await persistently(() => listAll(store, env, index), env, stop);
-    index = fresh.index;
+    ({ index, unreadable } = fresh);
     history = makeHistory(fresh.revision);
     adopted.clear();
     reach(fresh.revision);
@@ -133,6 +140,7 @@ export async function makeWorld(store: Store, env: Env, signal?: AbortSignal): P
     get: (key) => index.get(key),
     list: (prefix) => index.list(prefix),
     count: (prefix) => index.count(prefix),
+    unreadable: (place) => (unreadable.size === 0 ? undefined : firstAt(place, unreadable)),
     waitFor,
     async sync() {
       const reached = await latest();
@@ -165,6 +173,8 @@ export async function makeWorld(store: Store, env: Env, signal?: AbortSignal): P
 
 interface Listed {
   index: WorldIndex;
+  /** By key. */
+  unreadable: Map<string, Unreadable>;
   revision: bigint;
 }
 
@@ -200,11 +210,17 @@ async function listPast(store: Store, env: Env): Promise<Listed> {
 /** Entries that are `known` at the same revision are kept, with what was parsed of them. */
 async function listAll(store: Store, env: Env, known?: WorldIndex, at?: bigint): Promise<Listed> {
   const index = makeWorldIndex();
+  const unreadable = new Map<string, Unreadable>();
   const strays: Stored[] = [];
   const start = { limit: pageSize, ...(at !== undefined && { revision: at }) };
   let page = await store.list(everything, start);
   for (;;) {
     for (const stored of page.items) {
+      const { key, revision, fault } = stored;
+      if (fault) {
+        unreadable.set(key, { key, revision, fault, before: undefined });
+        continue;
+      }
       const before = known?.get(stored.key);
       const entry = before?.revision === stored.revision ? before : read(stored);
       if (entry instanceof Error) strays.push(stored);
@@ -215,7 +231,16 @@ async function listAll(store: Store, env: Env, known?: WorldIndex, at?: bigint):
   }
   if (strays.length > 0)
     env.log.error('Cannot read stored values, leaving them out', { count: strays.length, first: strays[0]!.key });
-  return { index, revision: page.revision };
+  const [first] = unreadable.values();
+  if (first)
+    env.log.error('Cannot decrypt stored values', { count: unreadable.size, first: first.key, error: first.fault });
+  return { index, unreadable, revision: page.revision };
+}
+
+function firstAt(place: string, all: ReadonlyMap<string, Unreadable>): Unreadable | undefined {
+  if (!place.endsWith('/')) return all.get(place);
+  const under = [...all.values()].filter(({ key }) => key.startsWith(place));
+  return under.toSorted((a, b) => (a.key < b.key ? -1 : 1))[0];
 }
 
 /** A value that is no object of ours is left out, aloud: one stray key must not stop the cluster. */
