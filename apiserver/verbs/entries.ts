@@ -4,10 +4,14 @@ import type { Resource } from '#lib/meta/object.ts';
 import { encodeForStore, entryOf } from '../store/entry.ts';
 import type { Stored } from '../store/types.ts';
 import type { Entry } from '../store/world-types.ts';
+import { unreadableObject } from './unreadable.ts';
 
-/** The entry of a stored value. */
-export function entryOfStored({ key, value, revision }: Stored): Entry {
-  return entryOf(key, value, revision);
+/** The entry of a stored value. Throws InternalError for one that cannot be read. */
+export function entryOfStored({ key, value, revision, fault, stale }: Stored): Entry {
+  if (fault) throw unreadableObject(fault);
+  const entry = entryOf(key, value, revision);
+  if (stale) entry.stale = true;
+  return entry;
 }
 
 /** The entry of an object that was not read from the store, as of `revision`. */

@@ -11,6 +11,7 @@ import { entryAs, entryOfStored } from './entries.ts';
 import { selectionOf, storageKey } from './selection.ts';
 import type { Selection } from './selection.ts';
 import type { ListOptions, ListResult } from './types.ts';
+import { unreadableItem, unreadableObject } from './unreadable.ts';
 
 export interface Reader {
   get(kind: Kind, ref: Ref, resourceVersion?: string): Promise<Entry>;
@@ -34,6 +35,8 @@ export function makeReader(store: Store, world: World): Reader {
 
   const nowPage = (kind: Kind, { prefix, onlyKey, filter }: Selection, limit: number): ListResult => {
     const revision = world.revision;
+    const bad = world.unreadable(onlyKey ?? prefix);
+    if (bad) throw unreadableItem(bad.key, bad.fault);
     const entries: Entry[] = [];
     if (onlyKey !== undefined) {
       const found = world.get(onlyKey);
@@ -76,6 +79,7 @@ export function makeReader(store: Store, world: World): Reader {
       revision ??= page.revision;
       for (const [i, stored] of page.items.entries()) {
         after = stored.key;
+        if (stored.fault) throw unreadableItem(stored.key, stored.fault);
         const entry = entryAs(kind, entryOfStored(stored));
         if (filter && !filter(entry.object)) continue;
         entries.push(entry);
@@ -100,8 +104,12 @@ export function makeReader(store: Store, world: World): Reader {
       const revision = parseRevision(resourceVersion);
       if (revision === undefined) await world.sync();
       else await reach(revision);
-      const entry = world.get(storageKey(kind, ref));
-      if (!entry) throw notFound(kind, ref.name);
+      const key = storageKey(kind, ref);
+      const entry = world.get(key);
+      if (!entry) {
+        const bad = world.unreadable(key);
+        throw bad ? unreadableObject(bad.fault) : notFound(kind, ref.name);
+      }
       return entryAs(kind, entry);
     },
 

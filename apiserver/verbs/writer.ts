@@ -4,7 +4,7 @@ import { equal } from '#lib/meta/equal.ts';
 import { ApiError, conflict, notFound } from '#lib/meta/errors.ts';
 import type { Ref, Resource } from '#lib/meta/object.ts';
 import { encodeForStore, entryOf } from '../store/entry.ts';
-import type { Store } from '../store/types.ts';
+import type { Store, Stored } from '../store/types.ts';
 import type { Entry, World } from '../store/world-types.ts';
 import { entryAs, entryOfObject, entryOfStored, objectAs } from './entries.ts';
 import { storageKey } from './selection.ts';
@@ -27,7 +27,7 @@ export interface Writer {
   create(kind: Kind, ref: Ref, object: Resource, dryRun: boolean): Promise<Entry | undefined>;
   /**
    * Changes an object to what `decide` makes of its present state. `decide` may run several times, and what it throws counts only when it has seen
-   * the latest state. A change that changes nothing writes nothing.
+   * the latest state. A change that changes nothing writes nothing, unless the store would keep the object in another form now.
    */
   change(
     kind: Kind,
@@ -53,7 +53,7 @@ export function makeWriter(store: Store, world: World): Writer {
     key: string,
     object: Resource,
     expected: bigint,
-  ): Promise<{ written: Entry } | { current: Entry | undefined }> => {
+  ): Promise<{ written: Entry } | { current: Stored | undefined }> => {
     const stored = kind.conversion ? kind.conversion.toStored(object) : object;
     const bytes = encodeForStore(stored);
     if (bytes.length > objectLimitBytes) {
@@ -61,7 +61,7 @@ export function makeWriter(store: Store, world: World): Writer {
     }
     const ttlSeconds = kind.storage.endsWith('events') ? eventTtlSeconds : undefined;
     const outcome = await store.put(key, bytes, expected, ttlSeconds);
-    if (!outcome.ok) return { current: outcome.current && entryOfStored(outcome.current) };
+    if (!outcome.ok) return { current: outcome.current };
     return { written: entryAs(kind, world.adopt(entryOf(key, bytes, outcome.revision, stored))) };
   };
   const load = async (key: string): Promise<Entry | undefined> => {
@@ -97,7 +97,8 @@ export function makeWriter(store: Store, world: World): Writer {
           continue;
         }
         const idle = change.do === 'nothing' || (change.do === 'store' && equal(change.object, before));
-        if (idle) {
+        // What is kept in an outdated form is written all the same: so all of a kind comes under a new key.
+        if (idle && !(entry.stale && change.do === 'store')) {
           if (latest) return { entry: entryAs(kind, entry), removed: false, before };
           [entry, latest] = [await load(key), true];
           continue;
@@ -106,7 +107,7 @@ export function makeWriter(store: Store, world: World): Writer {
         if (change.do === 'store') {
           const outcome = await put(kind, key, change.object, entry.revision);
           if ('written' in outcome) return { entry: outcome.written, removed: false, before };
-          entry = outcome.current;
+          entry = outcome.current && entryOfStored(outcome.current);
         } else {
           const outcome = await store.delete(key, entry.revision);
           if (outcome.ok) {

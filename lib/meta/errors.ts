@@ -26,9 +26,9 @@ export const reasons = {
 
 export type Reason = keyof typeof reasons;
 
-/** One cause within a Status: what sort of fault, the sentence without the field, and which field, if it is one's. */
+/** One cause within a Status: what sort of fault, if it has a name, the sentence without the field, and which field, if it is one's. */
 export interface Cause {
-  reason: string;
+  reason?: string;
   message: string;
   field?: string;
 }

@@ -19,9 +19,8 @@ export function formsByKey(rules: readonly EncryptionRule[], core: ReadonlySet<s
     forms: formsOf(providers),
   }));
   const formsOfResource = (group: string, resource: string) =>
-    made.find(({ wanted }) =>
-      wanted.some((one) => isWanted(one.group, group) && isWanted(one.resource, resource)),
-    )?.forms;
+    made.find(({ wanted }) => wanted.some((one) => isWanted(one.group, group) && isWanted(one.resource, resource)))
+      ?.forms;
   const known = new Map<string, Forms | undefined>();
   return (key) => {
     if (!key.startsWith(root)) return undefined;

@@ -88,7 +88,9 @@ function overlapFaults(names: readonly string[], field: string): FieldError[] {
       (other, k) =>
         i !== k &&
         (other.group !== group || other.resource !== resource) &&
-        ((other.group === '*' && other.resource === '*') || (other.group === group && other.resource === '*') || (group === '*' && resource === '*')),
+        ((other.group === '*' && other.resource === '*') ||
+          (other.group === group && other.resource === '*') ||
+          (group === '*' && resource === '*')),
     );
   const faults: FieldError[] = [];
   if (new Set(names).size < names.length)
@@ -133,7 +135,13 @@ function providerFaults(raw: RawProvider, path: string): FieldError[] {
       given.length === 0
         ? 'provider does not contain any of the expected providers: KMS, AESGCM, AESCBC, Secretbox, Identity'
         : 'more than one provider specified in a single element, should split into different list elements';
-    return [invalid(path, given.map(([type]) => type), because)];
+    return [
+      invalid(
+        path,
+        given.map(([type]) => type),
+        because,
+      ),
+    ];
   }
   const [type, settings] = given[0]!;
   const field = `${path}.${type}`;
