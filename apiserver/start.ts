@@ -26,6 +26,8 @@ import { startGrpc } from './grpc/server.ts';
 import { buildApp } from './rest/app.ts';
 import { makeDocuments } from './openapi/documents.ts';
 import { listen } from './rest/server.ts';
+import { followEncryption } from './store/encryption/live.ts';
+import { encryptStore } from './store/encryption/store.ts';
 import { makeEtcdStore } from './store/etcd.ts';
 import type { Store } from './store/types.ts';
 import { makeWorld } from './store/world.ts';
@@ -47,6 +49,8 @@ export interface ApiServerConfig {
   etcd: { endpoints: string[]; caFile?: string; certFile?: string; keyFile?: string };
   /** PEM files: the authority of client certificates, our own certificate and key, and the private key that signs service account tokens. */
   pki: { caFile: string; certFile: string; keyFile: string; serviceAccountKeyFile: string };
+  /** An EncryptionConfiguration, by which objects are kept in etcd. */
+  encryptionConfigFile?: string;
   /** Lines of `token,user,uid,"group1,group2"`. */
   tokenFile?: string;
   /** IPv4 block of cluster IPs; its first address is the API's own. */
@@ -74,7 +78,7 @@ const repairEveryMs = 180_000;
 
 /** Starts serving; resolves once requests are answered. Waits for etcd as long as it takes. */
 export async function start(config: ApiServerConfig, env: Env): Promise<ApiServer> {
-  const store = makeEtcdStore(config.etcd, env);
+  const store = openStore(config, env);
   let world: RunningWorld | undefined;
   try {
     world = await makeWorld(store, env);
@@ -84,6 +88,19 @@ export async function start(config: ApiServerConfig, env: Env): Promise<ApiServe
     await store.close();
     throw error;
   }
+}
+
+function openStore({ etcd, encryptionConfigFile }: ApiServerConfig, env: Env): Store {
+  if (encryptionConfigFile === undefined) return makeEtcdStore(etcd, env);
+  const encryption = followEncryption(encryptionConfigFile, env);
+  const store = encryptStore(makeEtcdStore(etcd, env), encryption);
+  return {
+    ...store,
+    async close() {
+      encryption.close();
+      await store.close();
+    },
+  };
 }
 
 async function serve(config: ApiServerConfig, store: Store, world: RunningWorld, env: Env): Promise<ApiServer> {
