@@ -25,7 +25,10 @@ import { bootstrap } from './bootstrap.ts';
 import { startGrpc } from './grpc/server.ts';
 import { buildApp } from './rest/app.ts';
 import { makeDocuments } from './openapi/documents.ts';
+import { healthPaths } from './rest/health.ts';
+import type { Handler } from './rest/request-context.ts';
 import { listen } from './rest/server.ts';
+import { versionPaths } from './rest/version.ts';
 import { followEncryption } from './store/encryption/live.ts';
 import { encryptStore } from './store/encryption/store.ts';
 import { makeEtcdStore } from './store/etcd.ts';
@@ -148,9 +151,9 @@ async function serve(config: ApiServerConfig, store: Store, world: RunningWorld,
   const app = buildApp({
     verbs,
     env,
-    authenticate: makeAuthenticator(readers, authorize),
+    authenticate: makeAuthenticator(readers),
     authorize,
-    checks: { ping: async () => {}, etcd: async () => void (await store.revision()) },
+    paths: new Map([...versionPaths, ...checkedPaths(store, env)]),
     documents: (path, accept) => issued.get(path) ?? documents(path, accept),
     handlers: new Map([...streams.handlers, ...makeProxy(verbs, env)]),
     upgrades: streams.upgrades,
@@ -181,6 +184,11 @@ async function serve(config: ApiServerConfig, store: Store, world: RunningWorld,
       await store.close();
     },
   };
+}
+
+function checkedPaths(store: Store, env: Env): Map<string, Handler> {
+  const checks = { ping: async () => {}, etcd: async () => void (await store.revision()) };
+  return new Map(['healthz', 'livez', 'readyz'].flatMap((endpoint) => [...healthPaths(endpoint, checks, env)]));
 }
 
 /** The lower part of each range is left to those who ask for an address by name, as upstream does. */

@@ -1,12 +1,15 @@
 /** Who asks: by client certificate, by a bearer token of whatever sort, or nobody known. */
+import { createHash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { TLSSocket } from 'node:tls';
 import { ApiError } from '#lib/meta/errors.ts';
 import type { Caller } from '../verbs/types.ts';
 import { anonymous } from './anonymous.ts';
 import { authenticatedGroup } from './authorize.ts';
-import type { Authorizer } from './authorize.ts';
-import { impersonated } from './impersonate.ts';
+import { tokenInHeader, tokenInProtocols } from './bearer.ts';
+
+/** Which credential a caller showed, as an extra of the caller. */
+export const credentialIdKey = 'authentication.kubernetes.io/credential-id';
 
 /** The caller of a request: anonymous when it shows no credentials. Throws Unauthorized for wrong ones. */
 export type Authenticator = (request: IncomingMessage) => Promise<Caller>;
@@ -14,21 +17,27 @@ export type Authenticator = (request: IncomingMessage) => Promise<Caller>;
 /** Whom a bearer token stands for; undefined when it is not one of the reader's. */
 export type TokenReader = (token: string) => Promise<Caller | undefined>;
 
-/** `authorize` judges who may act as someone else. */
-export function makeAuthenticator(readers: readonly TokenReader[], authorize: Authorizer): Authenticator {
-  return async (request) => {
-    const caller = (await identify(readers, request)) ?? anonymous;
-    return impersonated(caller, request.headers, authorize);
-  };
+export function makeAuthenticator(readers: readonly TokenReader[]): Authenticator {
+  return async (request) => (await identify(readers, request)) ?? anonymous;
 }
 
+/** A good certificate comes before any token; what cannot be believed counts only when nothing better is shown. */
 async function identify(readers: readonly TokenReader[], request: IncomingMessage): Promise<Caller | undefined> {
-  const header = request.headers.authorization;
-  if (header === undefined) return callerOfCertificate(socketOf(request));
-  const token = /^bearer +(\S+) *$/i.exec(header)?.[1];
+  const certificate = callerOfCertificate(socketOf(request));
+  if (certificate && certificate !== 'unknown') return certificate;
+  const token = tokenInHeader(request.headers.authorization) ?? tokenOfWebSocket(request);
   const caller = token === undefined ? undefined : await callerOfToken(readers, token);
-  if (!caller) throw unauthorized();
+  if (!caller && (token !== undefined || certificate === 'unknown')) throw unauthorized();
   return caller;
+}
+
+function tokenOfWebSocket({ headers }: IncomingMessage): string | undefined {
+  try {
+    return tokenInProtocols(headers);
+  } catch (error) {
+    if (error instanceof RangeError || error instanceof TypeError) throw unauthorized();
+    throw error;
+  }
 }
 
 /** Whom a token stands for, by the first reader that knows it. */
@@ -42,20 +51,21 @@ export async function callerOfToken(readers: readonly TokenReader[], token: stri
 
 const unauthorized = () => new ApiError('Unauthorized', 'Unauthorized');
 
-/** The certificate's common name is the user, its organizations are the groups. Throws Unauthorized for one of another authority. */
-function callerOfCertificate(socket: TLSSocket): Caller | undefined {
-  if (!socket.authorized) {
-    if (Object.keys(socket.getPeerCertificate()).length > 0) throw unauthorized();
-    return undefined;
-  }
+/**
+ * The certificate's common name is the user, its organizations are the groups. 'unknown' for one that is of another authority, not in force, or not for clients.
+ */
+function callerOfCertificate(socket: TLSSocket): Caller | 'unknown' | undefined {
   const known = callers.get(socket);
   if (known) return known;
-  const { subject } = socket.getPeerCertificate();
-  if (!subject?.CN) return undefined;
-  const organizations = [subject.O].flat().filter((name) => name !== undefined);
+  const { subject, raw } = socket.getPeerCertificate();
+  if (raw === undefined) return undefined;
+  if (!socket.authorized) return 'unknown';
+  const name = [subject.CN].flat()[0];
+  if (!name) return undefined;
   const caller: Caller = {
-    name: [subject.CN].flat()[0]!,
-    groups: [...organizations, authenticatedGroup],
+    name,
+    groups: [...[subject.O].flat().filter((group) => group !== undefined), authenticatedGroup],
+    extra: { [credentialIdKey]: [`X509SHA256=${createHash('sha256').update(raw).digest('hex')}`] },
   };
   callers.set(socket, caller);
   return caller;

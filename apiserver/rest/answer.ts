@@ -53,8 +53,7 @@ export function sendValue(
 }
 
 /** Answers a failure as a Status. */
-export function sendError(response: Response, error: unknown, log: Log): void {
-  const known = asApiError(error, log);
+export function sendError(response: Response, known: ApiError): void {
   if (response.headersSent) {
     response.destroy();
     return;
@@ -71,8 +70,7 @@ export function sendError(response: Response, error: unknown, log: Log): void {
 }
 
 /** Answers a failure on a connection that was to be taken over, and closes it. */
-export function refuseUpgrade(socket: Duplex, error: unknown, log: Log): void {
-  const known = asApiError(error, log);
+export function refuseUpgrade(socket: Duplex, known: ApiError): void {
   const body = JSON.stringify(known.toStatus());
   const head = [
     `HTTP/1.1 ${known.code} ${STATUS_CODES[known.code] ?? 'Error'}`,
@@ -84,7 +82,7 @@ export function refuseUpgrade(socket: Duplex, error: unknown, log: Log): void {
 }
 
 /** What is no ApiError is a fault of ours: it is logged, and the client learns little. */
-function asApiError(error: unknown, log: Log): ApiError {
+export function asApiError(error: unknown, log: Log): ApiError {
   if (error instanceof ApiError) return error;
   log.error('A request failed', { error });
   return new ApiError('InternalError', 'Internal error occurred', undefined, { cause: error });

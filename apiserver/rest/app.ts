@@ -1,43 +1,46 @@
-/** The REST front: authenticates, then sends each path to what answers it. */
+/** The REST front: what every request passes through, in upstream's order, and what answers it. */
 import type { Duplex } from 'node:stream';
-import type { Application, NextFunction, Request as ExpressRequest, Response as ExpressResponse } from 'express';
+import type { Application, Request as ExpressRequest, Response as ExpressResponse } from 'express';
 import type { Env } from '#lib/env/env.ts';
-import { ApiError } from '#lib/meta/errors.ts';
-import { isPublic } from '../auth/anonymous.ts';
+import { kinds } from '#lib/kinds/index.ts';
 import type { Authenticator } from '../auth/authenticate.ts';
-import { demandAttempt } from '../auth/authorize.ts';
 import type { Authorizer } from '../auth/authorize.ts';
-import { attemptAt } from '../auth/path-attempt.ts';
 import type { Verbs } from '../verbs/types.ts';
-import { refuseUpgrade, sendBytes, sendError, sendValue } from './answer.ts';
+import { asApiError, refuseUpgrade, sendError } from './answer.ts';
 import type { Request, Response } from './answer.ts';
+import { notAllowed, sendText, serveAnsweredPaths } from './answered-paths.ts';
+import type { AnsweredPaths } from './answered-paths.ts';
 import type { SubresourceHandler, UpgradeHandler } from './exchange.ts';
-import { serveHealth, version } from './health.ts';
-import type { Check } from './health.ts';
+import { withAuthentication } from './filters/authentication.ts';
+import { withAuthorization } from './filters/authorization.ts';
+import { withDeadline } from './filters/deadline.ts';
+import { withImpersonation } from './filters/impersonation.ts';
 import { makeExpress } from './http2-bridge.ts';
-import { mediaTypes } from './negotiate.ts';
+import { contextOf, setContext } from './observed-response.ts';
+import { allOf, chain, makeRequestContext } from './request-context.ts';
+import type { Arrival, Filter, Handler, RequestContext, RequestObserver } from './request-context.ts';
+import { requestInfoOf } from './request-info.ts';
 import { makeResources } from './resources.ts';
 import { routeOf } from './route.ts';
-
-/** A prepared answer: discovery, OpenAPI. */
-export interface Document {
-  contentType: string;
-  body: Buffer;
-  etag?: string;
-}
 
 export interface AppOptions {
   verbs: Verbs;
   env: Env;
   authenticate: Authenticator;
   authorize: Authorizer;
-  checks: Readonly<Record<string, Check>>;
-  /** The document at a path, in a form that the Accept header allows; undefined when there is none. */
-  documents(path: string, accept: string): Document | undefined;
+  /** Of paths that name no resource: those with a handler, by the path to the letter; and documents. */
+  paths: ReadonlyMap<string, Handler>;
+  documents: AnsweredPaths['documents'];
   /** By `plural/subresource`: those that are no objects, such as `pods/log`. */
   handlers?: ReadonlyMap<string, SubresourceHandler>;
   /** By `plural/subresource`: those that take the connection over, such as `pods/exec`. */
   upgrades?: ReadonlyMap<string, UpgradeHandler>;
+  /** Around what follows once it is known who asks, and before that one is taken for another. */
+  audit?: Filter;
+  /** Around what follows once it is known whom the request is taken for, and before that one's rights are judged. */
+  flowControl?: Filter;
+  /** They hear of each request in this order. */
+  observers?: readonly RequestObserver[];
 }
 
 export interface App {
@@ -51,62 +54,100 @@ export interface App {
 export function buildApp(options: AppOptions): App {
   const { env, authenticate, authorize } = options;
   const resources = makeResources(options, options.handlers ?? new Map(), options.upgrades ?? new Map());
+  const observer = allOf(options.observers ?? []);
 
-  const serve = async (request: Request, response: Response) => {
-    const { path, query } = split(request.url ?? '/');
-    if (isPublic(path)) {
-      if (await serveHealth(response, path, query, options.checks, env)) return;
-      if (path.startsWith('/version')) return sendValue(response, 200, version, json, true);
+  const handle = chain(
+    [
+      withDeadline(env),
+      withAuthentication(authenticate),
+      options.audit ?? passOn,
+      withImpersonation(authorize),
+      options.flowControl ?? passOn,
+      withAuthorization(authorize),
+    ],
+    serveRoutes(
+      resources,
+      serveAnsweredPaths({
+        handlers: options.paths,
+        documents: options.documents,
+        groups: new Set(kinds.map(({ group }) => group)),
+      }),
+    ),
+  );
+
+  /** Serves the request to its end. Never rejects: failures are answered, or end the connection. */
+  const run = async (context: RequestContext): Promise<void> => {
+    try {
+      await handle(context);
+    } catch (error) {
+      const { response, upgrade } = context;
+      context.failure = asApiError(error, env.log);
+      if (response) return sendError(response, context.failure);
+      context.code = context.failure.code;
+      refuseUpgrade(upgrade!.socket, context.failure);
     }
-    const caller = await authenticate(request);
-    const route = routeOf(path);
-    if (route) return resources.serve({ request, response, route, query, caller });
-    demandAttempt(authorize, caller, attemptAt(request.method ?? '', path));
-    if (request.method === 'GET' || request.method === 'HEAD') {
-      const document = options.documents(path, request.headers.accept ?? '');
-      if (document) return sendDocument(request, response, document);
-    }
-    throw unknownPath();
   };
 
-  const openUpgrade = async (request: Request, socket: Duplex, head: Buffer) => {
-    const { path, query } = split(request.url ?? '/');
-    const caller = await authenticate(request);
-    const route = routeOf(path);
-    if (!route) {
-      demandAttempt(authorize, caller, attemptAt(request.method ?? '', path));
-      throw unknownPath();
-    }
-    await resources.upgrade({ request, socket, head, route, query, caller });
-  };
-
-  const apps: Record<1 | 2, Application> = { 1: makeExpress(1), 2: makeExpress(2) };
+  const apps: Record<1 | 2, Application> = { 1: makeExpress(1, observer), 2: makeExpress(2, observer) };
   for (const app of Object.values(apps)) {
-    app.use((request: ExpressRequest, response: ExpressResponse) => serve(request, response));
-    // Express knows an error handler by its four parameters.
-    app.use((error: unknown, _request: ExpressRequest, response: ExpressResponse, _next: NextFunction) => {
-      sendError(response, error, env.log);
-    });
+    app.use((_request: ExpressRequest, response: ExpressResponse) => run(contextOf(response)));
   }
+
+  /** Undefined for a path that nobody can read. */
+  const begin = (arrival: Pick<Arrival, 'request' | 'response' | 'upgrade'>): RequestContext | undefined => {
+    const { request } = arrival;
+    const { path, query } = split(request.url ?? '/');
+    try {
+      const info = requestInfoOf(request.method ?? '', path, query);
+      const auditId = auditIdOf(request) ?? env.uuid();
+      return makeRequestContext({ ...arrival, info, query, auditId, startedAtMs: env.monotonic() });
+    } catch (error) {
+      if (error instanceof URIError) return undefined;
+      throw error;
+    }
+  };
 
   return {
     listener(request, response) {
-      response.setHeader('audit-id', auditIdOf(request) ?? env.uuid());
+      const context = begin({ request, response });
+      if (!context) return sendText(response, 400, '400 Bad Request');
+      response.setHeader('audit-id', context.auditId);
+      setContext(response, context);
+      response.once('close', () => observer.onEnd(context));
+      observer.onRequest(context);
       apps[request.httpVersionMajor === 2 ? 2 : 1](request, response);
     },
     upgrade(request, socket, head) {
       socket.on('error', (error) => env.log.debug('An upgraded connection failed', { error }));
-      openUpgrade(request, socket, head).catch((error: unknown) => refuseUpgrade(socket, error, env.log));
+      const context = begin({ request, upgrade: { socket, head } });
+      if (!context) return void socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n');
+      onceAgreed(socket, () => {
+        context.code = 101;
+        observer.onAnswer(context);
+      });
+      socket.once('close', () => observer.onEnd(context));
+      observer.onRequest(context);
+      void run(context);
     },
     endWatches: () => resources.endWatches(),
   };
 }
 
-const json = { format: 'json', shape: 'object', version: 'v1' } as const;
+/** Everything that has passed the filters. */
+function serveRoutes(resources: ReturnType<typeof makeResources>, otherwise: Handler): Handler {
+  return (context) => {
+    const { request, response, upgrade, query, caller } = context;
+    const route = routeOf(context.info);
+    if (!route) return otherwise(context);
+    if (response) return resources.serve({ request, response, route, query, caller, context });
+    if (upgrade) return resources.upgrade({ request, ...upgrade, route, query, caller, context });
+    throw notAllowed();
+  };
+}
 
-const unknownPath = () => new ApiError('NotFound', 'the server could not find the requested resource', {});
+const passOn: Filter = (next) => next;
 
-/** The name that a client gives its request, by which both sides can find it. */
+/** The name that a client gives its request. */
 function auditIdOf({ headers }: Request): string | undefined {
   const given = headers['audit-id'];
   return typeof given === 'string' && /^[\w-]{1,64}$/.test(given) ? given : undefined;
@@ -119,15 +160,12 @@ function split(url: string): { path: string; query: URLSearchParams } {
     : { path: url.slice(0, at), query: new URLSearchParams(url.slice(at + 1)) };
 }
 
-function sendDocument(request: Request, response: Response, { contentType, body, etag }: Document): void {
-  if (etag !== undefined) {
-    response.setHeader('etag', etag);
-    response.setHeader('vary', 'Accept');
-    if (request.headers['if-none-match'] === etag) {
-      response.writeHead(304);
-      response.end();
-      return;
-    }
-  }
-  sendBytes(response, 200, contentType || mediaTypes.json, body);
+/** Calls `run` when the server agrees to another protocol, which whoever takes the connection over writes itself. */
+function onceAgreed(socket: Duplex, run: () => void): void {
+  const write = socket.write.bind(socket) as (...args: unknown[]) => boolean;
+  socket.write = ((chunk: unknown, ...args: unknown[]) => {
+    delete (socket as { write?: unknown }).write;
+    if (String(chunk).startsWith('HTTP/1.1 101 ')) run();
+    return write(chunk, ...args);
+  }) as typeof socket.write;
 }

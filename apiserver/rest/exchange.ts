@@ -2,7 +2,6 @@
 import type { Duplex } from 'node:stream';
 import type { Env } from '#lib/env/env.ts';
 import type { Kind } from '#lib/kinds/define-kind.ts';
-import type { Authorizer } from '../auth/authorize.ts';
 import type { Entry } from '../store/world-types.ts';
 import type { Caller, ListResult, Verbs } from '../verbs/types.ts';
 import { sendBytes, sendEncoded, sendValue } from './answer.ts';
@@ -10,6 +9,7 @@ import type { Request, Response } from './answer.ts';
 import { mediaTypes } from './negotiate.ts';
 import type { Accepted } from './negotiate.ts';
 import { isOn } from './query.ts';
+import type { RequestContext } from './request-context.ts';
 import type { Route } from './route.ts';
 import { listBytes, listMeta, metadataListOf, metadataOf, tableOf } from './shapes.ts';
 import type { IncludeObject } from './shapes.ts';
@@ -20,6 +20,7 @@ export interface Exchange {
   route: Route;
   query: URLSearchParams;
   caller: Caller;
+  context: RequestContext;
 }
 
 /** Answers requests to a subresource that is no object: logs, a proxy. The caller has been found to be allowed. */
@@ -39,7 +40,6 @@ export type UpgradeHandler = (upgrade: Upgrade) => Promise<void>;
 export interface Serving {
   verbs: Verbs;
   env: Env;
-  authorize: Authorizer;
 }
 
 /** Whether the client wants to read the JSON with its own eyes. */

@@ -1,60 +1,72 @@
-/** Health and version: what anyone may ask. */
+/** `/healthz`, `/livez` and `/readyz`, as upstream's `server/healthz`. */
 import type { Env } from '#lib/env/env.ts';
-import type { Response } from './answer.ts';
-import { sendBytes } from './answer.ts';
+import { sendText } from './answered-paths.ts';
+import type { Handler } from './request-context.ts';
 
-/** A named check; it throws when unhealthy. */
+/** It throws when unhealthy. */
 export type Check = () => Promise<void>;
 
-export const version = {
-  major: '1',
-  minor: '32',
-  gitVersion: 'v1.32.0+wherry',
-  gitCommit: '',
-  gitTreeState: 'clean',
-  buildDate: '1970-01-01T00:00:00Z',
-  goVersion: '',
-  compiler: 'node',
-  platform: `linux/${process.arch === 'x64' ? 'amd64' : process.arch}`,
-};
+/** By name, in the order in which they are told. */
+export type Checks = Readonly<Record<string, Check>>;
 
 /** A check that takes longer has failed: whoever asks does not wait long either. */
 const checkLimitMs = 2000;
 
-const endpoints = ['healthz', 'livez', 'readyz'];
+/** What answers at the endpoint, such as `readyz`, and for each of its checks alone at `readyz/<name>`, by path. */
+export function healthPaths(endpoint: string, checks: Checks, env: Env): Map<string, Handler> {
+  const paths = new Map<string, Handler>([[`/${endpoint}`, reportAll(endpoint, checks, env)]]);
+  for (const [name, check] of Object.entries(checks)) paths.set(`/${endpoint}/${name}`, reportOne(check, env));
+  return paths;
+}
 
-/** Answers `/healthz`, `/readyz?verbose`, `/livez/ping` and the like; false for any other path. */
-export async function serveHealth(
-  response: Response,
-  path: string,
-  query: URLSearchParams,
-  checks: Readonly<Record<string, Check>>,
-  env: Env,
-): Promise<boolean> {
-  const [, endpoint = '', only, extra] = path.replace(/\/$/, '').split('/');
-  if (!endpoints.includes(endpoint) || extra !== undefined) return false;
-  if (only !== undefined && !Object.hasOwn(checks, only)) return false;
-  const excluded = new Set(query.getAll('exclude'));
-  const chosen = Object.entries(checks).filter(([name]) => (only === undefined ? !excluded.has(name) : name === only));
-  const results = await Promise.all(
-    chosen.map(async ([name, check]) => {
-      try {
-        await Promise.race([
-          check(),
-          env.sleep(checkLimitMs).then(() => Promise.reject(new Error('no answer in time'))),
-        ]);
-        return { name, ok: true };
-      } catch {
-        return { name, ok: false };
-      }
-    }),
-  );
-  const healthy = results.every((result) => result.ok);
-  const lines = results.map(({ name, ok }) => (ok ? `[+]${name} ok\n` : `[-]${name} failed: reason withheld\n`));
-  const text =
-    !healthy || (query.has('verbose') && only === undefined)
-      ? `${lines.join('')}${endpoint} check ${healthy ? 'passed' : 'failed'}\n`
-      : 'ok';
-  sendBytes(response, healthy ? 200 : 500, 'text/plain; charset=utf-8', Buffer.from(text));
-  return true;
+/** `?verbose` tells each result, `?exclude=<name>` leaves one out. Why one failed is told to who may ask for it alone. */
+function reportAll(endpoint: string, checks: Checks, env: Env): Handler {
+  return async ({ response, query }) => {
+    const excluded = new Set(query.getAll('exclude'));
+    const failures: Record<string, unknown> = {};
+    const lines = await Promise.all(
+      Object.entries(checks).map(async ([name, check]) => {
+        if (excluded.delete(name)) return `[+]${name} excluded: ok\n`;
+        const failure = await failureOf(check, env);
+        if (failure === undefined) return `[+]${name} ok\n`;
+        failures[name] = failure;
+        return `[-]${name} failed: reason withheld\n`;
+      }),
+    );
+    if (excluded.size > 0) {
+      const names = [...excluded].sort().map((name) => JSON.stringify(name));
+      lines.push(`warn: some health checks cannot be excluded: no matches for ${names.join(', ')}\n`);
+    }
+    const isHealthy = Object.keys(failures).length === 0;
+    if (!isHealthy) {
+      env.log.info('A health check failed', { endpoint, ...failures });
+      return sendText(response!, 500, `${lines.join('')}${endpoint} check failed\n`);
+    }
+    sendText(response!, 200, query.has('verbose') ? `${lines.join('')}${endpoint} check passed\n` : 'ok');
+  };
+}
+
+function reportOne(check: Check, env: Env): Handler {
+  return async ({ response }) => {
+    const failure = await failureOf(check, env);
+    if (failure === undefined) sendText(response!, 200, 'ok');
+    else sendText(response!, 500, `internal server error: ${failure}\n`);
+  };
+}
+
+/** Why the check fails; undefined when it does not. */
+async function failureOf(check: Check, env: Env): Promise<string | undefined> {
+  const over = new AbortController();
+  const late = env.sleep(checkLimitMs, over.signal).then(() => {
+    throw new Error(`no answer within ${checkLimitMs} ms`);
+  });
+  try {
+    await Promise.race([check(), late]);
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  } finally {
+    late.catch(() => {});
+    over.abort();
+  }
 }

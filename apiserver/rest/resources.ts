@@ -1,17 +1,17 @@
-/** The resource paths: from method and route to what answers them. */
+/** The resource paths: from a request's verb and route to what answers it. */
 import type { Verb } from '#lib/kinds/define-kind.ts';
 import { ApiError } from '#lib/meta/errors.ts';
-import { demand, demandAttempt } from '../auth/authorize.ts';
-import { attemptAt } from '../auth/path-attempt.ts';
+import { notAllowed } from './answered-paths.ts';
 import type { Exchange, Serving, SubresourceHandler, Upgrade, UpgradeHandler } from './exchange.ts';
 import { negotiate } from './negotiate.ts';
 import type { Accepted } from './negotiate.ts';
-import { isOn } from './query.ts';
 import { get, list, watch } from './reads.ts';
+import type { RequestInfo } from './request-info.ts';
 import type { Route } from './route.ts';
 import type { WatchStream } from './watch-stream.ts';
 import { create, patch, remove, removeCollection, update } from './writes.ts';
 
+/** Whoever asks has been found to be allowed to. */
 export interface Resources {
   serve(exchange: Exchange): Promise<void>;
   upgrade(upgrade: Upgrade): Promise<void>;
@@ -48,18 +48,11 @@ export function makeResources(
   };
   return {
     async serve(exchange) {
-      const { request, route, query } = exchange;
+      const { request, route, context } = exchange;
       const handler = handlers.get(`${route.kind.plural}/${route.subresource}`);
-      if (handler) {
-        demandConnect(serving, exchange);
-        return handler(exchange);
-      }
-      const verb = verbOf(request.method ?? '', route, query);
-      if (!verb || !allows(route, verb)) {
-        const [path = ''] = (request.url ?? '').split('?', 1);
-        demandAttempt(serving.authorize, exchange.caller, attemptAt(request.method ?? '', path));
-        throw notAllowed();
-      }
+      if (handler) return handler(exchange);
+      const verb = verbOf(request.method ?? '', route, context.info);
+      if (!verb || !allows(route, verb)) throw notAllowed();
       const limit = verb === 'watch' ? watchLimit : requestLimit;
       if ((verb === 'watch' ? open.size : underWay) >= limit) throw tooMany();
       underWay++;
@@ -73,7 +66,6 @@ export function makeResources(
       const { kind, subresource } = upgrade.route;
       const handler = upgrades.get(`${kind.plural}/${subresource}`);
       if (!handler) throw notAllowed();
-      demandConnect(serving, upgrade);
       await handler(upgrade);
     },
     endWatches() {
@@ -82,35 +74,24 @@ export function makeResources(
   };
 }
 
-const notAllowed = () =>
-  new ApiError('MethodNotAllowed', 'the server does not allow this method on the requested resource', {});
-
-/** Subresources that are connected to know a method's plain verb alone. */
-function demandConnect(
-  { authorize }: Serving,
-  { request, route, caller }: Pick<Exchange, 'request' | 'route' | 'caller'>,
-): void {
-  const verbs: Record<string, Verb> = { POST: 'create', PUT: 'update', PATCH: 'patch', DELETE: 'delete' };
-  demand(authorize, caller, verbs[request.method ?? ''] ?? 'get', route.kind, route);
-}
-
-/** The verb that a method means here; undefined when it means none. */
-function verbOf(method: string, { name, subresource, watch }: Route, query: URLSearchParams): Verb | undefined {
+/** The verb as a handler serves it here; undefined when the path has none for the method. */
+function verbOf(method: string, { name, subresource }: Route, { verb }: RequestInfo): Verb | undefined {
   const isCollection = name === '';
-  switch (method) {
-    case 'GET':
-    case 'HEAD':
-      if (subresource === '' && (watch || isOn(query, 'watch'))) return 'watch';
-      return isCollection ? 'list' : 'get';
-    case 'POST':
-      return isCollection === (subresource === '') ? 'create' : undefined;
-    case 'PUT':
-      return isCollection ? undefined : 'update';
-    case 'PATCH':
-      return isCollection ? undefined : 'patch';
-    case 'DELETE':
-      if (subresource !== '') return undefined;
-      return isCollection ? 'deletecollection' : 'delete';
+  switch (verb) {
+    case 'get':
+    case 'list':
+      return method === 'GET' ? verb : undefined;
+    case 'watch':
+      return method === 'GET' && subresource === '' ? verb : undefined;
+    case 'create':
+      return isCollection === (subresource === '') ? verb : undefined;
+    case 'update':
+    case 'patch':
+      return isCollection ? undefined : verb;
+    case 'delete':
+      return subresource === '' ? verb : undefined;
+    case 'deletecollection':
+      return verb;
     default:
       return undefined;
   }

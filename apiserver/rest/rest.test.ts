@@ -79,7 +79,7 @@ suite('REST', () => {
       'the API version in the data (apps/v1) does not match the expected API version (v1)',
     );
     refused(
-      await api.ask('GET', '/apis/none/v1/things'),
+      await api.ask('GET', '/apis/apps/v1/things'),
       404,
       'NotFound',
       'the server could not find the requested resource',
@@ -134,9 +134,10 @@ suite('REST', () => {
   });
 
   test('nobody is let in without credentials, and only health and version are public', async () => {
-    for (const path of ['/healthz', '/livez', '/readyz', '/version', '/livez/ping', '/readyz?verbose']) {
+    for (const path of ['/healthz', '/livez', '/readyz', '/version', '/readyz?verbose']) {
       assert.equal((await api.ask('GET', path, { token: '' })).code, 200, path);
     }
+    assert.equal((await api.ask('GET', '/livez/ping', { token: '' })).code, 403);
     refused(
       await api.ask('GET', maps, { token: '' }),
       403,

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { requestInfoOf } from './request-info.ts';
 import { routeOf } from './route.ts';
 
 suite('routeOf()', () => {
@@ -15,7 +16,7 @@ suite('routeOf()', () => {
     ['/api/v1/nodes/n', 'nodes ns= name=n sub='],
     ['/apis/apps/v1/namespaces/a/deployments/b/scale', 'deployments ns=a name=b sub=scale'],
     ['/apis/rbac.authorization.k8s.io/v1/clusterroles/system%3Anode', 'clusterroles ns= name=system:node sub='],
-    ['/api/v1/watch/namespaces/a/pods', 'pods ns=a name= sub= watch'],
+    ['/api/v1/watch/namespaces/a/pods', 'pods ns=a name= sub='],
     ['/api/v1/pods/b', undefined],
     ['/api/v1/namespaces/a/nodes', undefined],
     ['/api/v1/namespaces/a/pods/b/unknown', undefined],
@@ -25,14 +26,20 @@ suite('routeOf()', () => {
     ['/api/v1', undefined],
     ['/apis', undefined],
     ['/version', undefined],
-    ['/api/v1/namespaces/%zz', undefined],
+    ['/api/v1/namespaces/a/namespaces/a', undefined],
+    ['/api/v1/namespaces//pods', undefined],
+    ['/api/v1/proxy/nodes/n', undefined],
+    ['/api/v1/watch', undefined],
+    ['/apis//v1/pods', undefined],
+    ['/api//v1/pods', undefined],
+    ['//api/v1/pods', undefined],
   ];
   for (const [path, wanted] of cases) {
     test(`routeOf() finds ${wanted ?? 'nothing'} at ${path}`, () => {
-      const route = routeOf(path);
-      const { kind, namespace, name, subresource, rest, watch } = route ?? {};
+      const route = routeOf(requestInfoOf('GET', path, new URLSearchParams('fieldSelector=metadata.name=x')));
+      const { kind, namespace, name, subresource, rest } = route ?? {};
       const text = `${kind?.plural} ns=${namespace} name=${name} sub=${subresource}`;
-      assert.equal(route && text + (rest ? ` ${rest}` : '') + (watch ? ' watch' : ''), wanted);
+      assert.equal(route && text + (rest ? ` ${rest}` : ''), wanted);
     });
   }
 });

@@ -46,13 +46,18 @@ suite('answers', () => {
       message: 'deployments.apps "none" not found',
       details: { name: 'none', group: 'apps', kind: 'deployments' },
     });
-    for (const path of ['/api/v1/none', '/apis/none/v1/none', '/api/v1/namespaces/answers/none/a', '/none']) {
+    for (const path of ['/api/v1/none', '/apis/apps/v1/none', '/apis/apps/v2', '/api/v1/namespaces/answers/none/a']) {
       assert.deepEqual(status(await api.ask('GET', path)), {
         code: 404,
         reason: 'NotFound',
         message: 'the server could not find the requested resource',
         details: {},
       });
+    }
+    for (const path of ['/none', '/apis/none', '/apis/none/v1', '/apis/none/v1/none', '/healthz/none', '/healthz/']) {
+      const { code, headers, bytes } = await api.ask('GET', path);
+      assert.deepEqual([code, bytes.toString()], [404, '404 page not found\n'], path);
+      assert.equal(headers['content-type'], 'text/plain; charset=utf-8');
     }
   });
 

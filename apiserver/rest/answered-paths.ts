@@ -1,0 +1,73 @@
+/** Requests to paths that name no resource: health, discovery, OpenAPI, metrics, and whatever else has a path of its own. */
+import { ApiError } from '#lib/meta/errors.ts';
+import { sendBytes } from './answer.ts';
+import type { Request, Response } from './answer.ts';
+import { mediaTypes } from './negotiate.ts';
+import type { Handler } from './request-context.ts';
+
+/** A prepared answer: discovery, OpenAPI. */
+export interface Document {
+  contentType: string;
+  body: Buffer;
+  etag?: string;
+}
+
+export interface AnsweredPaths {
+  /** By path, to the letter. */
+  handlers: ReadonlyMap<string, Handler>;
+  /** The document at a path, in a form that the Accept header allows; undefined when there is none. */
+  documents(path: string, accept: string): Document | undefined;
+  /** The groups that are served; '' is the core. */
+  groups: ReadonlySet<string>;
+}
+
+/** Answers as upstream's mux does: a path that nothing is under is told in plain text, one under an API that is served by a Status. */
+export function serveAnsweredPaths({ handlers, documents, groups }: AnsweredPaths): Handler {
+  return async (context) => {
+    const { request, response, info } = context;
+    const { path } = info;
+    if (!response) throw unknownResource();
+    const handler = handlers.get(path);
+    if (handler) return handler(context);
+    const isApi = isUnderApi(path, groups);
+    const document = documents(path, request.headers.accept ?? '');
+    if (!document) {
+      if (isApi) throw unknownResource();
+      return sendText(response, 404, '404 page not found\n');
+    }
+    if (isApi && request.method !== 'GET') throw notAllowed();
+    sendDocument(request, response, document);
+  };
+}
+
+/** Answers plain text, as Go's `http.Error`. */
+export function sendText(response: Response, code: number, text: string): void {
+  response.setHeader('x-content-type-options', 'nosniff');
+  sendBytes(response, code, 'text/plain; charset=utf-8', Buffer.from(text));
+}
+
+const unknownResource = () => new ApiError('NotFound', 'the server could not find the requested resource', {});
+
+export const notAllowed = () =>
+  new ApiError('MethodNotAllowed', 'the server does not allow this method on the requested resource', {});
+
+/** Whether upstream's REST container is asked about the path, and not the plain mux. */
+function isUnderApi(path: string, groups: ReadonlySet<string>): boolean {
+  const [, root, group, ...rest] = path.split('/');
+  if (root === 'api' || root === 'version') return true;
+  if (root !== 'apis') return false;
+  return group === undefined || (group === '' ? rest.length === 0 : groups.has(group));
+}
+
+function sendDocument(request: Request, response: Response, { contentType, body, etag }: Document): void {
+  if (etag !== undefined) {
+    response.setHeader('etag', etag);
+    response.setHeader('vary', 'Accept');
+    if (request.headers['if-none-match'] === etag) {
+      response.writeHead(304);
+      response.end();
+      return;
+    }
+  }
+  sendBytes(response, 200, contentType || mediaTypes.json, body);
+}

@@ -1,0 +1,97 @@
+/** What is known of one request while it is served, and who is told of it. */
+import type { Duplex } from 'node:stream';
+import type { ApiError } from '#lib/meta/errors.ts';
+import { anonymous } from '../auth/anonymous.ts';
+import type { Caller } from '../verbs/types.ts';
+import type { Request, Response } from './answer.ts';
+import { isLongRunning } from './request-info.ts';
+import type { RequestInfo } from './request-info.ts';
+
+/** Begins when the request has arrived; filters and the answer complete it. */
+export interface RequestContext {
+  readonly request: Request;
+  /** Undefined when the connection is to speak another protocol: then there is `upgrade`. */
+  readonly response: Response | undefined;
+  readonly upgrade: Takeover | undefined;
+  readonly info: RequestInfo;
+  readonly query: URLSearchParams;
+  /** The name by which both sides can find the request. */
+  readonly auditId: string;
+  /** On the monotonic clock, in milliseconds. */
+  readonly startedAtMs: number;
+  readonly isLongRunning: boolean;
+  /** Who showed credentials; undefined until they were checked, and when they were refused. */
+  user: Caller | undefined;
+  /** Whom the request is taken for: another than `user` when that one impersonates. Nobody known until the filters have found out. */
+  caller: Caller;
+  /** The status of the answer; 0 until it begins. */
+  code: number;
+  /** Of the answer's body, so far. Of an upgraded connection nothing is counted. */
+  bytesSent: number;
+  /** Why the request was refused or failed, when it was. */
+  failure: ApiError | undefined;
+}
+
+/** A connection to be taken over from HTTP. */
+export interface Takeover {
+  socket: Duplex;
+  /** The first bytes after the request. */
+  head: Buffer;
+}
+
+/** Hears of every request. What it does must be quick; it never throws. */
+export interface RequestObserver {
+  /** It has arrived: nothing is known but what it is about. */
+  onRequest?(context: RequestContext): void;
+  /** The answer begins: `code` is known. */
+  onAnswer?(context: RequestContext): void;
+  /** It is over: answered, failed, or given up by the client, before the answer began (`code` 0) or after. */
+  onEnd?(context: RequestContext): void;
+}
+
+/** Serves a request: answers it, or throws an ApiError while nothing has been answered. */
+export type Handler = (context: RequestContext) => Promise<void>;
+
+/** A step around all requests: serves some itself, by throwing too, and hands the others on. */
+export type Filter = (next: Handler) => Handler;
+
+/** The filters in their order, the first outermost, around the handler. */
+export function chain(filters: readonly Filter[], handler: Handler): Handler {
+  return filters.reduceRight((next, filter) => filter(next), handler);
+}
+
+export type Arrival = Pick<RequestContext, 'request' | 'info' | 'query' | 'auditId' | 'startedAtMs'> & {
+  response?: Response;
+  upgrade?: Takeover;
+};
+
+export function makeRequestContext(arrival: Arrival): RequestContext {
+  const { request, response, upgrade, info, query, auditId, startedAtMs } = arrival;
+  return {
+    request,
+    response,
+    upgrade,
+    info,
+    query,
+    auditId,
+    startedAtMs,
+    isLongRunning: isLongRunning(info),
+    user: undefined,
+    caller: anonymous,
+    code: 0,
+    bytesSent: 0,
+    failure: undefined,
+  };
+}
+
+/** One observer that tells all. */
+export function allOf(observers: readonly RequestObserver[]): Required<RequestObserver> {
+  const onRequest = observers.filter((observer) => observer.onRequest);
+  const onAnswer = observers.filter((observer) => observer.onAnswer);
+  const onEnd = observers.filter((observer) => observer.onEnd);
+  return {
+    onRequest: (context) => onRequest.forEach((observer) => observer.onRequest!(context)),
+    onAnswer: (context) => onAnswer.forEach((observer) => observer.onAnswer!(context)),
+    onEnd: (context) => onEnd.forEach((observer) => observer.onEnd!(context)),
+  };
+}
