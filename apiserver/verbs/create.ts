@@ -1,9 +1,9 @@
 /** Create: decode, default, name, admit, prepare, check, claim, store. */
 import { checkObject } from '#lib/kinds/checks/metadata.ts';
 import type { Kind } from '#lib/kinds/define-kind.ts';
-import { ApiError, alreadyExists, badRequest, invalidObject, isReason } from '#lib/meta/errors.ts';
+import { ApiError, alreadyExists, badRequest, invalidObject, isReason, plainError } from '#lib/meta/errors.ts';
 import { generatedName } from '#lib/meta/names.ts';
-import type { ObjectMeta, Resource } from '#lib/meta/object.ts';
+import type { ObjectMeta, Ref, Resource } from '#lib/meta/object.ts';
 import type { AdmissionRequest } from '../admission/types.ts';
 import { demand } from '../auth/authorize.ts';
 import type { Entry } from '../store/world-types.ts';
@@ -14,6 +14,7 @@ import { ownersOfNew, setOwners, writerOf } from './ownership.ts';
 import type { Entries } from './ownership.ts';
 import { fillMetadata, prepareCreate } from './prepare.ts';
 import type { Caller, WriteOptions } from './types.ts';
+import { keepUniqueOwners } from './unique-owners.ts';
 
 /** How often a generated name may meet one that is taken. */
 const generatedNameAttempts = 8;
@@ -32,8 +33,9 @@ export async function create(
   const draft = decodeObject(kind, body, options);
   checkNamespaceOf(kind, draft, namespace);
   if (draft.metadata.resourceVersion) {
-    throw new ApiError('InternalError', 'resourceVersion should not be set on objects to be created');
+    throw plainError('resourceVersion should not be set on objects to be created');
   }
+  keepUniqueOwners(draft.metadata, warner(options.notes));
   kind.defaults?.(draft);
   const owning = owners ?? ownersOfNew(kind, draft, writerOf(kind, caller, options, context.env.now()));
   delete draft.metadata.managedFields;
@@ -44,14 +46,21 @@ export async function create(
     try {
       return await createNamed(context, caller, kind, namespace, draft, owning, options);
     } catch (error) {
-      if (!isReason(error, 'AlreadyExists')) throw error;
-      if (attempt === generatedNameAttempts) throw noUniqueName(error);
+      if (!isReason(error, 'AlreadyExists') || attempt === generatedNameAttempts) throw error;
     }
   }
 }
 
-function noUniqueName({ message, details }: ApiError): ApiError {
-  const told = `${message}, the server was not able to generate a unique name for the object`;
+/** The refusal of an object whose name another has. One with a prefix counts as named by the server, whoever named it. */
+async function nameTaken({ reader }: VerbsContext, kind: Kind, ref: Ref, generateName?: string): Promise<ApiError> {
+  const { message, details } = alreadyExists(kind, ref.name);
+  const present = await reader.get(kind, ref).catch((error: unknown) => {
+    if (isReason(error, 'NotFound')) return undefined;
+    throw error;
+  });
+  const going = present?.object.metadata.deletionTimestamp === undefined ? '' : 'object is being deleted: ';
+  if (!generateName) return new ApiError('AlreadyExists', going + message, details);
+  const told = `${going}${message}, the server was not able to generate a unique name for the object`;
   return new ApiError('AlreadyExists', told, { ...details, retryAfterSeconds: 1 });
 }
 
@@ -92,7 +101,7 @@ async function createNamed(
   } finally {
     await claim?.settle(entry !== undefined);
   }
-  if (!entry) throw alreadyExists(kind, name);
+  if (!entry) throw await nameTaken(context, kind, { namespace, name }, metadata.generateName);
   return entry;
 }
 

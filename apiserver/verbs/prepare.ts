@@ -9,10 +9,11 @@ import { formatTime } from '#lib/meta/time.ts';
 export function fillMetadata(kind: Kind, object: Resource, namespace: string, context: WriteContext): void {
   const { metadata } = object;
   if (kind.namespaced) metadata.namespace = namespace;
+  else delete metadata.namespace;
   metadata.uid = context.uuid();
   metadata.creationTimestamp = formatTime(context.now);
-  const dropped = ['resourceVersion', 'generation', 'selfLink', 'deletionTimestamp', 'deletionGracePeriodSeconds'];
-  for (const field of dropped) delete metadata[field as 'generation'];
+  const dropped = ['resourceVersion', 'selfLink', 'deletionTimestamp', 'deletionGracePeriodSeconds'] as const;
+  for (const field of dropped) delete metadata[field as 'selfLink'];
   if (kind.generation) metadata.generation = 1;
 }
 
@@ -52,7 +53,8 @@ export function prepareUpdate(
   if (part === 'status') return withStatus(kind, next, before);
   if (kind.status) carry(next, before, 'status');
   kind.prepareUpdate?.(next, before, context);
-  if (kind.generation && changesIntent(next, before)) next.metadata.generation = (before.metadata.generation ?? 0) + 1;
+  const raises = typeof kind.generation === 'function' ? kind.generation : changesIntent;
+  if (kind.generation && raises(next, before)) next.metadata.generation = (before.metadata.generation ?? 0) + 1;
   return next;
 }
 

@@ -24,6 +24,7 @@ import { prepareUpdate } from './prepare.ts';
 import { configOfScale, scaleType, scaleOf, setScale } from './scale.ts';
 import { storageKey } from './selection.ts';
 import type { Caller, WriteOptions } from './types.ts';
+import { keepUniqueOwners } from './unique-owners.ts';
 import type { Change, Written } from './writer.ts';
 
 /** What a request makes of an object. */
@@ -37,9 +38,6 @@ interface Asked {
 
 /** How often an apply may find the object gone and there again. */
 const applyAttempts = 5;
-
-/** Kinds whose updates must name the version they replace. */
-const conditionalOnly = new Set(['leases', 'poddisruptionbudgets', 'csinodes', 'volumeattachments']);
 
 export async function update(
   context: VerbsContext,
@@ -55,6 +53,7 @@ export async function update(
   const { object: rest, given } = withoutOwners(body);
   const wanted = decodeObject(spoken, rest, options);
   checkAddress(kind, wanted, ref);
+  keepUniqueOwners(wanted.metadata, warner(options.notes));
   if (spoken === kind) kind.defaults?.(wanted);
   try {
     const { entry } = await write(context, caller, kind, ref, options, () => ({ object: copy(wanted), given }));
@@ -86,6 +85,7 @@ export async function patch(
   const finish = (result: unknown): Resource => {
     const object = decodeObject(spoken, result, options);
     checkAddress(kind, object, ref);
+    keepUniqueOwners(object.metadata, warner(options.notes), ' after mutating admission happens');
     if (spoken === kind) kind.defaults?.(object);
     return object;
   };
@@ -267,8 +267,9 @@ function checkPreconditions(kind: Kind, asked: Resource, before: Resource, optio
   const wantedVersion = options.resourceVersion || asked.metadata.resourceVersion;
   if (wantedVersion && wantedVersion !== '0') {
     if (wantedVersion !== resourceVersion) throw conflict(kind, name);
-  } else if (conditionalOnly.has(kind.plural)) {
-    throw invalidObject(kind, name, [
+  } else if (kind.namesVersion) {
+    // Upstream names the resource here where all else names the kind.
+    throw invalidObject({ group: kind.group, kind: kind.plural }, name, [
       {
         ...invalid('metadata.resourceVersion', 0, 'must be specified for an update'),
         message: 'Invalid value: 0x0: must be specified for an update',
@@ -279,15 +280,13 @@ function checkPreconditions(kind: Kind, asked: Resource, before: Resource, optio
 
 /** The object must be where the URL says. */
 function checkAddress(kind: Kind, { metadata }: Resource, { namespace, name }: Ref): void {
+  if (kind.namespaced && metadata.namespace && metadata.namespace !== namespace) {
+    throw badRequest('the namespace of the provided object does not match the namespace sent on the request');
+  }
   if (!metadata.name) {
     throw badRequest(`the name of the object (${name} based on URL) was undeterminable: name must be provided`);
   }
   if (metadata.name !== name) {
     throw badRequest(`the name of the object (${metadata.name}) does not match the name on the URL (${name})`);
-  }
-  if (kind.namespaced && metadata.namespace && metadata.namespace !== namespace) {
-    throw badRequest(
-      `the namespace of the object (${metadata.namespace}) does not match the namespace on the URL (${namespace})`,
-    );
   }
 }

@@ -228,7 +228,7 @@ suite('update', () => {
     await refuses(
       update({ name: 'a', namespace: 'x' }),
       'BadRequest',
-      'the namespace of the object (x) does not match the namespace on the URL (default)',
+      'the namespace of the provided object does not match the namespace sent on the request',
     );
     await refuses(
       update({ name: 'a', uid: 'other' }),

@@ -169,7 +169,7 @@ function noteRevision(deployment: Deployment, revision: string | undefined): Act
   const { metadata } = deployment;
   if (revision === undefined || metadata.annotations?.[revisionKey] === revision) return [];
   const annotations = { ...metadata.annotations, [revisionKey]: revision };
-  return [{ do: 'update', kind: deploymentKind, object: { ...deployment, metadata: { ...metadata, annotations } } }];
+  return [{ do: 'status', kind: deploymentKind, object: { ...deployment, metadata: { ...metadata, annotations } } }];
 }
 
 /** Writes new sizes, with the notes that later scaling goes by; `noted` are sets that get the notes even if they keep their size. */

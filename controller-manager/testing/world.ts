@@ -111,8 +111,11 @@ export function makeTestWorld(startMs = Date.UTC(2026, 0, 1)): TestWorld {
     return { ...object, metadata: { ...object.metadata, resourceVersion: `${++revision}` } };
   }
 
+  /** As the server does it, a status comes with annotations. */
   function withStatus(before: Resource, object: Resource): Resource {
-    return touched({ ...before, status: copy((object as { status?: unknown }).status) } as Resource);
+    const { annotations } = object.metadata;
+    const metadata = { ...before.metadata, ...(annotations && { annotations }) };
+    return touched({ ...before, metadata, status: copy((object as { status?: unknown }).status) } as Resource);
   }
 
   function withSpec(before: Resource, object: Resource): Resource {

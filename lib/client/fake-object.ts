@@ -41,7 +41,8 @@ export function updated(kind: Kind, before: WithParts, asked: WithParts, subreso
   const next: WithParts = { ...copy(asked), metadata };
   kind.defaults?.(next);
   if (kind.status && subresource === '') next.status = before.status;
-  if (kind.generation && !equal(intentOf(next), intentOf(before))) {
+  const raises = typeof kind.generation === 'function' ? kind.generation : changesIntent;
+  if (kind.generation && raises(next, before)) {
     next.metadata.generation = (before.metadata.generation ?? 0) + 1;
   }
   return next;
@@ -88,6 +89,10 @@ function systemFields({ metadata }: Resource) {
     ...(generation !== undefined && { generation }),
     ...(deletionTimestamp !== undefined && { deletionTimestamp }),
   };
+}
+
+function changesIntent(now: WithParts, was: WithParts): boolean {
+  return !equal(intentOf(now), intentOf(was));
 }
 
 function intentOf(object: WithParts): object {

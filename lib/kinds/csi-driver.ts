@@ -11,6 +11,7 @@ export const csiDriver = defineKind<CSIDriver>({
   description: 'A storage driver of the cluster, and how it wants to be used.',
   plural: 'csidrivers',
   namespaced: false,
+  namesVersion: true,
   schema: 'io.k8s.api.storage.v1.CSIDriver',
   returnsDeleted: true,
   generation: true,

@@ -10,6 +10,7 @@ export const csiNode = defineKind<CSINode>({
   description: 'The storage drivers of a node.',
   plural: 'csinodes',
   namespaced: false,
+  namesVersion: true,
   schema: 'io.k8s.api.storage.v1.CSINode',
   returnsDeleted: true,
   check: ({ spec }) => {

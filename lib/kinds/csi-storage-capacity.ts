@@ -12,6 +12,7 @@ export const csiStorageCapacity = defineKind<CSIStorageCapacity>({
   description: 'How much storage of a class is left in a part of the cluster.',
   plural: 'csistoragecapacities',
   namespaced: true,
+  namesVersion: true,
   schema: 'io.k8s.api.storage.v1.CSIStorageCapacity',
   check: (object, before) => [
     ...subdomain('storageClassName', object.storageClassName),

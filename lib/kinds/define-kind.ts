@@ -64,6 +64,9 @@ export interface Conversion<T> {
 /** Reads one selectable field. A method's type, so that a Kind of something narrower is still a Kind. */
 type FieldReader<T> = { read(object: T): string }['read'];
 
+/** Whether an update raises the generation. A method's type as well. */
+type GenerationRule<T> = { raises(now: T, before: T): boolean }['raises'];
+
 interface KindSource<T extends Resource> {
   /** '' for the core group. */
   group: string;
@@ -89,14 +92,16 @@ interface KindSource<T extends Resource> {
   subresources?: Readonly<Record<string, { verbs: readonly string[]; kind: string; group?: string; version?: string }>>;
   /** Whether an update of an object that does not exist creates it. */
   createdByUpdate?: boolean;
+  /** Whether an update must name the version that it replaces; otherwise one that names none replaces whatever is there. */
+  namesVersion?: boolean;
   /** Whether a deletion answers with the object as it last was; with a Status otherwise. */
   returnsDeleted?: boolean;
   /** What names may look like; subdomain when absent. */
   nameFaults?(name: string): string[];
   /** Folder under `/registry/`; `<group>/<plural>` or `<plural>` for core when absent. Two versions of a kind share one. */
   storage?: string;
-  /** Whether objects of this kind count generations, raised when the spec (anything but metadata and status) changes. */
-  generation?: boolean;
+  /** Whether objects of this kind count generations, raised when anything but metadata and status changes, or where a function says so. */
+  generation?: boolean | GenerationRule<T>;
   /**
    * Seconds of grace for a deletion that asks for `asked`, or names none; 0 removes at once. Absent for kinds without graceful
    * deletion.

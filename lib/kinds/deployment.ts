@@ -1,3 +1,4 @@
+import { equal } from '#lib/meta/equal.ts';
 import { fieldForbidden, invalid, notSupported, required, type FieldError } from '#lib/meta/errors.ts';
 import { formatSelector, fromLabelSelector } from '#lib/meta/selectors.ts';
 import { atMostWhole, intOrPercent, nonNegative } from './checks/values.ts';
@@ -18,7 +19,8 @@ export const deployment = defineKind<Deployment>({
   namespaced: true,
   schema: 'io.k8s.api.apps.v1.Deployment',
   status: true,
-  generation: true,
+  generation: ({ metadata, spec }, before) =>
+    !equal(spec, before.spec) || !equal(metadata.annotations ?? {}, before.metadata.annotations ?? {}),
   scale: {
     replicas: (object) => object.spec.replicas ?? 1,
     setReplicas: (object, replicas) => {

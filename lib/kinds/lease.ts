@@ -11,6 +11,7 @@ export const lease = defineKind<Lease>({
   plural: 'leases',
   namespaced: true,
   createdByUpdate: true,
+  namesVersion: true,
   schema: 'io.k8s.api.coordination.v1.Lease',
   check: ({ spec }) => checkSpec(spec),
   columns: [nameColumn, text('Holder', ({ spec }) => spec.holderIdentity ?? ''), ageColumn],

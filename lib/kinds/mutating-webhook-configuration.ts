@@ -11,6 +11,7 @@ export const mutatingWebhookConfiguration = defineKind<MutatingWebhookConfigurat
   plural: 'mutatingwebhookconfigurations',
   categories: ['api-extensions'],
   namespaced: false,
+  namesVersion: true,
   schema: 'io.k8s.api.admissionregistration.v1.MutatingWebhookConfiguration',
   generation: true,
   defaults: ({ webhooks }) => {

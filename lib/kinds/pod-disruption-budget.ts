@@ -13,6 +13,7 @@ export const podDisruptionBudget = defineKind<PodDisruptionBudget>({
   plural: 'poddisruptionbudgets',
   short: ['pdb'],
   namespaced: true,
+  namesVersion: true,
   schema: 'io.k8s.api.policy.v1.PodDisruptionBudget',
   status: true,
   generation: true,

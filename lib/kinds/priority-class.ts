@@ -20,7 +20,7 @@ export const priorityClass = defineKind<PriorityClass>({
   short: ['pc'],
   namespaced: false,
   schema: 'io.k8s.api.scheduling.v1.PriorityClass',
-  generation: true,
+  generation: () => false,
   defaults: (object) => {
     object.preemptionPolicy ??= 'PreemptLowerPriority';
   },

@@ -13,6 +13,8 @@ export const runtimeClass = defineKind<RuntimeClass>({
   description: 'A way of running containers, such as within a virtual machine.',
   plural: 'runtimeclasses',
   namespaced: false,
+  createdByUpdate: true,
+  namesVersion: true,
   schema: 'io.k8s.api.node.v1.RuntimeClass',
   check: ({ handler, overhead, scheduling }, before) => [
     ...grammar('handler', handler, labelNameFaults),

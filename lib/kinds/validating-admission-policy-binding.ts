@@ -15,6 +15,7 @@ export const validatingAdmissionPolicyBinding = defineKind<ValidatingAdmissionPo
   plural: 'validatingadmissionpolicybindings',
   categories: ['api-extensions'],
   namespaced: false,
+  namesVersion: true,
   schema: 'io.k8s.api.admissionregistration.v1.ValidatingAdmissionPolicyBinding',
   generation: true,
   defaults: ({ spec }) => {

@@ -12,6 +12,7 @@ export const validatingAdmissionPolicy = defineKind<ValidatingAdmissionPolicy>({
   plural: 'validatingadmissionpolicies',
   categories: ['api-extensions'],
   namespaced: false,
+  namesVersion: true,
   schema: 'io.k8s.api.admissionregistration.v1.ValidatingAdmissionPolicy',
   status: true,
   generation: true,

@@ -11,6 +11,7 @@ export const validatingWebhookConfiguration = defineKind<ValidatingWebhookConfig
   plural: 'validatingwebhookconfigurations',
   categories: ['api-extensions'],
   namespaced: false,
+  namesVersion: true,
   schema: 'io.k8s.api.admissionregistration.v1.ValidatingWebhookConfiguration',
   generation: true,
   defaults: ({ webhooks }) => {

@@ -11,6 +11,7 @@ export const volumeAttachment = defineKind<VolumeAttachment>({
   description: 'The wish that a volume be attached to a node, and whether it is.',
   plural: 'volumeattachments',
   namespaced: false,
+  namesVersion: true,
   schema: 'io.k8s.api.storage.v1.VolumeAttachment',
   returnsDeleted: true,
   status: true,

@@ -20,6 +20,8 @@ export const reasons = {
   Invalid: { http: 422, grpc: 3 },
   TooManyRequests: { http: 429, grpc: 8 },
   InternalError: { http: 500, grpc: 13 },
+  /** Upstream's plain errors, which carry no reason on the wire. */
+  Unknown: { http: 500, grpc: 2 },
   ServiceUnavailable: { http: 503, grpc: 14 },
   Timeout: { http: 504, grpc: 4 },
 } as const satisfies Record<string, { http: number; grpc: number }>;
@@ -49,7 +51,8 @@ export interface Status {
   metadata: { continue?: string };
   status: 'Failure';
   message: string;
-  reason: Reason;
+  /** Absent for Unknown. */
+  reason?: Reason;
   details?: StatusDetails;
   code: number;
 }
@@ -84,7 +87,7 @@ export class ApiError extends Error {
       metadata: this.continue === undefined ? {} : { continue: this.continue },
       status: 'Failure',
       message: this.message,
-      reason: this.reason,
+      ...(this.reason !== 'Unknown' && { reason: this.reason }),
       ...(this.details && { details: this.details }),
       code: this.code,
     };
@@ -149,6 +152,11 @@ export function forbidden(resource: Named, name: string, because: string): ApiEr
 
 export function badRequest(message: string): ApiError {
   return new ApiError('BadRequest', message);
+}
+
+/** A failure that upstream answers with 500 and its text alone. */
+export function plainError(message: string): ApiError {
+  return new ApiError('Unknown', message);
 }
 
 /** The text of an expired list or watch position. */

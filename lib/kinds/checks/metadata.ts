@@ -124,11 +124,11 @@ function checkChanges(now: ObjectMeta, before: ObjectMeta): FieldError[] {
   if (now.name !== before.name) faults.push(invalid('metadata.name', now.name, immutable));
   if (now.namespace !== before.namespace) faults.push(invalid('metadata.namespace', now.namespace ?? '', immutable));
   if (now.uid !== before.uid) faults.push(invalid('metadata.uid', now.uid, immutable));
-  if (now.creationTimestamp !== before.creationTimestamp) {
-    faults.push(invalid('metadata.creationTimestamp', now.creationTimestamp, immutable));
+  for (const field of ['creationTimestamp', 'deletionTimestamp'] as const) {
+    if (now[field] !== before[field]) faults.push(timeFixed(`metadata.${field}`, now[field]));
   }
-  if (now.deletionTimestamp !== before.deletionTimestamp) {
-    faults.push(invalid('metadata.deletionTimestamp', now.deletionTimestamp, immutable));
+  if (now.deletionGracePeriodSeconds !== before.deletionGracePeriodSeconds) {
+    faults.push(invalid('metadata.deletionGracePeriodSeconds', now.deletionGracePeriodSeconds, immutable));
   }
   if (before.deletionTimestamp) {
     const added = (now.finalizers ?? []).filter((finalizer) => !before.finalizers?.includes(finalizer));
@@ -136,12 +136,21 @@ function checkChanges(now: ObjectMeta, before: ObjectMeta): FieldError[] {
       faults.push(
         fieldForbidden(
           'metadata.finalizers',
-          `no new finalizers can be added if the object is being deleted, found new finalizers ${JSON.stringify(added)}`,
+          `no new finalizers can be added if the object is being deleted, found new finalizers []string{${added
+            .sort()
+            .map((name) => JSON.stringify(name))
+            .join(', ')}}`,
         ),
       );
     }
   }
   return faults;
+}
+
+/** The fault of a time that may not change, which is shown as Go prints times. */
+function timeFixed(field: string, time: string | undefined): FieldError {
+  const shown = time?.replace('T', ' ').replace('Z', ' +0000 UTC') ?? 'null';
+  return { field, reason: 'FieldValueInvalid', message: `Invalid value: ${shown}: ${immutable}` };
 }
 
 /** One fault when a field changed. */
