@@ -1,6 +1,6 @@
 /**
  * Where upstream's protobuf messages differ from the JSON that the schema data describes: structs that Go embeds, which are inline in JSON and
- * a message of their own in protobuf, and scalars that Go holds by pointer, whose zero is a value rather than an absence.
+ * a message of their own in protobuf, and lists of a named type, which are a message too.
  */
 
 /** Short type name -> the types embedded in it, with the field number of each. */
@@ -21,77 +21,12 @@ export const embedded: Readonly<Record<string, readonly { pn: number; type: stri
   'admissionregistration.v1.NamedRuleWithOperations': [{ pn: 2, type: 'admissionregistration.v1.RuleWithOperations' }],
 };
 
-const pointers = new Set([
-  'activeDeadlineSeconds',
-  'allocateLoadBalancerNodePorts',
-  'allowPrivilegeEscalation',
-  'allowVolumeExpansion',
-  'attachRequired',
-  'automountServiceAccountToken',
-  'averageUtilization',
-  'backoffLimit',
-  'backoffLimitPerIndex',
-  'blockOwnerDeletion',
-  'completions',
-  'controller',
-  'defaultMode',
-  'deletionGracePeriodSeconds',
-  'enableServiceLinks',
-  'expirationSeconds',
-  'failedJobsHistoryLimit',
-  'fsGroup',
-  'gracePeriodSeconds',
-  'hostUsers',
-  'immutable',
-  'leaseDurationSeconds',
-  'leaseTransitions',
-  'manualSelector',
-  'maxFailedIndexes',
-  'maxSurge',
-  'maxUnavailable',
-  'minAvailable',
-  'minDomains',
-  'minReplicas',
-  'mode',
-  'optional',
-  'orphanDependents',
-  'parallelism',
-  'partition',
-  'podInfoOnMount',
-  'priority',
-  'privileged',
-  'progressDeadlineSeconds',
-  'readOnlyRootFilesystem',
-  'replicas',
-  'requiresRepublish',
-  'revisionHistoryLimit',
-  'runAsGroup',
-  'runAsNonRoot',
-  'runAsUser',
-  'seLinuxMount',
-  'serving',
-  'setHostnameAsFQDN',
-  'shareProcessNamespace',
-  'stabilizationWindowSeconds',
-  'started',
-  'startingDeadlineSeconds',
-  'storageCapacity',
-  'successfulJobsHistoryLimit',
-  'suspend',
-  'terminating',
-  'terminationGracePeriodSeconds',
-  'tolerationSeconds',
-  'ttlSecondsAfterFinished',
-]);
-
-const pointersOfTypes: Readonly<Record<string, readonly string[]>> = {
-  'core.v1.PersistentVolumeClaimSpec': ['storageClassName'],
-  'core.v1.ClientIPConfig': ['timeoutSeconds'],
-  'discovery.v1.EndpointPort': ['name', 'port'],
-  'discovery.v1.EndpointConditions': ['ready'],
+/** Definition name -> its lists that are a message `{items = 1}`. Lists within maps always are. */
+const boxedLists: Readonly<Record<string, string>> = {
+  'io.k8s.apimachinery.pkg.apis.meta.v1.APIResource': 'verbs',
 };
 
-/** Whether the zero value of a field is told apart from its absence. */
-export function isPointer(type: string, field: string): boolean {
-  return pointers.has(field) || pointersOfTypes[type]?.includes(field) === true;
+/** Whether a field's list is a message of its own. */
+export function isBoxed(schema: string, field: string): boolean {
+  return boxedLists[schema] === field;
 }

@@ -55,6 +55,17 @@ export function schemaNames(): string[] {
   return Object.keys(types());
 }
 
+let pointers: Record<string, string[]> | undefined;
+
+/** The fields of a type that Go holds by pointer: their zero values are told apart from their absence. */
+export function pointerFields(name: string): readonly string[] {
+  pointers ??= JSON.parse(readFileSync(new URL('./schema/pointers-1.32.json', import.meta.url), 'utf8')) as Record<
+    string,
+    string[]
+  >;
+  return pointers[name] ?? [];
+}
+
 /** Read when first asked for: most processes know kinds without ever decoding one. */
 function types(): Types {
   loaded ??= readTypes();
