@@ -1,4 +1,4 @@
-/** What every cluster has from its first start: namespaces, the API's own Service, the system's priority classes, a storage class. */
+/** What every cluster has from its first start: namespaces, the API's own Service, priorities of pods and of requests, a storage class. */
 import { configMap } from '#lib/kinds/config-map.ts';
 import type { Kind } from '#lib/kinds/define-kind.ts';
 import { endpointSlice } from '#lib/kinds/endpoint-slice.ts';
@@ -12,6 +12,7 @@ import { isReason } from '#lib/meta/errors.ts';
 import { systemPriorities } from './admission/priority.ts';
 import { mastersGroup } from './auth/authorize.ts';
 import type { Lookup } from './admission/types.ts';
+import { ensureFlowObjects } from './flow/ensure.ts';
 import type { Caller, Verbs } from './verbs/types.ts';
 
 export interface Place {
@@ -48,6 +49,7 @@ export async function bootstrap(verbs: Verbs, look: Lookup, place: Place): Promi
   if (isNew) await ensure(verbs, look, storageClass, '', folderClass);
   await Promise.all(namespaces.map((name) => ensure(verbs, look, namespace, '', { metadata: { name } })));
   await Promise.all([
+    ensureFlowObjects(verbs, look),
     ...Object.entries(systemPriorities).map(([name, value]) =>
       ensure(verbs, look, priorityClass, '', {
         metadata: { name },

@@ -67,7 +67,8 @@ function changesIntent(next: Resource, before: Resource): boolean {
 
 /** `before` with the status and the editable metadata of `next`. Pods keep their owners, whatever a status says. */
 function withStatus(kind: Kind, next: Resource, before: Resource): Resource {
-  const merged: Resource & { status?: unknown } = { ...before, metadata: next.metadata };
+  const metadata = kind.statusKeepsMetadata ? { ...before.metadata } : next.metadata;
+  const merged: Resource & { status?: unknown } = { ...before, metadata };
   carry(merged, next, 'status');
   if (kind.plural === 'pods') carry(merged.metadata, before.metadata, 'ownerReferences');
   return merged;

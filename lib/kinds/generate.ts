@@ -24,6 +24,7 @@ const groups = [
   'scheduling.v1',
   'storage.v1',
   'certificates.v1',
+  'flowcontrol.v1',
   'admissionregistration.v1',
   'authentication.v1',
   'authorization.v1',

@@ -17,6 +17,7 @@ import { endpointSlice } from './endpoint-slice.ts';
 import { endpoints } from './endpoints.ts';
 import { event } from './event.ts';
 import { eventsV1Event } from './events-v1-event.ts';
+import { flowSchema } from './flow-schema.ts';
 import { horizontalPodAutoscaler } from './horizontal-pod-autoscaler.ts';
 import { horizontalPodAutoscalerV1 } from './horizontal-pod-autoscaler-v1.ts';
 import { ingress } from './ingress.ts';
@@ -35,6 +36,7 @@ import { pod } from './pod.ts';
 import { podDisruptionBudget } from './pod-disruption-budget.ts';
 import { podTemplate } from './pod-template.ts';
 import { priorityClass } from './priority-class.ts';
+import { priorityLevelConfiguration } from './priority-level-configuration.ts';
 import { replicaSet } from './replica-set.ts';
 import { replicationController } from './replication-controller.ts';
 import { resourceQuota } from './resource-quota.ts';
@@ -102,6 +104,8 @@ export const kinds: readonly Kind[] = [
   storageClass,
   volumeAttachment,
   certificateSigningRequest,
+  flowSchema,
+  priorityLevelConfiguration,
   mutatingWebhookConfiguration,
   validatingWebhookConfiguration,
   validatingAdmissionPolicy,
