@@ -23,6 +23,58 @@ export function sendBytes(response: Response, code: number, contentType: string,
   response.end(bytes);
 }
 
+/** What is handed to a connection at a time. */
+const pieceBytes = 128 * 1024;
+
+/**
+ * Answers many buffers as one body, a piece at a time as the client takes them: what waits for a slow client is the buffers that all share, not a
+ * copy of them, and others are served in between. Resolves when all is handed over, or the client has gone.
+ */
+export async function sendParts(
+  response: Response,
+  code: number,
+  contentType: string,
+  parts: readonly Buffer[],
+): Promise<void> {
+  const length = parts.reduce((sum, part) => sum + part.length, 0);
+  if (length <= pieceBytes) return sendBytes(response, code, contentType, Buffer.concat(parts, length));
+  response.writeHead(code, {
+    'content-type': contentType,
+    'content-length': length,
+    'cache-control': 'no-cache, private',
+  });
+  for (const piece of inPieces(parts)) {
+    if (!response.write(piece)) await roomIn(response);
+    if (response.destroyed) return;
+  }
+  response.end();
+}
+
+function* inPieces(parts: readonly Buffer[]): Iterable<Buffer> {
+  let from = 0;
+  let length = 0;
+  for (const [at, part] of parts.entries()) {
+    length += part.length;
+    if (length < pieceBytes) continue;
+    yield Buffer.concat(parts.slice(from, at + 1), length);
+    [from, length] = [at + 1, 0];
+  }
+  if (length > 0) yield Buffer.concat(parts.slice(from), length);
+}
+
+function roomIn(response: Response): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      response.off('drain', done);
+      response.off('close', done);
+      resolve();
+    };
+    response.on('drain', done);
+    response.on('close', done);
+    if (response.destroyed) done();
+  });
+}
+
 /** Answers an object that exists as bytes already; they are used as they are where the client takes JSON. */
 export function sendEncoded(
   response: Response,

@@ -4,14 +4,14 @@ import type { Env } from '#lib/env/env.ts';
 import type { Kind } from '#lib/kinds/define-kind.ts';
 import type { Entry } from '../store/world-types.ts';
 import type { Caller, ListResult, Verbs } from '../verbs/types.ts';
-import { sendBytes, sendEncoded, sendValue } from './answer.ts';
+import { sendEncoded, sendParts, sendValue } from './answer.ts';
 import type { Request, Response } from './answer.ts';
 import { mediaTypes } from './negotiate.ts';
 import type { Accepted } from './negotiate.ts';
 import { isOn } from './query.ts';
 import type { RequestContext } from './request-context.ts';
 import type { Route } from './route.ts';
-import { listBytes, listMeta, metadataListOf, metadataOf, tableOf } from './shapes.ts';
+import { listParts, listMeta, metadataListOf, metadataOf, tableOf } from './shapes.ts';
 import type { IncludeObject } from './shapes.ts';
 
 export interface Exchange {
@@ -68,13 +68,18 @@ export function sendEntry(exchange: Exchange, code: number, entry: Entry, accept
 }
 
 /** Sends a list in the shape and format that the client accepts. */
-export function sendList(exchange: Exchange, result: ListResult, accepted: Accepted, { env }: Serving): void {
+export async function sendList(
+  exchange: Exchange,
+  result: ListResult,
+  accepted: Accepted,
+  { env }: Serving,
+): Promise<void> {
   const { response, route, query } = exchange;
   const pretty = isPretty(exchange);
   const { kind } = route;
   if (accepted.shape === 'object') {
     if (accepted.format === 'json' && !pretty)
-      return sendBytes(response, 200, mediaTypes.json, listBytes(kind, result));
+      return sendParts(response, 200, mediaTypes.json, listParts(kind, result));
     return sendValue(response, 200, listOf(kind, result), accepted, pretty);
   }
   if (accepted.shape === 'metadata') {

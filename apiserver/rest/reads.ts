@@ -24,7 +24,7 @@ export async function list(exchange: Exchange, accepted: Accepted, serving: Serv
   const { route, query, caller } = exchange;
   if (query.has('sendInitialEvents')) throw refused('sendInitialEvents is forbidden for list', 'sendInitialEvents');
   const result = await serving.verbs.list(caller, route.kind, listOptions(query, route.namespace));
-  sendList(exchange, result, accepted, serving);
+  await sendList(exchange, result, accepted, serving);
 }
 
 /** Streams until either side ends it; `open` holds the streams that are under way. */

@@ -4,12 +4,13 @@ import type { Column, Kind } from '#lib/kinds/define-kind.ts';
 import type { Resource } from '#lib/meta/object.ts';
 import type { Entry } from '../store/world-types.ts';
 import type { ListResult } from '../verbs/types.ts';
+import type { Typed } from './protobuf.ts';
 
 /** How much of each object a table's rows carry. */
 export type IncludeObject = 'None' | 'Metadata' | 'Object';
 
-/** The bytes of a list: the shared bytes of its items within a frame. */
-export function listBytes(kind: Kind, list: ListResult): Buffer {
+/** The bytes of a list, in parts: the shared bytes of its items within a frame. */
+export function listParts(kind: Kind, list: ListResult): Buffer[] {
   const head = `{"kind":"${kind.kind}List","apiVersion":"${kind.apiVersion}","metadata":${JSON.stringify(listMeta(list))},"items":[`;
   const parts: Buffer[] = [Buffer.from(head)];
   for (const [i, entry] of list.entries.entries()) {
@@ -17,7 +18,7 @@ export function listBytes(kind: Kind, list: ListResult): Buffer {
     parts.push(entry.bytes);
   }
   parts.push(tail);
-  return Buffer.concat(parts);
+  return parts;
 }
 
 const comma = Buffer.from(',');
@@ -42,7 +43,7 @@ export interface TableOptions {
 }
 
 /** meta.k8s.io Table of some objects. */
-export function tableOf(kind: Kind, entries: readonly Entry[], metadata: object, options: TableOptions): object {
+export function tableOf(kind: Kind, entries: readonly Entry[], metadata: object, options: TableOptions): Typed {
   const columns = kind.columns ?? plainColumns;
   return {
     kind: 'Table',
@@ -59,12 +60,12 @@ export function tableOf(kind: Kind, entries: readonly Entry[], metadata: object,
 }
 
 /** meta.k8s.io PartialObjectMetadata of an object. */
-export function metadataOf({ metadata }: Resource, version: string): object {
+export function metadataOf({ metadata }: Resource, version: string): Typed {
   return { kind: 'PartialObjectMetadata', apiVersion: `meta.k8s.io/${version}`, metadata };
 }
 
 /** meta.k8s.io PartialObjectMetadataList. */
-export function metadataListOf(list: ListResult, version: string): object {
+export function metadataListOf(list: ListResult, version: string): Typed {
   return {
     kind: 'PartialObjectMetadataList',
     apiVersion: `meta.k8s.io/${version}`,

@@ -79,7 +79,7 @@ export async function removeCollection(exchange: Exchange, accepted: Accepted, s
   const options = deleteOptions(query, await bodyOf(exchange, serving));
   const selected = listOptions(query, route.namespace);
   const result = await serving.verbs.deleteCollection(caller, route.kind, selected, options);
-  sendList(exchange, result, accepted, serving);
+  await sendList(exchange, result, accepted, serving);
 }
 
 async function objectOf({ request, route }: Exchange, { env }: Serving): Promise<Body> {

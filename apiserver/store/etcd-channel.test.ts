@@ -22,7 +22,7 @@ suite('makeEtcdChannel()', () => {
   const serve = async (answer: (stream: ServerHttp2Stream) => void): Promise<string> => {
     const server = createHttp2Server();
     server.on('session', (session) => sessions.add(session));
-    server.on('stream', (stream) => {
+    server.on('stream', (stream: ServerHttp2Stream) => {
       stream.on('error', () => {});
       answer(stream);
     });

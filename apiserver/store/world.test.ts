@@ -124,7 +124,9 @@ suite('makeWorld()', () => {
       calls++;
       return revision();
     };
-    await Promise.all(Array.from({ length: 50 }, () => world.sync()));
+    const syncs = Promise.all(Array.from({ length: 50 }, () => world.sync()));
+    await env.advance(1);
+    await syncs;
     assert.equal(calls, 2);
   });
 

@@ -128,7 +128,7 @@ export async function makeWorld(store: Store, env: Env, signal?: AbortSignal): P
       waiters.add(waiter);
     });
   };
-  const latest = makeSharedCall(() => store.revision());
+  const latest = makeSharedCall(() => store.revision(), env);
 
   const world: RunningWorld = {
     get revision() {
@@ -254,9 +254,9 @@ function read({ key, value, revision }: Stored): Entry | Error {
 
 /**
  * Shares one call among all who ask while another is under way: that one may have been answered before they asked, but the next has not been
- * sent yet.
+ * sent yet. The next waits a moment for more to join it, since asking is most of what a small read costs; who asks alone waits for nobody.
  */
-function makeSharedCall<T>(call: () => Promise<T>): () => Promise<T> {
+function makeSharedCall<T>(call: () => Promise<T>, env: Env): () => Promise<T> {
   let current: Promise<T> | undefined;
   let next: Promise<T> | undefined;
   const run = (): Promise<T> => {
@@ -267,9 +267,11 @@ function makeSharedCall<T>(call: () => Promise<T>): () => Promise<T> {
     return mine;
   };
   return () => {
+    if (next) return next;
     if (!current) return run();
-    next ??= current
+    next = current
       .catch(() => undefined)
+      .then(() => env.sleep(gatherMs))
       .then(() => {
         next = undefined;
         return run();
@@ -277,3 +279,6 @@ function makeSharedCall<T>(call: () => Promise<T>): () => Promise<T> {
     return next;
   };
 }
+
+/** How long reads gather before they ask the store together. */
+const gatherMs = 1;
