@@ -1,6 +1,6 @@
 /** The options in a request's query, checked as upstream's `apimachinery/pkg/apis/meta/v1/validation`. */
 import { decode } from '#lib/kinds/structure.ts';
-import { badRequest, invalidObject, notSupported } from '#lib/meta/errors.ts';
+import { badRequest, invalid, invalidObject, notSupported } from '#lib/meta/errors.ts';
 import type { FieldError } from '#lib/meta/errors.ts';
 import type { DeleteOptions, ListOptions, WriteOptions } from '../verbs/types.ts';
 import { fieldManagerFaults, managerOfAgent } from './field-manager.ts';
@@ -44,19 +44,16 @@ export function listOptions(query: URLSearchParams, namespace: string): ListOpti
 
 /** Options of delete, from the body when there is one, else from the query. */
 export function deleteOptions(query: URLSearchParams, body: unknown): DeleteOptions {
-  const given = { ...fromQuery(query), ...fromBody(body) };
+  const given: Given = body === undefined ? fromQuery(query) : fromBody(body);
   const { gracePeriodSeconds, propagationPolicy, orphanDependents, preconditions, dryRun = [] } = given;
-  const faults = dryRunFaults(dryRun);
-  if (propagationPolicy && !['Background', 'Foreground', 'Orphan'].includes(propagationPolicy)) {
-    faults.push(notSupported('propagationPolicy', propagationPolicy, ['Background', 'Foreground', 'Orphan']));
-  }
-  refuse('DeleteOptions', faults);
+  refuse('DeleteOptions', [...policyFaults(given), ...dryRunFaults(dryRun)]);
   const policy =
     propagationPolicy ?? (orphanDependents === undefined ? undefined : orphanDependents ? 'Orphan' : 'Background');
   return {
     dryRun: dryRun.length > 0,
     ...(gracePeriodSeconds !== undefined && { gracePeriodSeconds }),
     ...(policy && { propagationPolicy: policy as 'Background' }),
+    ...(orphanDependents !== undefined && { orphanDependents }),
     ...(preconditions && { preconditions }),
   };
 }
@@ -105,8 +102,29 @@ function fromQuery(query: URLSearchParams): Given {
   };
 }
 
+const policies = ['Foreground', 'Background', 'Orphan'];
+
+function policyFaults({ propagationPolicy: policy, orphanDependents }: Given): FieldError[] {
+  const field = 'propagationPolicy';
+  if (policy === undefined) return [];
+  const faults: FieldError[] = [];
+  if (orphanDependents !== undefined) {
+    faults.push(invalid(field, policy, 'orphanDependents and deletionPropagation cannot be both set'));
+  }
+  if (!policies.includes(policy)) {
+    // Not in the order of the alphabet, as all others are.
+    const supported = [...policies, 'nil'].map((name) => JSON.stringify(name)).join(', ');
+    const message = `Unsupported value: ${JSON.stringify(policy)}: supported values: ${supported}`;
+    faults.push({ field, reason: 'FieldValueNotSupported', message });
+  }
+  return faults;
+}
+
 function dryRunFaults(values: readonly string[]): FieldError[] {
-  return values.filter((value) => value !== 'All').map((value) => notSupported('dryRun', value, ['All']));
+  if (values.every((value) => value === 'All')) return [];
+  const shown = values.map((value) => JSON.stringify(value)).join(', ');
+  const message = `Unsupported value: []string{${shown}}: supported values: "All"`;
+  return [{ field: 'dryRun', reason: 'FieldValueNotSupported', message }];
 }
 
 function refuse(kind: string, faults: FieldError[]): void {

@@ -67,7 +67,10 @@ export async function remove(exchange: Exchange, accepted: Accepted, serving: Se
   const { kind, name } = route;
   const options = deleteOptions(query, await bodyOf(exchange, serving));
   const { entry, removed } = await serving.verbs.delete(caller, kind, route, options);
-  if (!removed || kind.returnsDeleted) return sendEntry(exchange, 200, entry, accepted, serving);
+  if (!removed || kind.returnsDeleted) {
+    const isAccepted = !removed && options.orphanDependents === false;
+    return sendEntry(exchange, isAccepted ? 202 : 200, entry, accepted, serving);
+  }
   const { uid } = entry.object.metadata;
   const details = { name, ...(kind.group && { group: kind.group }), kind: kind.plural, uid };
   const status = { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', details };

@@ -1,13 +1,14 @@
 /** What a delete request does to an object, as upstream's `registry/rest/delete.go` and `registry/generic/registry/store.go`. */
 import type { Kind } from '#lib/kinds/define-kind.ts';
 import { copy, equal } from '#lib/meta/equal.ts';
-import { ApiError } from '#lib/meta/errors.ts';
+import { conflict } from '#lib/meta/errors.ts';
 import type { Resource } from '#lib/meta/object.ts';
 import { formatTime, parseTime } from '#lib/meta/time.ts';
 import type { DeleteOptions } from './types.ts';
 
 export type Deletion =
-  | { do: 'remove' }
+  /** `object`, when given, is the state in which it goes. */
+  | { do: 'remove'; object?: Resource }
   /** The object stays for now, in this state. */
   | { do: 'mark'; object: Resource }
   /** Its deletion is under way already and this request adds nothing. */
@@ -18,25 +19,32 @@ const foregroundFinalizer = 'foregroundDeletion';
 
 /** Decides what the request does; throws Conflict when a precondition fails. `nowMs` is since the epoch. */
 export function decideDeletion(kind: Kind, object: Resource, options: DeleteOptions, nowMs: number): Deletion {
-  checkPreconditions(object, options.preconditions);
-  if (isNamespace(kind)) return decideNamespaceDeletion(object, nowMs);
-  const { metadata } = object;
-  const grace = metadata.deletionGracePeriodSeconds ?? 0;
-  if (metadata.deletionTimestamp !== undefined && grace > 0) {
-    const wanted = kind.graceSeconds?.(object, options.gracePeriodSeconds) ?? 0;
-    if (options.gracePeriodSeconds === undefined || wanted >= grace) return { do: 'nothing' };
-    return finish(shortened(object, grace, wanted));
-  }
-  const next = copy(object);
+  if (isNamespace(kind)) return decideNamespaceDeletion(object, options, nowMs);
+  checkPreconditions(kind, object, options.preconditions);
+  const { deletionTimestamp, deletionGracePeriodSeconds: grace = 0 } = object.metadata;
+  const isPending = deletionTimestamp !== undefined && grace > 0;
+  const asked = options.gracePeriodSeconds === undefined ? undefined : askedGrace(options.gracePeriodSeconds);
+  if (isPending && (asked === undefined || asked >= grace)) return { do: 'nothing' };
+  const next = isPending ? shortened(object, grace, asked!) : copy(object);
   const finalizers = finalizersAfter(kind, object, options);
-  if (!equal(finalizers, metadata.finalizers ?? [])) setFinalizers(next, finalizers);
-  if (metadata.deletionTimestamp === undefined) {
-    const graceSeconds = kind.graceSeconds?.(object, options.gracePeriodSeconds) ?? 0;
-    next.metadata.deletionTimestamp = formatTime(nowMs + graceSeconds * 1000);
-    next.metadata.deletionGracePeriodSeconds = graceSeconds;
-    if (next.metadata.generation) next.metadata.generation++;
+  if (!equal(finalizers, object.metadata.finalizers ?? [])) setFinalizers(next, finalizers);
+  if (deletionTimestamp === undefined) {
+    // What goes at once, and was never to have a grace, goes as it is.
+    if (!kind.graceSeconds && finalizers.length === 0) return { do: 'remove' };
+    begin(next, kind.graceSeconds?.(object, asked) ?? 0, nowMs);
   }
   return finish(next);
+}
+
+/** A time before now is as good as a second. */
+function askedGrace(seconds: number): number {
+  return seconds < 0 ? 1 : seconds;
+}
+
+function begin({ metadata }: Resource, graceSeconds: number, nowMs: number): void {
+  metadata.deletionTimestamp = formatTime(nowMs + graceSeconds * 1000);
+  metadata.deletionGracePeriodSeconds = graceSeconds;
+  if (metadata.generation) metadata.generation++;
 }
 
 /** Whether an object in this state, reached by an update, has nothing left to wait for and goes. */
@@ -49,16 +57,17 @@ export function isFinished(kind: Kind, object: Resource): boolean {
 
 function finish(object: Resource): Deletion {
   const { finalizers, deletionGracePeriodSeconds } = object.metadata;
-  if ((finalizers ?? []).length === 0 && (deletionGracePeriodSeconds ?? 0) === 0) return { do: 'remove' };
-  return { do: 'mark', object };
+  const isOver = (finalizers ?? []).length === 0 && (deletionGracePeriodSeconds ?? 0) === 0;
+  return { do: isOver ? 'remove' : 'mark', object };
 }
 
-function checkPreconditions({ kind, metadata }: Resource, wanted: DeleteOptions['preconditions']): void {
-  const refuse = (because: string) =>
-    new ApiError('Conflict', `Operation cannot be fulfilled on ${kind} "${metadata.name}": ${because}`, {
-      name: metadata.name,
-      kind,
-    });
+function checkPreconditions(
+  { group }: Kind,
+  { kind, metadata }: Resource,
+  wanted: DeleteOptions['preconditions'],
+): void {
+  // Upstream names the kind here where all else names the resource.
+  const refuse = (because: string) => conflict({ group, plural: kind }, metadata.name, because);
   if (wanted?.uid !== undefined && wanted.uid !== metadata.uid) {
     throw refuse(
       `the UID in the precondition (${wanted.uid}) does not match the UID in record (${metadata.uid}). The object might have been deleted and then recreated`,
@@ -83,7 +92,8 @@ function shortened(object: Resource, graceSeconds: number, wantedSeconds: number
 function finalizersAfter(kind: Kind, object: Resource, { propagationPolicy }: DeleteOptions): string[] {
   const before = object.metadata.finalizers ?? [];
   const others = before.filter((name) => name !== orphanFinalizer && name !== foregroundFinalizer);
-  const policy = propagationPolicy ?? policyOf(before) ?? defaultPolicy(kind);
+  if (kind.dependents === 'none') return others;
+  const policy = propagationPolicy ?? policyOf(before) ?? (kind.dependents === 'orphaned' ? 'Orphan' : 'Background');
   if (policy === 'Orphan') return [...others, orphanFinalizer];
   return policy === 'Foreground' ? [...others, foregroundFinalizer] : others;
 }
@@ -91,13 +101,6 @@ function finalizersAfter(kind: Kind, object: Resource, { propagationPolicy }: De
 function policyOf(finalizers: readonly string[]): DeleteOptions['propagationPolicy'] {
   if (finalizers.includes(orphanFinalizer)) return 'Orphan';
   return finalizers.includes(foregroundFinalizer) ? 'Foreground' : undefined;
-}
-
-/** Two old kinds let their dependents live unless told otherwise; upstream keeps that for compatibility. */
-function defaultPolicy(kind: Kind): 'Orphan' | 'Background' {
-  return kind.plural === 'replicationcontrollers' || (kind.group === 'batch' && kind.plural === 'jobs')
-    ? 'Orphan'
-    : 'Background';
 }
 
 function setFinalizers({ metadata }: Resource, finalizers: string[]): void {
@@ -114,7 +117,16 @@ function namespaceFinalizers(object: Resource): readonly string[] {
 }
 
 /** A namespace waits in phase Terminating until its `spec.finalizers` are gone, which the namespace controller sees to. */
-function decideNamespaceDeletion(object: Resource, nowMs: number): Deletion {
+function decideNamespaceDeletion(object: Resource, { preconditions = {} }: DeleteOptions, nowMs: number): Deletion {
+  for (const [field, title] of [
+    ['uid', 'UID'],
+    ['resourceVersion', 'ResourceVersion'],
+  ] as const) {
+    const [wanted, is] = [preconditions[field], object.metadata[field]];
+    if (wanted === undefined || wanted === is) continue;
+    const because = `Precondition failed: ${title} in precondition: ${wanted}, ${title} in object meta: ${is}`;
+    throw conflict({ group: '', plural: 'namespaces' }, object.metadata.name, because);
+  }
   const open = namespaceFinalizers(object).length > 0 || (object.metadata.finalizers ?? []).length > 0;
   if (!open) return { do: 'remove' };
   if (object.metadata.deletionTimestamp !== undefined) return { do: 'nothing' };

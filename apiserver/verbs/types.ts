@@ -41,6 +41,8 @@ export interface DeleteOptions {
   dryRun?: boolean;
   gracePeriodSeconds?: number;
   propagationPolicy?: 'Background' | 'Foreground' | 'Orphan';
+  /** The older form of a policy, by which the answer still goes. */
+  orphanDependents?: boolean;
   preconditions?: { uid?: string; resourceVersion?: string };
 }
 

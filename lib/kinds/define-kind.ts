@@ -96,6 +96,8 @@ interface KindSource<T extends Resource> {
   namesVersion?: boolean;
   /** Whether a deletion answers with the object as it last was; with a Status otherwise. */
   returnsDeleted?: boolean;
+  /** `orphaned`: a deletion without a policy spares dependents; `none`: there are none, whatever policy is asked for. */
+  dependents?: 'orphaned' | 'none';
   /** What names may look like; subdomain when absent. */
   nameFaults?(name: string): string[];
   /** Folder under `/registry/`; `<group>/<plural>` or `<plural>` for core when absent. Two versions of a kind share one. */

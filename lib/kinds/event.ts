@@ -16,6 +16,7 @@ export const event = defineKind<Event>({
   short: ['ev'],
   namespaced: true,
   createdByUpdate: true,
+  dependents: 'none',
   schema: 'io.k8s.api.core.v1.Event',
   defaults: (object) => {
     // Upstream shows these four even when nobody set them.

@@ -14,6 +14,7 @@ export const eventsV1Event = defineKind<Event>({
   short: ['ev'],
   namespaced: true,
   createdByUpdate: true,
+  dependents: 'none',
   schema: 'io.k8s.api.events.v1.Event',
   storage: event.storage,
   conversion: { stored: event, fromStored: (stored) => fromCore(stored as CoreEvent), toStored: toCore },

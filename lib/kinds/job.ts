@@ -15,6 +15,7 @@ export const job = defineKind<Job>({
   plural: 'jobs',
   categories: ['all'],
   namespaced: true,
+  dependents: 'orphaned',
   schema: 'io.k8s.api.batch.v1.Job',
   status: true,
   generation: true,

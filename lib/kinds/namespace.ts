@@ -15,6 +15,7 @@ export const namespace = defineKind<Namespace>({
   plural: 'namespaces',
   short: ['ns'],
   namespaced: false,
+  returnsDeleted: true,
   schema: 'io.k8s.api.core.v1.Namespace',
   // One at a time: upstream has no deletion of all namespaces.
   verbs: ['create', 'delete', 'get', 'list', 'patch', 'update', 'watch'],

@@ -16,6 +16,7 @@ export const replicationController = defineKind<ReplicationController>({
   short: ['rc'],
   categories: ['all'],
   namespaced: true,
+  dependents: 'orphaned',
   schema: 'io.k8s.api.core.v1.ReplicationController',
   status: true,
   generation: true,

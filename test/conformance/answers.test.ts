@@ -139,7 +139,7 @@ suite('answers', () => {
   test('options that are not valid', async () => {
     assert.equal(
       (await post({ metadata: { name: 'o' } }, '?dryRun=Some')).body.message,
-      'CreateOptions.meta.k8s.io "" is invalid: dryRun: Unsupported value: "Some": supported values: "All"',
+      'CreateOptions.meta.k8s.io "" is invalid: dryRun: Unsupported value: []string{"Some"}: supported values: "All"',
     );
     const deletion = await api.ask('DELETE', maps('/taken'), { body: { propagationPolicy: 'Later' } });
     assert.equal(deletion.code, 422);
