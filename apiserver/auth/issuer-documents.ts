@@ -1,5 +1,5 @@
 /** OpenID discovery of the issuer of service account tokens: with it, others can verify our tokens. */
-import type { Document } from '../rest/answered-paths.ts';
+import type { Document } from '../rest/send-document.ts';
 import type { ServiceAccountTokens } from './service-account-tokens.ts';
 
 /** Path -> document. */

@@ -42,7 +42,7 @@ export function groupKinds(kinds: readonly Kind[]): GroupVersions[] {
     }));
 }
 
-interface Subresource {
+export interface Subresource {
   name: string;
   verbs: readonly string[];
   kind: string;
@@ -152,14 +152,14 @@ export function aggregatedList(kinds: readonly Kind[], which: 'core' | 'groups',
 }
 
 function describeResource(kind: Kind): object {
-  const subresources = subresourcesOf(kind).map(({ name, verbs, ...responseKind }) => ({
+  const subresources = subresourcesOf(kind).map(({ name, verbs, ...type }) => ({
     subresource: name,
-    responseKind: kindReference(responseKind),
+    responseKind: responseKind(type, kind),
     verbs,
   }));
   return {
     resource: kind.plural,
-    responseKind: kindReference(kind),
+    responseKind: responseKind(kind, kind),
     scope: kind.namespaced ? 'Namespaced' : 'Cluster',
     singularResource: kind.singular,
     verbs: kind.verbs,
@@ -169,6 +169,11 @@ function describeResource(kind: Kind): object {
   };
 }
 
-function kindReference({ group, version, kind }: { group: string; version: string; kind: string }): object {
-  return { group, version, kind };
+/** Group and version are told where they are not those of the resource, as upstream does. */
+function responseKind(
+  { group, version, kind }: { group: string; version: string; kind: string },
+  resource: Kind,
+): object {
+  const own = group === resource.group && version === resource.version;
+  return { group: own ? '' : group, version: own ? '' : version, kind };
 }

@@ -5,8 +5,10 @@ import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { gunzipSync } from 'node:zlib';
 import protobuf from 'protobufjs';
 import { kinds } from '#lib/kinds/index.ts';
+import { sendDocument } from '../rest/send-document.ts';
 import { makeDocuments } from './documents.ts';
 import { testSinceKubectl } from '../../test/harness/kubectl.ts';
 
@@ -22,11 +24,11 @@ suite('documents', () => {
   suiteSetup(async () => {
     folder = mkdtempSync(join(tmpdir(), 'wherry-openapi-'));
     server = createServer((request, response) => {
-      const path = (request.url ?? '').split('?')[0]!;
-      asked.push(path);
-      const document = documents(path, request.headers.accept ?? '');
-      response.writeHead(document ? 200 : 404, { 'content-type': document?.contentType ?? 'text/plain' });
-      response.end(document?.body);
+      const { pathname, searchParams } = new URL(request.url ?? '', 'http://localhost');
+      asked.push(pathname);
+      const document = documents(pathname, request.headers.accept ?? '');
+      if (document) sendDocument(request, response, document, searchParams, 0);
+      else response.writeHead(404).end();
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   });
@@ -35,6 +37,12 @@ suite('documents', () => {
     await new Promise((resolve) => server.close(resolve));
     rmSync(folder, { recursive: true });
   });
+
+  const bytesAt = (path: string, accept = 'application/json') => {
+    const document = documents(path, accept);
+    assert.ok(document, path);
+    return document.gzipped ? gunzipSync(document.body) : document.body;
+  };
 
   const kubectl = async (...words: string[]) => {
     const { port } = server.address() as { port: number };
@@ -75,12 +83,12 @@ suite('documents', () => {
   });
 
   test('every reference in OpenAPI 3 and 2 leads somewhere, and every operation has a name of its own', () => {
-    const index = JSON.parse(documents('/openapi/v3', '')!.body.toString()) as {
+    const index = JSON.parse(bytesAt('/openapi/v3').toString()) as {
       paths: Record<string, { serverRelativeURL: string }>;
     };
     assert.ok(index.paths['apis/apps/v1']?.serverRelativeURL.startsWith('/openapi/v3/apis/apps/v1?hash='));
     for (const path of ['/openapi/v2', ...Object.keys(index.paths).map((key) => `/openapi/v3/${key}`)]) {
-      const text = documents(path, 'application/json')!.body.toString();
+      const text = bytesAt(path).toString();
       const document = JSON.parse(text) as {
         definitions?: object;
         components?: { schemas: object };
@@ -98,7 +106,7 @@ suite('documents', () => {
   });
 
   test('the schema of pods carries what strategic merge and server-side apply need', () => {
-    const core = JSON.parse(documents('/openapi/v3/api/v1', '')!.body.toString()) as {
+    const core = JSON.parse(bytesAt('/openapi/v3/api/v1').toString()) as {
       components: { schemas: Record<string, { properties: Record<string, object> }> };
     };
     const { schemas } = core.components;
@@ -114,14 +122,16 @@ suite('documents', () => {
   });
 
   test('OpenAPI 2 comes as protobuf to those who ask for it', () => {
-    const document = documents('/openapi/v2', 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf');
-    assert.ok(document);
-    assert.equal(document.contentType, 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf');
+    const accept = 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf';
+    assert.equal(
+      documents('/openapi/v2', accept)?.contentType,
+      'application/com.github.proto-openapi.spec.v2.v1.0+protobuf',
+    );
     const { root } = protobuf.parse(`syntax = "proto3"; message Named { string name = 1; }
       message List { repeated Named additional_properties = 1; } message Paths { repeated Named path = 2; }
       message Document { string swagger = 1; Paths paths = 8; List definitions = 9; }`);
     const type = root.lookupType('Document');
-    const read = type.toObject(type.decode(document.body)) as {
+    const read = type.toObject(type.decode(bytesAt('/openapi/v2', accept))) as {
       swagger: string;
       paths: { path: { name: string }[] };
       definitions: { additionalProperties: { name: string }[] };

@@ -1,17 +1,12 @@
 /** The documents by which clients learn the API: which there are, at which path, in which form. Each is built when first asked for. */
 import { createHash } from 'node:crypto';
+import { gzipSync } from 'node:zlib';
 import type { Kind } from '#lib/kinds/define-kind.ts';
+import type { Document } from '../rest/send-document.ts';
 import { aggregatedList, coreVersions, groupDocument, groupKinds, groupList, resourceList } from './discovery.ts';
 import { encodeSwagger } from './gnostic.ts';
 import { swaggerDocument } from './openapi-v2.ts';
-import { documentKinds, openapiDocument, openapiIndex } from './openapi-v3.ts';
-
-/** A prepared answer. */
-export interface Document {
-  contentType: string;
-  body: Buffer;
-  etag: string;
-}
+import { openapiDocuments, openapiIndex } from './openapi-v3.ts';
 
 /** The document at a path in a form that the Accept header allows; undefined where there is none. */
 export type Documents = (path: string, accept: string) => Document | undefined;
@@ -25,7 +20,7 @@ export function makeDocuments(kinds: readonly Kind[], serverAddress: string): Do
   const aggregated = new Map<string, (version: 'v2' | 'v2beta1') => Document>();
   addDiscovery(plain, aggregated, kinds, serverAddress);
   addOpenapi(plain, kinds);
-  const binary = once(() => bytesDocument(encodeSwagger(swaggerDocument(kinds, apiVersion)), swaggerProtobuf));
+  const binary = once(() => packed(encodeSwagger(swaggerDocument(kinds, apiVersion)), swaggerProtobuf));
   const paths = [...plain.keys()].sort();
   plain.set(
     '/',
@@ -41,13 +36,13 @@ export function makeDocuments(kinds: readonly Kind[], serverAddress: string): Do
 
 function addOpenapi(plain: Map<string, () => Document>, kinds: readonly Kind[]): void {
   const documents = new Map(
-    [...documentKinds(kinds)].map(([path, members]) => [
+    [...openapiDocuments(kinds, apiVersion)].map(([path, make]) => [
       path,
-      once(() => jsonDocument(openapiDocument(members, kinds, apiVersion))),
+      once(() => ({ ...packed(jsonOf(make())), keepable: true })),
     ]),
   );
   for (const [path, make] of documents) plain.set(`/openapi/v3/${path}`, make);
-  // The index tells the hash of every document, which makes them all; they are quick to make.
+  // The index tells the hash of every document, which makes them all: 7 MB, of which a fiftieth is kept.
   const hashes = () => new Map([...documents].map(([path, make]) => [path, make().etag.replaceAll('"', '')]));
   plain.set(
     '/openapi/v3',
@@ -55,7 +50,7 @@ function addOpenapi(plain: Map<string, () => Document>, kinds: readonly Kind[]):
   );
   plain.set(
     '/openapi/v2',
-    once(() => jsonDocument(swaggerDocument(kinds, apiVersion))),
+    once(() => packed(jsonOf(swaggerDocument(kinds, apiVersion)))),
   );
 }
 
@@ -121,13 +116,18 @@ function aggregatedVersion(accept: string): 'v2' | 'v2beta1' | undefined {
   return undefined;
 }
 
-/** A document as it is sent; its tag is a hash of its text. */
 function jsonDocument(value: object, contentType = 'application/json'): Document {
-  return bytesDocument(Buffer.from(`${JSON.stringify(value)}\n`), contentType);
+  const body = jsonOf(value);
+  return { contentType, body, etag: `"${hashOf(body)}"` };
 }
 
-function bytesDocument(body: Buffer, contentType: string): Document {
-  return { contentType, body, etag: `"${hashOf(body)}"` };
+/** A large document is kept as most clients want it sent, which is small. */
+function packed(bytes: Buffer, contentType = 'application/json'): Document & { etag: string } {
+  return { contentType, body: gzipSync(bytes, { level: 4 }), gzipped: true, etag: `"${hashOf(bytes)}"` };
+}
+
+function jsonOf(value: object): Buffer {
+  return Buffer.from(`${JSON.stringify(value)}\n`);
 }
 
 function hashOf(body: Buffer): string {

@@ -52,7 +52,7 @@ function writeApiKey(writer: Writer, definition: Json): void {
   }
 }
 
-const methodFields = { get: 2, put: 3, post: 4, delete: 5, patch: 8 } as const;
+const methodFields = { get: 2, put: 3, post: 4, delete: 5, options: 6, head: 7, patch: 8 } as const;
 
 function writePathItem(writer: Writer, item: Json): void {
   for (const [method, field] of Object.entries(methodFields)) {
@@ -68,8 +68,8 @@ function writeOperation(writer: Writer, operation: Json): void {
   text(writer, 3, operation['description']);
   text(writer, 5, operation['operationId']);
   for (const value of operation['produces'] as string[]) text(writer, 6, value);
-  for (const value of operation['consumes'] as string[]) text(writer, 7, value);
-  for (const parameter of operation['parameters'] as Json[])
+  for (const value of (operation['consumes'] ?? []) as string[]) text(writer, 7, value);
+  for (const parameter of (operation['parameters'] ?? []) as Json[])
     message(writer, 8, () => writeParameter(writer, parameter));
   message(writer, 9, () => {
     for (const [code, response] of Object.entries(operation['responses'] as Record<string, Json>)) {
@@ -122,6 +122,7 @@ function writeSchema(writer: Writer, schema: Json): void {
   text(writer, 2, schema['format']);
   text(writer, 4, schema['description']);
   for (const name of (schema['required'] ?? []) as string[]) text(writer, 19, name);
+  for (const value of (schema['enum'] ?? []) as string[]) message(writer, 20, () => text(writer, 2, yamlOf(value)));
   const { additionalProperties, items, properties, type } = schema;
   if (additionalProperties)
     message(writer, 21, () => message(writer, 1, () => writeSchema(writer, additionalProperties as Json)));
@@ -131,10 +132,12 @@ function writeSchema(writer: Writer, schema: Json): void {
   writeExtensions(writer, 31, schema);
 }
 
-/** Extensions are text in YAML, which JSON is. */
+/** Values of any type are text in YAML, which JSON is. */
+const yamlOf = (value: unknown) => `${JSON.stringify(value)}\n`;
+
 function writeExtensions(writer: Writer, field: number, value: Json): void {
   for (const [name, extension] of Object.entries(value)) {
-    if (name.startsWith('x-')) named(writer, field, name, () => text(writer, 2, `${JSON.stringify(extension)}\n`));
+    if (name.startsWith('x-')) named(writer, field, name, () => text(writer, 2, yamlOf(extension)));
   }
 }
 

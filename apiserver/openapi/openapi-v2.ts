@@ -1,15 +1,11 @@
 /** OpenAPI 2 ("swagger"): one document for everything, for clients that know no better. */
 import type { Kind } from '#lib/kinds/define-kind.ts';
-import { operationsOf, type Operation, type Parameter } from './operations.ts';
-import { collectSchemas, dialectV2, referTo, type Schema } from './schemas.ts';
-
-const produces = ['application/json', 'application/yaml', 'application/vnd.kubernetes.protobuf'];
-const patchTypes = [
-  'application/json-patch+json',
-  'application/merge-patch+json',
-  'application/strategic-merge-patch+json',
-  'application/apply-patch+yaml',
-];
+import { outerOperations, resourcesOperation } from './discovery-operations.ts';
+import { groupKinds } from './discovery.ts';
+import { codeWords, type Operation, type Parameter } from './operation.ts';
+import { operationsOf } from './operations.ts';
+import { groupByPath } from './parameters.ts';
+import { collectSchemas, dialectV2, referTo, rootsOf, type Schema } from './schemas.ts';
 
 export interface Swagger {
   swagger: '2.0';
@@ -21,16 +17,15 @@ export interface Swagger {
 }
 
 export function swaggerDocument(kinds: readonly Kind[], version: string): Swagger {
-  const operations = operationsOf(kinds);
-  const roots = new Set(
-    kinds.flatMap(({ schema, verbs }) => (verbs.includes('list') ? [schema, `${schema}List`] : [schema])),
+  const lists = groupKinds(kinds).flatMap(({ group, versions }) =>
+    versions.map((served) => resourcesOperation(group, served.version)),
   );
-  for (const { body, answer } of operations) for (const name of [body, answer]) if (name) roots.add(name);
+  const operations = [...outerOperations(kinds).values(), ...lists, ...operationsOf(kinds)];
   return {
     swagger: '2.0',
     info: { title: 'Kubernetes', version },
     paths: renderPaths(operations),
-    definitions: collectSchemas(roots, kinds, dialectV2),
+    definitions: collectSchemas(rootsOf(operations), kinds, dialectV2),
     securityDefinitions: {
       BearerToken: { description: 'Bearer token', type: 'apiKey', name: 'authorization', in: 'header' },
     },
@@ -39,41 +34,45 @@ export function swaggerDocument(kinds: readonly Kind[], version: string): Swagge
 }
 
 function renderPaths(operations: readonly Operation[]): Swagger['paths'] {
-  const paths = [...Map.groupBy(operations, ({ path }) => path)].sort(([a], [b]) => (a < b ? -1 : 1));
-  return Object.fromEntries(
-    paths.map(([path, list]) => {
-      const shared = (list[0]?.parameters ?? []).filter((parameter) => parameter.in === 'path');
-      const methods = Object.fromEntries(
-        list.map((operation): [string, Schema] => [operation.method, renderOperation(operation)]),
-      );
-      return [path, { ...methods, ...(shared.length > 0 && { parameters: shared.map(renderParameter) }) }];
-    }),
-  );
+  const paths = groupByPath(operations).map(({ path, shared, operations: members }) => {
+    const methods = members.map(({ operation, own }): [string, Schema] => [
+      operation.method,
+      renderOperation(operation, own),
+    ]);
+    return [
+      path,
+      {
+        ...Object.fromEntries(methods),
+        ...(shared.length > 0 && { parameters: shared.map(renderParameter) }),
+      },
+    ] as const;
+  });
+  return Object.fromEntries(paths);
 }
 
-function renderOperation(operation: Operation): Schema {
-  const { body, answer, parameters, method, action } = operation;
-  const bodyParameter = body
+function renderOperation(operation: Operation, own: readonly Parameter[]): Schema {
+  const { body, answer, method, action, type, consumes } = operation;
+  const bodies = body
     ? [{ name: 'body', in: 'body', ...(method !== 'delete' && { required: true }), schema: referTo(body, dialectV2) }]
     : [];
-  const own = parameters.filter((parameter) => parameter.in === 'query').map(renderParameter);
+  const parameters = [...bodies, ...own.map(renderParameter)];
+  const schema = answer ? referTo(answer, dialectV2) : { type: 'string' };
   return {
     description: operation.description,
-    consumes: method === 'patch' && action !== 'connect' ? patchTypes : ['*/*'],
-    produces: answer ? produces : ['*/*'],
+    ...(consumes.length > 0 && { consumes }),
+    produces: operation.produces,
     schemes: ['https'],
     tags: [operation.tag],
     operationId: operation.id,
-    parameters: [...bodyParameter, ...own],
+    ...(parameters.length > 0 && { parameters }),
     responses: {
-      '200': { description: 'OK', schema: answer ? referTo(answer, dialectV2) : { type: 'string' } },
+      ...Object.fromEntries(operation.codes.map((code) => [code, { description: codeWords[code], schema }])),
       '401': { description: 'Unauthorized' },
     },
-    'x-kubernetes-action': action,
-    'x-kubernetes-group-version-kind': operation.type,
+    ...(action && { 'x-kubernetes-action': action, 'x-kubernetes-group-version-kind': type }),
   };
 }
 
-function renderParameter({ name, in: place, type, description, required }: Parameter): Schema {
-  return { name, in: place, description, type, uniqueItems: true, ...(required && { required }) };
+function renderParameter({ name, in: place, type, description }: Parameter): Schema {
+  return { name, in: place, description, type, uniqueItems: true, ...(place === 'path' && { required: true }) };
 }

@@ -1,28 +1,25 @@
 /** OpenAPI 3: an index, and a document for each group version. */
 import type { Kind } from '#lib/kinds/define-kind.ts';
+import { outerOperations, resourcesOperation } from './discovery-operations.ts';
 import { groupKinds } from './discovery.ts';
-import { operationsOf, type Operation, type Parameter } from './operations.ts';
-import { collectSchemas, dialectV3, referTo, type Schema } from './schemas.ts';
+import { codeWords, type Operation, type Parameter } from './operation.ts';
+import { operationsOf } from './operations.ts';
+import { groupByPath } from './parameters.ts';
+import { collectSchemas, dialectV3, referTo, rootsOf, type Schema } from './schemas.ts';
 
-const json = 'application/json';
-const protobuf = 'application/vnd.kubernetes.protobuf';
-const yaml = 'application/yaml';
-const patchTypes = [
-  'application/apply-patch+yaml',
-  'application/json-patch+json',
-  'application/merge-patch+json',
-  'application/strategic-merge-patch+json',
-];
-
-/** The kinds of each document, by its path below `/openapi/v3/`: `api/v1`, `apis/apps/v1`. */
-export function documentKinds(kinds: readonly Kind[]): Map<string, Kind[]> {
-  const documents = groupKinds(kinds).flatMap(({ group, versions }) =>
-    versions.map(({ version, kinds: members }): [string, Kind[]] => [
+/** Makers of the documents, by their paths below `/openapi/v3/`: `api/v1`, `apis/apps`, `apis/apps/v1`, `version`. */
+export function openapiDocuments(kinds: readonly Kind[], apiVersion: string): Map<string, () => object> {
+  const outer = [...outerOperations(kinds)].map(([path, operation]): [string, () => object] => [
+    path,
+    () => render([operation], kinds, apiVersion),
+  ]);
+  const inner = groupKinds(kinds).flatMap(({ group, versions }) =>
+    versions.map(({ version, kinds: members }): [string, () => object] => [
       group === '' ? `api/${version}` : `apis/${group}/${version}`,
-      members,
+      () => render([resourcesOperation(group, version), ...operationsOf(members)], kinds, apiVersion),
     ]),
   );
-  return new Map(documents);
+  return new Map([...outer, ...inner].sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 /** `GET /openapi/v3`: the path of every document, with a hash by which it may be kept. */
@@ -31,19 +28,13 @@ export function openapiIndex(hashes: ReadonlyMap<string, string>): object {
   return { paths: Object.fromEntries(paths) as object };
 }
 
-/** The document of one group version; `all` are the kinds of every group version. */
-export function openapiDocument(members: readonly Kind[], all: readonly Kind[], version: string): object {
-  const operations = operationsOf(members);
-  const roots = new Set(
-    members.flatMap(({ schema, verbs }) => (verbs.includes('list') ? [schema, `${schema}List`] : [schema])),
-  );
-  for (const { body, answer } of operations) for (const name of [body, answer]) if (name) roots.add(name);
+function render(operations: readonly Operation[], kinds: readonly Kind[], version: string): object {
   return {
     openapi: '3.0.0',
     info: { title: 'Kubernetes', version },
     paths: renderPaths(operations),
     components: {
-      schemas: collectSchemas(roots, all, dialectV3),
+      schemas: collectSchemas(rootsOf(operations), kinds, dialectV3),
       securitySchemes: {
         BearerToken: { description: 'Bearer token', type: 'apiKey', name: 'authorization', in: 'header' },
       },
@@ -52,25 +43,19 @@ export function openapiDocument(members: readonly Kind[], all: readonly Kind[], 
 }
 
 function renderPaths(operations: readonly Operation[]): object {
-  const paths = [...Map.groupBy(operations, ({ path }) => path)].sort(([a], [b]) => (a < b ? -1 : 1));
-  return Object.fromEntries(
-    paths.map(([path, list]) => {
-      const shared = (list[0]?.parameters ?? []).filter((parameter) => parameter.in === 'path');
-      return [
-        path,
-        {
-          ...Object.fromEntries(list.map((operation) => [operation.method, renderOperation(operation)])),
-          ...(shared.length > 0 && { parameters: shared.map(renderParameter) }),
-        },
-      ];
-    }),
-  );
+  const paths = groupByPath(operations).map(({ path, shared, operations: members }) => [
+    path,
+    {
+      ...Object.fromEntries(members.map(({ operation, own }) => [operation.method, renderOperation(operation, own)])),
+      ...(shared.length > 0 && { parameters: shared.map(renderParameter) }),
+    },
+  ]);
+  return Object.fromEntries(paths) as object;
 }
 
-function renderOperation(operation: Operation): Schema {
-  const { body, answer, parameters } = operation;
-  const own = parameters.filter((parameter) => parameter.in === 'query');
-  const types = operation.method === 'patch' && operation.action !== 'connect' ? patchTypes : ['*/*'];
+function renderOperation(operation: Operation, own: readonly Parameter[]): Schema {
+  const { body, answer, method, action, type, produces } = operation;
+  const content = contentOf(produces, answer);
   return {
     tags: [operation.tag],
     description: operation.description,
@@ -78,28 +63,24 @@ function renderOperation(operation: Operation): Schema {
     ...(own.length > 0 && { parameters: own.map(renderParameter) }),
     ...(body && {
       requestBody: {
-        ...(operation.method !== 'delete' && { required: true }),
-        content: Object.fromEntries(types.map((type) => [type, { schema: reference(body) }])),
+        content: contentOf(operation.consumes, body),
+        ...(method !== 'delete' && { required: true }),
       },
     }),
     responses: {
-      '200': answer
-        ? {
-            description: 'OK',
-            content: Object.fromEntries([json, protobuf, yaml].map((type) => [type, { schema: reference(answer) }])),
-          }
-        : { description: 'OK', content: { '*/*': { schema: { type: 'string' } } } },
+      ...Object.fromEntries(operation.codes.map((code) => [code, { description: codeWords[code], content }])),
       '401': { description: 'Unauthorized' },
     },
-    'x-kubernetes-action': operation.action,
-    'x-kubernetes-group-version-kind': operation.type,
+    ...(action && { 'x-kubernetes-action': action, 'x-kubernetes-group-version-kind': type }),
   };
 }
 
-function reference(name: string): Schema {
-  return (referTo(name, dialectV3)['allOf'] as [Schema])[0];
+function contentOf(types: readonly string[], definition: string | undefined): Schema {
+  const schema = definition ? referTo(definition, dialectV3) : { type: 'string' };
+  return Object.fromEntries(types.toSorted().map((type) => [type, { schema }]));
 }
 
-function renderParameter({ name, in: place, type, description, required }: Parameter): Schema {
-  return { name, in: place, description, ...(required && { required }), schema: { type, uniqueItems: true } };
+function renderParameter({ name, in: place, type, description }: Parameter): Schema {
+  const required = place === 'path' && { required: true };
+  return { name, in: place, description, ...required, schema: { type, uniqueItems: true } };
 }

@@ -1,13 +1,14 @@
 /** API types as OpenAPI schemas, in the dialect of either version of OpenAPI. */
 import type { Kind } from '#lib/kinds/define-kind.ts';
-import { schemaType, type SchemaField, type SchemaType } from '#lib/kinds/schema.ts';
+import { pointerFields, schemaType, type SchemaField, type SchemaType } from '#lib/kinds/schema.ts';
 import { fieldDescription } from './descriptions.ts';
+import type { Operation } from './operation.ts';
 
 /** What differs between OpenAPI 2 and 3. */
 interface Dialect {
   /** Before a definition's name in a reference. */
   referencePrefix: string;
-  /** Version 3 tells defaults and enums; version 2 leaves them out, as old clients stumble over them. */
+  /** Version 3 tells defaults, and wants references without anything beside them; old clients of version 2 stumble over defaults. */
   rich: boolean;
 }
 
@@ -32,6 +33,11 @@ export const names = {
   watchEvent: `${meta}.WatchEvent`,
 } as const;
 
+/** The definitions that requests and answers are of. */
+export function rootsOf(operations: readonly Pick<Operation, 'body' | 'answer'>[]): Set<string> {
+  return new Set(operations.flatMap(({ body = [], answer = [] }) => [body, answer].flat()));
+}
+
 /** The schemas of these definitions and of all that they refer to, by name in alphabetical order. */
 export function collectSchemas(
   roots: Iterable<string>,
@@ -48,7 +54,7 @@ export function collectSchemas(
       found.set(name, special);
       continue;
     }
-    const type = schemaType(name);
+    const type = name === names.watchEvent ? watchEvent : schemaType(name);
     found.set(name, structSchema(name, type, types.get(name), dialect));
     waiting.push(...Object.values(type.props ?? {}).flatMap(referencesOf));
   }
@@ -102,20 +108,41 @@ function groupVersionKinds(kinds: readonly Kind[]): Map<string, KindFacts> {
     'Asks for a token of a service account.',
   );
   add(names.status, '', 'v1', 'Status', 'How a request went that has no object to answer with.');
+  for (const [kind, description] of Object.entries(discoveryKinds)) add(`${meta}.${kind}`, '', 'v1', kind, description);
   const versions = [...everywhere].sort().map((text) => text.split('/') as [string, string]);
-  result.set(names.deleteOptions, {
-    identities: versions.map(([group, version]) => ({ group, version, kind: 'DeleteOptions' })),
-    description: 'How an object is to be deleted.',
-  });
+  for (const [name, kind, description] of [
+    [names.deleteOptions, 'DeleteOptions', 'How an object is to be deleted.'],
+    [names.watchEvent, 'WatchEvent', 'A change of an object, as a watch tells it.'],
+  ] as const) {
+    result.set(name, { identities: versions.map(([group, version]) => ({ group, version, kind })), description });
+  }
   return result;
 }
 
+const discoveryKinds = {
+  APIVersions: 'The versions of the core group.',
+  APIGroupList: 'The groups of the API.',
+  APIGroup: 'A group of the API and its versions.',
+  APIResourceList: 'The resources of one version of a group.',
+};
+
+/** The data lacks the event of a watch. */
+const watchEvent: SchemaType = {
+  required: ['type', 'object'],
+  props: { type: { type: 'string' }, object: { type: 'object', raw: true } },
+};
+
 function structSchema(name: string, type: SchemaType, facts: KindFacts | undefined, dialect: Dialect): Schema {
+  const required = (type.required ?? []).filter((field) => type.props?.[field]);
   const properties = Object.entries(type.props ?? {}).map(([field, schema]): [string, Schema] => {
     const description = fieldDescription(name, field);
-    return [field, { ...(description && { description }), ...fieldSchema(field, schema, dialect) }];
+    const beside = {
+      ...(description && { description }),
+      ...(dialect.rich && defaultOf(name, field, schema, required)),
+      ...extensionsOf(schema),
+    };
+    return [field, besides(valueSchema(field, schema, dialect), beside, dialect)];
   });
-  const required = (type.required ?? []).filter((field) => type.props?.[field]);
   return {
     ...(facts?.description && { description: facts.description }),
     type: 'object',
@@ -126,15 +153,30 @@ function structSchema(name: string, type: SchemaType, facts: KindFacts | undefin
   };
 }
 
-function fieldSchema(name: string, field: SchemaField, dialect: Dialect): Schema {
+/** What kubectl, server-side apply and strategic merge patch need to know of a field. */
+function extensionsOf(field: SchemaField): Schema {
   return {
-    ...valueSchema(name, field, dialect),
     ...(field.lt && { 'x-kubernetes-list-type': field.lt }),
     ...(field.lk && { 'x-kubernetes-list-map-keys': field.lk }),
     ...(field.mt && { 'x-kubernetes-map-type': field.mt }),
     ...(field.ps && { 'x-kubernetes-patch-strategy': field.ps }),
     ...(field.pk && { 'x-kubernetes-patch-merge-key': field.pk }),
   };
+}
+
+/** The stated default, or the zero value of what Go always writes: structs, and what may not be omitted, unless held by pointer. */
+function defaultOf(type: string, name: string, field: SchemaField, required: readonly string[]): Schema {
+  if (field.default !== undefined) return { default: JSON.parse(field.default) as unknown };
+  if (pointerFields(type).includes(name)) return {};
+  if (field.$ref) return { default: {} };
+  return required.includes(name) ? zeroOf(field) : {};
+}
+
+/** The zero value of a scalar that is no type of its own. */
+function zeroOf({ type, format }: SchemaField): Schema {
+  if (type === 'boolean') return { default: false };
+  if (type === 'integer' || type === 'number') return { default: 0 };
+  return type === 'string' && format === undefined ? { default: '' } : {};
 }
 
 function valueSchema(name: string, field: SchemaField, dialect: Dialect): Schema {
@@ -151,8 +193,7 @@ function valueSchema(name: string, field: SchemaField, dialect: Dialect): Schema
       return {
         type: field.type,
         ...(field.format && { format: field.format }),
-        ...(dialect.rich && field.enum && { enum: field.enum }),
-        ...(dialect.rich && literalDefault(field)),
+        ...(field.enum && { enum: field.enum }),
       };
   }
 }
@@ -160,21 +201,18 @@ function valueSchema(name: string, field: SchemaField, dialect: Dialect): Schema
 /** What stands in lists and maps: as a field, and in version 3 with the zero value that Go gives it. */
 function itemSchema(item: SchemaField, dialect: Dialect): Schema {
   const schema = valueSchema('', item, dialect);
-  if (!dialect.rich) return schema;
-  if (item.$ref) return { ...schema, default: {} };
-  return item.type === 'string' && !item.format ? { ...schema, default: '' } : schema;
+  const zero = item.$ref ? { default: {} } : zeroOf(item);
+  return besides(schema, dialect.rich ? zero : {}, dialect);
 }
 
-/** The default, where the data gives a literal rather than the name of a Go constant. */
-function literalDefault({ default: text }: SchemaField): Schema {
-  if (text === undefined || text.startsWith('ref(')) return {};
-  return { default: JSON.parse(text) as unknown };
-}
-
-/** A reference may have no siblings in OpenAPI 3.0, so it is wrapped there. */
 export function referTo(name: string, dialect: Dialect): Schema {
-  const reference = { $ref: dialect.referencePrefix + name };
-  return dialect.rich ? { allOf: [reference] } : reference;
+  return { $ref: dialect.referencePrefix + name };
+}
+
+/** A schema and more about it. A reference may have nothing beside it in OpenAPI 3.0, and is wrapped then. */
+function besides(schema: Schema, more: Schema, { rich }: Dialect): Schema {
+  const wrap = rich && '$ref' in schema && Object.keys(more).length > 0;
+  return { ...more, ...(wrap ? { allOf: [schema] } : schema) };
 }
 
 /** The definition that a field's value is of. */

@@ -1,16 +1,9 @@
 /** Requests to paths that name no resource: health, discovery, OpenAPI, metrics, and whatever else has a path of its own. */
 import { ApiError } from '#lib/meta/errors.ts';
 import { sendBytes } from './answer.ts';
-import type { Request, Response } from './answer.ts';
-import { mediaTypes } from './negotiate.ts';
+import type { Response } from './answer.ts';
 import type { Handler } from './request-context.ts';
-
-/** A prepared answer: discovery, OpenAPI. */
-export interface Document {
-  contentType: string;
-  body: Buffer;
-  etag?: string;
-}
+import { sendDocument, type Document } from './send-document.ts';
 
 export interface AnsweredPaths {
   /** By path, to the letter. */
@@ -19,12 +12,14 @@ export interface AnsweredPaths {
   documents(path: string, accept: string): Document | undefined;
   /** The groups that are served; '' is the core. */
   groups: ReadonlySet<string>;
+  /** Milliseconds since the epoch. */
+  now(): number;
 }
 
 /** Answers as upstream's mux does: a path that nothing is under is told in plain text, one under an API that is served by a Status. */
-export function serveAnsweredPaths({ handlers, documents, groups }: AnsweredPaths): Handler {
+export function serveAnsweredPaths({ handlers, documents, groups, now }: AnsweredPaths): Handler {
   return async (context) => {
-    const { request, response, info } = context;
+    const { request, response, info, query } = context;
     const { path } = info;
     if (!response) throw unknownResource();
     const handler = handlers.get(path);
@@ -36,7 +31,7 @@ export function serveAnsweredPaths({ handlers, documents, groups }: AnsweredPath
       return sendText(response, 404, '404 page not found\n');
     }
     if (isApi && request.method !== 'GET') throw notAllowed();
-    sendDocument(request, response, document);
+    sendDocument(request, response, document, query, now());
   };
 }
 
@@ -57,17 +52,4 @@ function isUnderApi(path: string, groups: ReadonlySet<string>): boolean {
   if (root === 'api' || root === 'version') return true;
   if (root !== 'apis') return false;
   return group === undefined || (group === '' ? rest.length === 0 : groups.has(group));
-}
-
-function sendDocument(request: Request, response: Response, { contentType, body, etag }: Document): void {
-  if (etag !== undefined) {
-    response.setHeader('etag', etag);
-    response.setHeader('vary', 'Accept');
-    if (request.headers['if-none-match'] === etag) {
-      response.writeHead(304);
-      response.end();
-      return;
-    }
-  }
-  sendBytes(response, 200, contentType || mediaTypes.json, body);
 }

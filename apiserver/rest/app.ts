@@ -71,6 +71,7 @@ export function buildApp(options: AppOptions): App {
         handlers: options.paths,
         documents: options.documents,
         groups: new Set(kinds.map(({ group }) => group)),
+        now: () => env.now(),
       }),
     ),
   );
