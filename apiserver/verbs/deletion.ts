@@ -19,7 +19,7 @@ const foregroundFinalizer = 'foregroundDeletion';
 
 /** Decides what the request does; throws Conflict when a precondition fails. `nowMs` is since the epoch. */
 export function decideDeletion(kind: Kind, object: Resource, options: DeleteOptions, nowMs: number): Deletion {
-  if (isNamespace(kind)) return decideNamespaceDeletion(object, options, nowMs);
+  if (isNamespace(kind)) return decideNamespaceDeletion(kind, object, options, nowMs);
   checkPreconditions(kind, object, options.preconditions);
   const { deletionTimestamp, deletionGracePeriodSeconds: grace = 0 } = object.metadata;
   const isPending = deletionTimestamp !== undefined && grace > 0;
@@ -117,7 +117,8 @@ function namespaceFinalizers(object: Resource): readonly string[] {
 }
 
 /** A namespace waits in phase Terminating until its `spec.finalizers` are gone, which the namespace controller sees to. */
-function decideNamespaceDeletion(object: Resource, { preconditions = {} }: DeleteOptions, nowMs: number): Deletion {
+function decideNamespaceDeletion(kind: Kind, object: Resource, options: DeleteOptions, nowMs: number): Deletion {
+  const { preconditions = {} } = options;
   for (const [field, title] of [
     ['uid', 'UID'],
     ['resourceVersion', 'ResourceVersion'],
@@ -125,7 +126,7 @@ function decideNamespaceDeletion(object: Resource, { preconditions = {} }: Delet
     const [wanted, is] = [preconditions[field], object.metadata[field]];
     if (wanted === undefined || wanted === is) continue;
     const because = `Precondition failed: ${title} in precondition: ${wanted}, ${title} in object meta: ${is}`;
-    throw conflict({ group: '', plural: 'namespaces' }, object.metadata.name, because);
+    throw conflict(kind, object.metadata.name, because);
   }
   const open = namespaceFinalizers(object).length > 0 || (object.metadata.finalizers ?? []).length > 0;
   if (!open) return { do: 'remove' };
