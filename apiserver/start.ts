@@ -1,6 +1,7 @@
 /** The API server as a service: store, world, verbs, and the two fronts before them. */
 import { readFileSync } from 'node:fs';
 import type { Env } from '#lib/env/env.ts';
+import { followTls } from '#lib/env/live-tls.ts';
 import type { Service as RunningService } from '#lib/env/service.ts';
 import type { Kind } from '#lib/kinds/define-kind.ts';
 import type { Service } from '#lib/kinds/gen/core-v1.ts';
@@ -158,13 +159,12 @@ async function serve(config: ApiServerConfig, store: Store, world: RunningWorld,
     handlers: new Map([...streams.handlers, ...makeProxy(verbs, env)]),
     upgrades: streams.upgrades,
   });
+  const tls = followTls(config.pki, env);
   const [grpc, rest] = await Promise.all([
     startGrpc(grpcConfig(config), { verbs, kindAt, env }),
     listen({
       listen: config.listen,
-      ca: pem(config.pki.caFile),
-      cert: pem(config.pki.certFile),
-      key: pem(config.pki.keyFile),
+      tls,
       app,
       log: env.log,
     }),
@@ -179,6 +179,7 @@ async function serve(config: ApiServerConfig, store: Store, world: RunningWorld,
       app.endWatches();
       streams.stop();
       await Promise.all([rest.stop(), grpc.stop()]);
+      tls.close();
       authorizer.close();
       await world.close();
       await store.close();

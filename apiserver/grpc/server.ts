@@ -1,9 +1,12 @@
 /** The Cluster service of protos/wherry/v1/cluster.proto: translates to the verbs, on a unix socket, over mTLS, or both. */
-import { chmodSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, rmSync } from 'node:fs';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import type { ServerOptions, ServerUnaryCall, sendUnaryData } from '@grpc/grpc-js';
 import { toServiceError } from '#lib/client/grpc-status.ts';
+import { serverCredentials } from '#lib/client/grpc-tls.ts';
 import type { Env } from '#lib/env/env.ts';
+import { followTls } from '#lib/env/live-tls.ts';
+import type { LiveTls } from '#lib/env/live-tls.ts';
 import type { Service } from '#lib/env/service.ts';
 import { ApiError } from '#lib/meta/errors.ts';
 import { clusterService } from '#protos/gen/cluster.ts';
@@ -24,7 +27,7 @@ export interface GrpcConfig {
   socketPath?: string;
   /** `host:port` for others, with mutual TLS; port 0 for any. */
   address?: string;
-  /** With `address`: the CA of client certificates, and the server's own certificate. PEM files. */
+  /** With `address`: the CA of client certificates, and the server's own certificate. PEM files, taken over when they change. */
   caFile?: string;
   certFile?: string;
   keyFile?: string;
@@ -61,18 +64,23 @@ export async function startGrpc(config: GrpcConfig, parts: GrpcParts): Promise<G
     return bind(server, address, credentials);
   };
   let port: number | undefined;
+  let tls: LiveTls | undefined;
   if (config.socketPath !== undefined) {
     // One that was killed leaves its socket behind.
     rmSync(config.socketPath, { force: true });
     await listen(`unix:${config.socketPath}`, ServerCredentials.createInsecure(), byMetadata);
     chmodSync(config.socketPath, 0o600);
   }
-  if (config.address !== undefined) port = await listen(config.address, tlsOf(config), byCertificate);
+  if (config.address !== undefined) {
+    tls = followTls(config, parts.env);
+    port = await listen(config.address, serverCredentials(tls), byCertificate);
+  }
   return {
     port,
     async stop() {
       for (const call of watches) endForShutdown(call);
       await Promise.all(servers.map((server) => shutDown(server, parts.env)));
+      tls?.close();
     },
   };
 }
@@ -148,13 +156,6 @@ function bind(server: Server, address: string, credentials: ServerCredentials): 
       else resolve(port);
     });
   });
-}
-
-function tlsOf({ caFile, certFile, keyFile }: GrpcConfig): ServerCredentials {
-  if (caFile === undefined || certFile === undefined || keyFile === undefined)
-    throw new Error('Cannot listen for gRPC: caFile, certFile and keyFile are required with an address');
-  const pair = { cert_chain: readFileSync(certFile), private_key: readFileSync(keyFile) };
-  return ServerCredentials.createSsl(readFileSync(caFile), [pair], true);
 }
 
 async function shutDown(server: Server, env: Env): Promise<void> {

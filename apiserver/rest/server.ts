@@ -1,18 +1,18 @@
 /** The TLS listeners: HTTP/1.1 and HTTP/2 on one port, client certificates asked for but not demanded. */
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { createSecureServer } from 'node:http2';
 import type { Http2SecureServer, ServerHttp2Session } from 'node:http2';
 import type { IncomingMessage } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
+import type { LiveTls } from '#lib/env/live-tls.ts';
 import type { Log } from '#lib/env/log.ts';
 import type { App } from './app.ts';
 
 export interface ServerOptions {
   listen: readonly { host: string; port: number }[];
-  /** PEM of the authority that signs clients, and of our own certificate and key. */
-  ca: string;
-  cert: string;
-  key: string;
+  /** The authority that signs clients, and our own certificate and key. Connections last when they change; new ones are by what holds then. */
+  tls: LiveTls;
   app: App;
   log: Log;
 }
@@ -28,6 +28,9 @@ const streamLimit = 1000;
 
 /** A connection that has not shaken hands in this time is closed. */
 const handshakeLimitMs = 10_000;
+
+/** What TLS encrypts session tickets by. */
+const ticketKeyBytes = 48;
 
 /** Bytes that one HTTP/2 connection may have under way, in MiB: a client's lists and watches share one. */
 const sessionMemoryMiB = 512;
@@ -54,20 +57,23 @@ export async function listen(options: ServerOptions): Promise<RunningServer> {
   };
 }
 
-function makeServer({ ca, cert, key, app, log }: ServerOptions): {
+function makeServer({ tls, app, log }: ServerOptions): {
   server: Http2SecureServer;
   stop(): Promise<void>;
 } {
   const server = createSecureServer({
     allowHTTP1: true,
-    ca,
-    cert,
-    key,
+    ...tls.current,
     requestCert: true,
     rejectUnauthorized: false,
     handshakeTimeout: handshakeLimitMs,
     maxSessionMemory: sessionMemoryMiB,
     settings: { maxConcurrentStreams: streamLimit, initialWindowSize: 1024 * 1024 },
+  });
+  const unfollow = tls.onChange((now) => {
+    server.setSecureContext(now);
+    // Who comes back by a ticket is not asked for a certificate again, and may be one whom the authorities of before knew.
+    server.setTicketKeys(randomBytes(ticketKeyBytes));
   });
   // With allowHTTP1 the server has what an HTTP/1 server has, though its type does not say so.
   (server as unknown as { keepAliveTimeout: number }).keepAliveTimeout = keepAliveMs;
@@ -92,6 +98,7 @@ function makeServer({ ca, cert, key, app, log }: ServerOptions): {
   return {
     server,
     async stop() {
+      unfollow();
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       for (const session of sessions) session.close();
       const deadline = AbortSignal.timeout(drainMs);

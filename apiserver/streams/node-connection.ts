@@ -1,15 +1,16 @@
 /** Connections to the nodes' agents: one per node, opened when first needed, closed when idle. */
-import { readFileSync } from 'node:fs';
-import { Client as Channel, credentials, status } from '@grpc/grpc-js';
+import { Client as Channel, status } from '@grpc/grpc-js';
 import type { ChannelOptions, ClientDuplexStream, ClientReadableStream, ServiceError } from '@grpc/grpc-js';
 import type { Env } from '#lib/env/env.ts';
+import { followTls } from '#lib/env/live-tls.ts';
 import { fromServiceError } from '#lib/client/grpc-status.ts';
+import { channelCredentials } from '#lib/client/grpc-tls.ts';
 import type { Node } from '#lib/kinds/gen/core-v1.ts';
 import { ApiError } from '#lib/meta/errors.ts';
 import { nodeService } from '#protos/gen/node.ts';
 import type { Chunk, ExecInput, ExecOutput, LogsRequest, PortInput } from '#protos/gen/node.ts';
 
-/** PEM files: the authority of the agents' certificates, and our own certificate, which they ask for. */
+/** PEM files, taken over when they change: the authority of the agents' certificates, and our own certificate, which they ask for. */
 export interface NodeTls {
   caFile: string;
   certFile: string;
@@ -49,8 +50,8 @@ interface Pooled {
 
 export function connectNodes(tls: NodeTls, env: Env): Nodes {
   const pool = new Map<string, Pooled>();
-  const read = (file: string) => readFileSync(file);
-  const identity = credentials.createSsl(read(tls.caFile), read(tls.keyFile), read(tls.certFile));
+  const live = followTls(tls, env);
+  const identity = channelCredentials(live);
 
   const channelTo = (key: string, address: string, name: string): Pooled => {
     const known = pool.get(key);
@@ -114,6 +115,7 @@ export function connectNodes(tls: NodeTls, env: Env): Nodes {
         channel.close();
       }
       pool.clear();
+      live.close();
     },
   };
 }

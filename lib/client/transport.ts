@@ -1,9 +1,7 @@
 /** One connection to the API server, for unary calls and streams. It comes back by itself after a failure. */
-import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { Client as Channel, Metadata, connectivityState, credentials, status } from '@grpc/grpc-js';
 import type {
-  ChannelCredentials,
   ChannelOptions,
   ClientReadableStream,
   ClientUnaryCall,
@@ -11,14 +9,16 @@ import type {
   ServiceError,
 } from '@grpc/grpc-js';
 import type { Env } from '#lib/env/env.ts';
+import { followTls } from '#lib/env/live-tls.ts';
 import { backoffMs } from '#lib/meta/backoff.ts';
 import { ApiError } from '#lib/meta/errors.ts';
 import { fromServiceError, hasStatus } from './grpc-status.ts';
+import { channelCredentials } from './grpc-tls.ts';
 
 export interface ClientConfig {
   /** `unix:/path` or `host:port`. */
   address: string;
-  /** For `host:port`: the CA of the server's certificate, and our own certificate, which says who we are. PEM files. */
+  /** For `host:port`: the CA of the server's certificate, and our own certificate, which says who we are. PEM files; the next connection is made by what they say then. */
   caFile?: string;
   certFile?: string;
   keyFile?: string;
@@ -142,7 +142,8 @@ export function makeTransport(config: ClientConfig, env: Env): Transport {
 
 /** A channel that is replaced by a new one when it does not become ready in time; calls that waited for it fail as unsent. */
 function makeConnection(config: ClientConfig, env: Env) {
-  const secrets = credentialsOf(config);
+  const tls = config.address.startsWith('unix:') ? undefined : followTls(config, env);
+  const secrets = tls ? channelCredentials(tls) : credentials.createInsecure();
   const open = () => new Channel(config.address, secrets, { ...channelOptions, ...nameOf(config) });
   let channel = open();
   let guarded = false;
@@ -169,6 +170,7 @@ function makeConnection(config: ClientConfig, env: Env) {
     close(): void {
       closed = true;
       channel.close();
+      tls?.close();
     },
   };
 }
@@ -182,12 +184,6 @@ function isUnsent({ code, details }: ServiceError): boolean {
 /** Whether the connection broke; the server's own refusals carry a Status. */
 function isLost({ code, metadata }: ServiceError): boolean {
   return code === status.UNAVAILABLE && !hasStatus(metadata);
-}
-
-function credentialsOf({ address, caFile, certFile, keyFile }: ClientConfig): ChannelCredentials {
-  if (address.startsWith('unix:')) return credentials.createInsecure();
-  const read = (file: string | undefined) => (file === undefined ? null : readFileSync(file));
-  return credentials.createSsl(read(caFile), read(keyFile), read(certFile));
 }
 
 /** TLS knows servers by name only: one reached by its address must prove to be the API server, as each of its certificates says. */

@@ -1,7 +1,6 @@
 /** The Node service: what the API server asks of this node. Mutual TLS; only the API server and administrators are answered. */
-import { readFileSync } from 'node:fs';
 import type { PeerCertificate } from 'node:tls';
-import { Server, ServerCredentials } from '@grpc/grpc-js';
+import { Server } from '@grpc/grpc-js';
 import type {
   sendUnaryData,
   ServerDuplexStream,
@@ -10,7 +9,9 @@ import type {
   ServerWritableStream,
 } from '@grpc/grpc-js';
 import { toServiceError } from '#lib/client/grpc-status.ts';
+import { serverCredentials } from '#lib/client/grpc-tls.ts';
 import type { Env } from '#lib/env/env.ts';
+import { followTls } from '#lib/env/live-tls.ts';
 import type { Service } from '#lib/env/service.ts';
 import type { Pod } from '#lib/kinds/gen/core-v1.ts';
 import { ApiError, forbidden, notFound } from '#lib/meta/errors.ts';
@@ -45,6 +46,7 @@ export interface ServerConfig {
   nodeName: string;
   /** Port 0 for any. */
   listen: { host: string; port: number };
+  /** PEM files, taken over when they change. */
   tls: { caFile: string; certFile: string; keyFile: string };
   logDir: string;
 }
@@ -70,17 +72,18 @@ const options: ServerOptions = {
 export async function startServer(config: ServerConfig, parts: ServerParts): Promise<NodeServer> {
   const server = makeServer(config, parts);
   const { host, port } = config.listen;
-  const { caFile, certFile, keyFile } = config.tls;
-  const pair = { private_key: readFileSync(keyFile), cert_chain: readFileSync(certFile) };
-  const credentials = ServerCredentials.createSsl(readFileSync(caFile), [pair], true);
+  const tls = followTls(config.tls, parts.env);
   const bound = await new Promise<number>((resolve, reject) => {
-    server.bindAsync(`${host}:${port}`, credentials, (error, given) => (error ? reject(error) : resolve(given)));
+    server.bindAsync(`${host}:${port}`, serverCredentials(tls), (error, given) =>
+      error ? reject(error) : resolve(given),
+    );
   });
   return {
     port: bound,
     stop() {
       // Streams last as long as containers do: nobody waits for them.
       server.forceShutdown();
+      tls.close();
       return Promise.resolve();
     },
   };
