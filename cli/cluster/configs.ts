@@ -1,4 +1,5 @@
 /** The configuration of each process, derived from the layout. Pure. */
+import path from 'node:path';
 import type { ControlPlaneConfig } from '../processes/control-plane.ts';
 import type { NodeConfig } from '../processes/node.ts';
 import type { ClusterLayout, NodeLayout } from './layout.ts';
@@ -20,6 +21,7 @@ export function controlPlaneConfig(cluster: ClusterLayout): ControlPlaneConfig {
         keyFile: `${pkiDir}/apiserver.key`,
         serviceAccountKeyFile: `${pkiDir}/service-account.key`,
       },
+      encryptionConfigFile: `${pkiDir}/encryption.yaml`,
       tokenFile: `${pkiDir}/tokens.csv`,
       serviceCidr: cluster.serviceCidr,
       clusterDomain: cluster.domain,
@@ -31,6 +33,10 @@ export function controlPlaneConfig(cluster: ClusterLayout): ControlPlaneConfig {
       clusterCidr: cluster.podCidr,
       caFile: `${pkiDir}/ca.crt`,
       caKeyFile: `${pkiDir}/ca.key`,
+    },
+    cluster: {
+      name: cluster.name,
+      folders: { stateRoot: path.dirname(cluster.stateDir), runRoot: path.dirname(cluster.runDir) },
     },
   };
 }

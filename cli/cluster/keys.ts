@@ -1,5 +1,5 @@
-/** The keys of a cluster, made once and kept in its `pki` folder; every file is written whole or not at all. */
-import { createHash, randomBytes, X509Certificate } from 'node:crypto';
+/** The keys of a cluster, kept in its `pki` folder; every file is written whole or not at all. */
+import { createHash, createPrivateKey, randomBytes, X509Certificate } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import type { KeyPair, LeafRequest } from '#lib/pki/certificates.ts';
 import type { ClusterLayout } from './layout.ts';
@@ -7,21 +7,50 @@ import type { ClusterLayout } from './layout.ts';
 /** The maker of certificates is large and rarely needed: a warm start never loads it. */
 const loadMaker = () => import('#lib/pki/certificates.ts');
 
-/** A certificate with less life left than this is issued anew by the next `up`. */
-const renewBeforeMs = 90 * 24 * 60 * 60 * 1000;
+/** What a cluster's certificates are good for. Times are in milliseconds since the epoch. */
+export interface LaidKeys {
+  /** When the first of them is to be issued anew. */
+  dueMs: number;
+  /** Until when the authority itself is valid. */
+  authorityEndsMs: number;
+}
 
-/** Makes what is missing, ends within the renewal time, or no longer names the right addresses. Idempotent. */
-export async function layKeys(cluster: ClusterLayout, now: number): Promise<void> {
-  mkdirSync(cluster.pkiDir, { recursive: true, mode: 0o700 });
+/**
+ * Makes what is missing, has less than a third of its life left, is not whole, or no longer names the right addresses. Idempotent; two at once end with pairs
+ * that belong together.
+ */
+export async function layKeys(cluster: ClusterLayout, now: number): Promise<LaidKeys> {
+  const { pkiDir } = cluster;
+  mkdirSync(pkiDir, { recursive: true, mode: 0o700 });
   const authority = await authorityOf(cluster, now);
-  const leaves = leavesOf(cluster);
-  await Promise.all(
-    Object.entries(leaves).map(([name, request]) => layLeaf(cluster.pkiDir, name, request, authority, now)),
+  const dues = Object.entries(leavesOf(cluster)).map(([name, request]) =>
+    layLeaf(pkiDir, name, request, authority, now),
   );
-  const signing = `${cluster.pkiDir}/service-account.key`;
+  const signing = `${pkiDir}/service-account.key`;
   if (!existsSync(signing)) write(signing, (await (await loadMaker()).makeSigningKey()).privatePem);
-  const token = `${cluster.pkiDir}/tokens.csv`;
+  const token = `${pkiDir}/tokens.csv`;
   if (!existsSync(token)) write(token, `${randomBytes(24).toString('hex')},admin,admin,"system:masters"\n`);
+  const encryption = `${pkiDir}/encryption.yaml`;
+  if (!existsSync(encryption)) write(encryption, encryptionConfig(randomBytes(32)));
+  return {
+    dueMs: Math.min(...(await Promise.all(dues))),
+    authorityEndsMs: new X509Certificate(authority.certPem).validToDate.getTime(),
+  };
+}
+
+/** Secrets are written encrypted, by a key that they are lost without, and read even if they were written plain. */
+function encryptionConfig(secret: Buffer): string {
+  return `apiVersion: apiserver.config.k8s.io/v1
+kind: EncryptionConfiguration
+resources:
+- resources: [secrets]
+  providers:
+  - aesgcm:
+      keys:
+      - name: key1
+        secret: ${secret.toString('base64')}
+  - identity: {}
+`;
 }
 
 async function authorityOf(cluster: ClusterLayout, now: number): Promise<KeyPair> {
@@ -66,22 +95,39 @@ function leavesOf(cluster: ClusterLayout): Record<string, LeafRequest> {
   };
 }
 
+/** How often a pair that another has written over half-way is written again. */
+const pairAttempts = 5;
+
+/** Answers when the certificate is to be issued anew. */
 async function layLeaf(
   folder: string,
   name: string,
   request: LeafRequest,
   authority: KeyPair,
   now: number,
-): Promise<void> {
+): Promise<number> {
   const [certFile, keyFile, askedFile] = [`${folder}/${name}.crt`, `${folder}/${name}.key`, `${folder}/${name}.asked`];
   const asked = createHash('sha256').update(JSON.stringify(request)).update(authority.certPem).digest('hex');
-  const current =
-    [certFile, keyFile, askedFile].every((file) => existsSync(file)) && readFileSync(askedFile, 'utf8') === asked;
-  if (current && Date.parse(new X509Certificate(readFileSync(certFile)).validTo) - now > renewBeforeMs) return;
-  const leaf = await (await loadMaker()).issue(authority, request, now);
-  write(keyFile, leaf.keyPem);
-  write(certFile, leaf.certPem);
-  write(askedFile, asked);
+  for (let attempt = 1; ; attempt++) {
+    const isAsked = existsSync(askedFile) && readFileSync(askedFile, 'utf8') === asked;
+    const due = isAsked ? dueOfPair(certFile, keyFile) : undefined;
+    // One that has just been issued may be due already, where the authority itself is about to end.
+    if (due !== undefined && (due > now || attempt > 1)) return due;
+    if (attempt > pairAttempts) throw new Error(`Cannot write ${certFile} and its key: others write them too`);
+    const leaf = await (await loadMaker()).issue(authority, request, now);
+    write(keyFile, leaf.keyPem);
+    write(certFile, leaf.certPem);
+    write(askedFile, asked);
+  }
+}
+
+/** When a third of the certificate's life will be left; undefined where there is no whole pair. */
+function dueOfPair(certFile: string, keyFile: string): number | undefined {
+  if (!existsSync(certFile) || !existsSync(keyFile)) return undefined;
+  const certificate = new X509Certificate(readFileSync(certFile));
+  if (!certificate.checkPrivateKey(createPrivateKey(readFileSync(keyFile)))) return undefined;
+  const [from, to] = [certificate.validFromDate.getTime(), certificate.validToDate.getTime()];
+  return to - (to - from) / 3;
 }
 
 function write(file: string, text: string): void {

@@ -1,4 +1,7 @@
-/** API server, scheduler and controller-manager in one process: three services that meet through the API, as they do when apart. */
+/**
+ * API server, scheduler and controller-manager in one process: three services that meet through the API, as they do when apart. As the one process of a cluster that
+ * always runs beside its authority, it also issues the cluster's certificates anew.
+ */
 import { runService } from '#lib/env/service.ts';
 import type { Service } from '#lib/env/service.ts';
 import type { Env } from '#lib/env/env.ts';
@@ -8,16 +11,21 @@ import { start as startControllerManager } from '../../controller-manager/start.
 import type { ControllerManagerConfig } from '../../controller-manager/start.ts';
 import { start as startScheduler } from '../../scheduler/start.ts';
 import type { SchedulerConfig } from '../../scheduler/start.ts';
+import type { Folders } from '../cluster/layout.ts';
+import { renewKeys } from '../cluster/renewal.ts';
 
 export interface ControlPlaneConfig {
   apiserver: ApiServerConfig;
   scheduler: SchedulerConfig;
   controllerManager: ControllerManagerConfig;
+  /** Whose certificates are kept valid. */
+  cluster: { name: string; folders: Folders };
 }
 
 /** Starts the API server, then the two that need it. */
 async function start(config: ControlPlaneConfig, env: Env): Promise<Service> {
   const named = (service: string): Env => ({ ...env, log: env.log.with({ service }) });
+  const renewal = await renewKeys(config.cluster, named('keys'));
   const apiserver = await startApiServer(config.apiserver, named('apiserver'));
   const minds = await Promise.all([
     startScheduler(config.scheduler, named('scheduler')),
@@ -25,6 +33,7 @@ async function start(config: ControlPlaneConfig, env: Env): Promise<Service> {
   ]);
   return {
     async stop() {
+      await renewal.stop();
       await Promise.all(minds.map((service) => service.stop()));
       await apiserver.stop();
     },

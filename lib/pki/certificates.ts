@@ -52,7 +52,7 @@ export async function makeAuthority(commonName: string, now: number): Promise<Ke
   return { certPem: toPem(certificate), keyPem: await keyToPem(keys.privateKey) };
 }
 
-/** Issues a leaf certificate, valid for a year. */
+/** Issues a leaf certificate, valid for a year, or for as long as its authority is. */
 export async function issue(authority: KeyPair, request: LeafRequest, now: number): Promise<KeyPair> {
   const keys = await makeKeys();
   const issuer = new x509.X509Certificate(authority.certPem);
@@ -67,7 +67,7 @@ export async function issue(authority: KeyPair, request: LeafRequest, now: numbe
       subject: [...(request.organizations ?? []).map((name) => ({ O: [name] })), { CN: [request.commonName] }],
       issuer: issuer.subject,
       notBefore: new Date(now - backdateMs),
-      notAfter: new Date(now + leafLifeMs),
+      notAfter: new Date(Math.min(now + leafLifeMs, issuer.notAfter.getTime())),
       signingAlgorithm,
       publicKey: keys.publicKey,
       signingKey: await keyFromPem(authority.keyPem),
