@@ -5,7 +5,8 @@ import type { Duplex } from 'node:stream';
 import { stringify } from 'yaml';
 import type { Log } from '#lib/env/log.ts';
 import { ApiError } from '#lib/meta/errors.ts';
-import { mediaTypes, notAcceptable } from './negotiate.ts';
+import { isCompressed, sendCompressed } from './compressed.ts';
+import { mediaTypes, negotiateFailure, notAcceptable } from './negotiate.ts';
 import type { Accepted } from './negotiate.ts';
 import { encodeEnvelope } from './protobuf.ts';
 
@@ -15,6 +16,10 @@ export type Response = ServerResponse;
 
 /** Answers bytes as they are. */
 export function sendBytes(response: Response, code: number, contentType: string, bytes: Buffer): void {
+  if (isCompressed(response, bytes.length)) {
+    void sendCompressed(response, code, headersOf(contentType), [bytes]);
+    return;
+  }
   response.writeHead(code, {
     'content-type': contentType,
     'content-length': bytes.length,
@@ -38,16 +43,19 @@ export async function sendParts(
 ): Promise<void> {
   const length = parts.reduce((sum, part) => sum + part.length, 0);
   if (length <= pieceBytes) return sendBytes(response, code, contentType, Buffer.concat(parts, length));
-  response.writeHead(code, {
-    'content-type': contentType,
-    'content-length': length,
-    'cache-control': 'no-cache, private',
-  });
+  if (isCompressed(response, length)) {
+    return sendCompressed(response, code, headersOf(contentType), inPieces(parts));
+  }
+  response.writeHead(code, { ...headersOf(contentType), 'content-length': length });
   for (const piece of inPieces(parts)) {
     if (!response.write(piece)) await roomIn(response);
     if (response.destroyed) return;
   }
   response.end();
+}
+
+function headersOf(contentType: string): Record<string, string> {
+  return { 'content-type': contentType, 'cache-control': 'no-cache, private' };
 }
 
 function* inPieces(parts: readonly Buffer[]): Iterable<Buffer> {
@@ -83,28 +91,36 @@ export function sendEncoded(
   accepted: Accepted,
   pretty: boolean,
 ): void {
-  if (accepted.format === 'json' && !pretty) sendBytes(response, code, mediaTypes.json, entry.bytes);
+  const isAsStored = accepted.format === 'json' && !pretty && !accepted.pretty;
+  if (isAsStored) sendBytes(response, code, mediaTypes.json, entry.bytes);
   else sendValue(response, code, entry.object, accepted, pretty);
 }
 
 /** Answers a value in the format the client accepts. */
-export function sendValue(
-  response: Response,
-  code: number,
-  value: object,
-  { format }: Accepted,
-  pretty: boolean,
-): void {
+export function sendValue(response: Response, code: number, value: object, accepted: Accepted, pretty: boolean): void {
+  const { format } = accepted;
   if (format === 'yaml') return sendBytes(response, code, mediaTypes.yaml, Buffer.from(stringify(value)));
   if (format === 'protobuf') {
     const bytes = encodeEnvelope(value as { apiVersion: string; kind: string });
     if (!bytes) throw notAcceptable([mediaTypes.json, mediaTypes.yaml]);
     return sendBytes(response, code, mediaTypes.protobuf, bytes);
   }
-  sendBytes(response, code, mediaTypes.json, Buffer.from(JSON.stringify(value, null, pretty ? 2 : 0)));
+  sendBytes(
+    response,
+    code,
+    mediaTypes.json,
+    Buffer.from(JSON.stringify(value, null, pretty || accepted.pretty ? 2 : 0)),
+  );
 }
 
-/** Answers a failure as a Status. */
+/** Whether the client wants to read the JSON with its own eyes: it says so, or is known to show it. */
+export function isPretty({ headers }: Request, query: URLSearchParams): boolean {
+  const wish = query.get('pretty');
+  if (wish) return ['1', 't', 'T', 'true', 'True', 'TRUE'].includes(wish);
+  return /^(curl|Wget|Mozilla\/5\.0)/.test(headers['user-agent'] ?? '');
+}
+
+/** Answers a failure as a Status, in the format that the client accepts. */
 export function sendError(response: Response, known: ApiError): void {
   if (response.headersSent) {
     response.destroy();
@@ -118,7 +134,10 @@ export function sendError(response: Response, known: ApiError): void {
   if (unread && response.req.httpVersionMajor === 1) {
     response.setHeader('connection', 'close');
   }
-  sendBytes(response, known.code, mediaTypes.json, Buffer.from(JSON.stringify(known.toStatus())));
+  const { req: request } = response;
+  const [, query] = (request.url ?? '').split('?', 2);
+  const pretty = isPretty(request, new URLSearchParams(query));
+  sendValue(response, known.code, known.toStatus(), negotiateFailure(request.headers.accept), pretty);
 }
 
 /** Answers a failure on a connection that was to be taken over, and closes it. */

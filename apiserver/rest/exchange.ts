@@ -2,13 +2,14 @@
 import type { Duplex } from 'node:stream';
 import type { Env } from '#lib/env/env.ts';
 import type { Kind } from '#lib/kinds/define-kind.ts';
+import { ApiError, badRequest } from '#lib/meta/errors.ts';
 import type { Entry } from '../store/world-types.ts';
 import type { Caller, ListResult, Verbs } from '../verbs/types.ts';
-import { sendEncoded, sendParts, sendValue } from './answer.ts';
+import { isPretty as isPrettyFor, sendBytes, sendEncoded, sendParts, sendValue } from './answer.ts';
 import type { Request, Response } from './answer.ts';
 import { mediaTypes } from './negotiate.ts';
 import type { Accepted } from './negotiate.ts';
-import { isOn } from './query.ts';
+import { entryEnvelope, listEnvelope } from './protobuf-answers.ts';
 import type { RequestContext } from './request-context.ts';
 import type { Route } from './route.ts';
 import { listParts, listMeta, metadataListOf, metadataOf, tableOf } from './shapes.ts';
@@ -44,27 +45,40 @@ export interface Serving {
 
 /** Whether the client wants to read the JSON with its own eyes. */
 export function isPretty({ request, query }: Exchange): boolean {
-  if (query.has('pretty')) return isOn(query, 'pretty');
-  return /^(curl|wget|mozilla)/i.test(request.headers['user-agent'] ?? '');
+  return isPrettyFor(request, query);
 }
 
-/** How much of each object table rows are to carry. */
+/** How much of each object table rows are to carry; throws BadRequest for what upstream's TableOptions do not know. */
 export function includeOf(query: URLSearchParams): IncludeObject {
-  const include = query.get('includeObject');
-  return include === 'None' || include === 'Object' ? include : 'Metadata';
+  const include = query.get('includeObject') || 'Metadata';
+  if (include === 'None' || include === 'Object' || include === 'Metadata') return include;
+  throw badRequest(
+    `Unable to convert to Table as requested: includeObject: Invalid value: ${JSON.stringify(include)}: must be 'Metadata', 'Object', 'None', or empty`,
+  );
 }
 
 /** Sends an object in the shape and format that the client accepts. An entry without a key is no stored object and has one shape only. */
 export function sendEntry(exchange: Exchange, code: number, entry: Entry, accepted: Accepted, { env }: Serving): void {
   const { response, route, query } = exchange;
   const pretty = isPretty(exchange);
-  if (accepted.shape === 'object' || entry.key === '') return sendEncoded(response, code, entry, accepted, pretty);
+  const { kind } = route;
+  if (accepted.shape === 'object' || entry.key === '') {
+    if (accepted.format !== 'protobuf' || entry.key === '') {
+      return sendEncoded(response, code, entry, accepted, pretty);
+    }
+    return sendBytes(response, code, mediaTypes.protobuf, entryEnvelope(kind, entry));
+  }
+  if (accepted.shape === 'metadataList') {
+    throw unshapely(
+      `you requested PartialObjectMetadataList, but the requested object is not a list (${goType(kind)})`,
+    );
+  }
   if (accepted.shape === 'metadata') {
     return sendValue(response, code, metadataOf(entry.object, accepted.version), accepted, pretty);
   }
   const { resourceVersion } = entry.object.metadata;
   const options = { version: accepted.version, include: includeOf(query), now: env.now() };
-  sendValue(response, code, tableOf(route.kind, [entry], { resourceVersion }, options), accepted, pretty);
+  sendValue(response, code, tableOf(kind, [entry], { resourceVersion }, options), accepted, pretty);
 }
 
 /** Sends a list in the shape and format that the client accepts. */
@@ -78,11 +92,16 @@ export async function sendList(
   const pretty = isPretty(exchange);
   const { kind } = route;
   if (accepted.shape === 'object') {
-    if (accepted.format === 'json' && !pretty)
+    if (accepted.format === 'protobuf')
+      return sendParts(response, 200, mediaTypes.protobuf, listEnvelope(kind, result));
+    if (accepted.format === 'json' && !pretty && !accepted.pretty)
       return sendParts(response, 200, mediaTypes.json, listParts(kind, result));
     return sendValue(response, 200, listOf(kind, result), accepted, pretty);
   }
   if (accepted.shape === 'metadata') {
+    throw unshapely(`you requested PartialObjectMetadata, but the requested object is a list (${goType(kind)}List)`);
+  }
+  if (accepted.shape === 'metadataList') {
     return sendValue(response, 200, metadataListOf(result, accepted.version), accepted, pretty);
   }
   const options = { version: accepted.version, include: includeOf(query), now: env.now() };
@@ -96,4 +115,12 @@ function listOf(kind: Kind, result: ListResult): object {
     metadata: listMeta(result),
     items: result.entries.map(({ object }) => object),
   };
+}
+
+const unshapely = (message: string) => new ApiError('NotAcceptable', message);
+
+/** Upstream's name for what it holds of a kind in memory, such as `*core.Pod`. */
+function goType({ group, kind }: Kind): string {
+  const [name = ''] = group.split('.');
+  return `*${name === '' || name === 'events' ? 'core' : name}.${kind}`;
 }

@@ -1,48 +1,54 @@
-/** What a client accepts: the format of the answer, and the shape that objects are to be given. */
+/** What a client accepts: the format of the answer, and the shape that objects are to be given. As upstream's `endpoints/handlers/negotiation`. */
 import { ApiError } from '#lib/meta/errors.ts';
 
 export interface Accepted {
   format: 'json' | 'yaml' | 'protobuf';
-  /** Objects as they are, as table rows, or as their metadata alone. */
-  shape: 'object' | 'table' | 'metadata';
+  /** Objects as they are, as table rows, or as their metadata alone: that of one object, or of each in a list. */
+  shape: 'object' | 'table' | 'metadata' | 'metadataList';
   /** Version of meta.k8s.io that a table or metadata is written in. */
   version: 'v1' | 'v1beta1';
+  /** Whether the media type asks for JSON to be read by people. */
+  pretty?: boolean;
 }
 
+/** In the order in which a wildcard chooses. */
 export const mediaTypes = {
   json: 'application/json',
   yaml: 'application/yaml',
   protobuf: 'application/vnd.kubernetes.protobuf',
 } as const;
 
+const formats = Object.entries(mediaTypes) as [Accepted['format'], string][];
+
+/** What the events of a watch can be written in. */
+const streamTypes = [`${mediaTypes.json};stream=watch`, `${mediaTypes.protobuf};stream=watch`];
+
 const shapes = {
   Table: 'table',
   PartialObjectMetadata: 'metadata',
-  PartialObjectMetadataList: 'metadata',
+  PartialObjectMetadataList: 'metadataList',
 } as const;
 
-/**
- * The first acceptable clause, by quality and then order; throws NotAcceptable when there is none. Where JSON will do as well as
- * protobuf the answer is JSON, which is at hand without encoding.
- */
+/** The first acceptable clause, by quality and then order; throws NotAcceptable when there is none. */
 export function negotiate(header: string | undefined): Accepted {
-  if (!header) return { format: 'json', shape: 'object', version: 'v1' };
-  const known = cached.get(header);
-  if (known) return known;
-  const clauses = header
-    .split(',')
-    .flatMap(readClause)
-    .sort((a, b) => b.quality - a.quality);
-  const choices = clauses.map(({ accepted }) => accepted);
-  const [first] = choices;
-  if (!first) throw notAcceptable(Object.values(mediaTypes));
-  const chosen =
-    first.format === 'protobuf'
-      ? (choices.find((choice) => choice.format === 'json' && choice.shape === first.shape) ?? first)
-      : first;
-  if (cached.size < cacheLimit) cached.set(header, chosen);
-  return chosen;
+  if (!header) return plain;
+  const accepted = cached.get(header) ?? choose(header, true);
+  if (!accepted) throw notAcceptable(Object.values(mediaTypes));
+  if (cached.size < cacheLimit) cached.set(header, accepted);
+  return accepted;
 }
+
+/** As negotiate(), for a watch: throws NotAcceptable for what has no stream of events. */
+export function demandStream({ format, shape }: Accepted): void {
+  if (format === 'yaml' || shape === 'metadataList') throw notAcceptable(streamTypes);
+}
+
+/** What a failure is written in: never in another shape, and JSON where nothing is acceptable. */
+export function negotiateFailure(header: string | undefined): Accepted {
+  return (header && choose(header, false)) || plain;
+}
+
+const plain: Accepted = { format: 'json', shape: 'object', version: 'v1' };
 
 /** Clients send few different headers; each is read once. */
 const cached = new Map<string, Accepted>();
@@ -59,22 +65,69 @@ export function unsupportedMediaType(types: readonly string[]): ApiError {
   );
 }
 
-function readClause(clause: string): { quality: number; accepted: Accepted }[] {
-  const [type = '', ...parameters] = clause.split(';').map((part) => part.trim());
-  const given = new Map(parameters.map((part) => part.split('=', 2) as [string, string]));
-  const format = formatOf(type.toLowerCase());
-  const quality = Number(given.get('q') ?? 1);
-  if (!format || !(quality > 0)) return [];
-  const as = given.get('as');
-  if (as === undefined) return [{ quality, accepted: { format, shape: 'object', version: 'v1' } }];
-  const version = given.get('v') ?? 'v1';
-  if (!Object.hasOwn(shapes, as) || (given.get('g') ?? '') !== 'meta.k8s.io') return [];
-  if (version !== 'v1' && version !== 'v1beta1') return [];
-  return [{ quality, accepted: { format, shape: shapes[as as keyof typeof shapes], version } }];
+interface Clause {
+  type: string;
+  subtype: string;
+  quality: number;
+  parameters: Map<string, string>;
 }
 
-function formatOf(type: string): Accepted['format'] | undefined {
-  if (type === mediaTypes.json || type === '*/*' || type === 'application/*') return 'json';
-  if (type === mediaTypes.yaml) return 'yaml';
-  return type === mediaTypes.protobuf ? 'protobuf' : undefined;
+function choose(header: string, shaped: boolean): Accepted | undefined {
+  for (const { type, subtype, parameters } of sorted(header.split(',').flatMap(readClause))) {
+    for (const [format, name] of formats) {
+      const [ownType, ownSubtype] = name.split('/');
+      const matches =
+        (type === ownType && (subtype === ownSubtype || subtype === '*')) || `${type}/${subtype}` === '*/*';
+      const accepted = matches ? acceptedBy(parameters, format, shaped) : undefined;
+      if (accepted) return accepted;
+    }
+  }
+  return undefined;
+}
+
+/** What the parameters of a clause make of a format; undefined when that cannot be had. */
+function acceptedBy(
+  parameters: Map<string, string>,
+  format: Accepted['format'],
+  shaped: boolean,
+): Accepted | undefined {
+  const [as, group, version] = ['as', 'g', 'v'].map((name) => parameters.get(name));
+  const stream = parameters.get('stream');
+  if (stream && (stream !== 'watch' || format === 'yaml')) return undefined;
+  if (parameters.get('sv') && (!shaped || parameters.get('sv') !== 'v1')) return undefined;
+  const pretty = parameters.get('pretty') === '1' && { pretty: true };
+  if (as === undefined && group === undefined && version === undefined) return { ...plain, format, ...pretty };
+  if (!shaped || group !== 'meta.k8s.io' || (version !== 'v1' && version !== 'v1beta1')) return undefined;
+  const shape = as !== undefined && Object.hasOwn(shapes, as) ? shapes[as as keyof typeof shapes] : undefined;
+  if (!shape || (shape === 'table' && format === 'protobuf')) return undefined;
+  return { format, shape, version, ...pretty };
+}
+
+function readClause(text: string): Clause[] {
+  const [name = '', ...rest] = text.trim().split(';');
+  const [type = '', subtype, ...more] = name.split('/').map((part) => part.trim());
+  if (more.length > 0 || (!subtype && type !== '*')) return [];
+  const clause = { type, subtype: subtype || '*', quality: 1, parameters: new Map<string, string>() };
+  for (const parameter of rest) {
+    const [key = '', value, ...others] = parameter.split('=').map((part) => part.trim());
+    if (!value || others.length > 0) continue;
+    if (key === 'q') clause.quality = Number(value) || 0;
+    else clause.parameters.set(key, value);
+  }
+  return [clause];
+}
+
+/** Better ones first: by quality, then by how particular they are. Upstream's order is no total one, so the way of sorting matters. */
+function sorted(clauses: Clause[]): Clause[] {
+  for (let i = 1; i < clauses.length; i++) {
+    for (let j = i; j > 0 && isBetter(clauses[j]!, clauses[j - 1]!); j--) {
+      [clauses[j], clauses[j - 1]] = [clauses[j - 1]!, clauses[j]!];
+    }
+  }
+  return clauses;
+}
+
+function isBetter(a: Clause, b: Clause): boolean {
+  if (a.quality > b.quality) return true;
+  return (a.type !== '*' && b.type === '*') || (a.subtype !== '*' && b.subtype === '*');
 }

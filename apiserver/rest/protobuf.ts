@@ -46,24 +46,24 @@ function readEnvelope(bytes: Buffer, level: number): Json {
 /** An object in an envelope; undefined when the schema data does not describe its type. */
 export function encodeEnvelope(object: Typed): Buffer | undefined {
   const schema = schemaOf(object);
-  return schema === undefined ? undefined : envelope(object, [encodeMessage(schema, object)]);
+  return schema === undefined ? undefined : Buffer.concat(envelope(object, [encodeMessage(schema, object)]));
 }
 
-/** An envelope of a message that exists in these parts. */
-function envelope({ apiVersion, kind }: Typed, parts: readonly Buffer[]): Buffer {
+/** An envelope of a message that exists in these parts, in parts as well. */
+export function envelope({ apiVersion, kind }: Typed, parts: readonly Buffer[]): Buffer[] {
   const type = Buffer.concat([field(1, Buffer.from(apiVersion)), field(2, Buffer.from(kind))]);
   let size = 0;
   for (const part of parts) size += part.length;
-  return Buffer.concat([magic, field(1, type), prefix(2, size), ...parts, noEncoding]);
+  return [magic, field(1, type), prefix(2, size), ...parts, noEncoding];
 }
 
 /** A field of a message: its number, its length, its bytes. */
-function field(pn: number, bytes: Buffer): Buffer {
+export function field(pn: number, bytes: Buffer): Buffer {
   return Buffer.concat([prefix(pn, bytes.length), bytes]);
 }
 
 /** What stands before the bytes of a field. The number is below 16. */
-function prefix(pn: number, size: number): Buffer {
+export function prefix(pn: number, size: number): Buffer {
   const bytes = Buffer.allocUnsafe(1 + sizeOf(size));
   bytes[0] = pn * 8 + 2;
   let rest = size;

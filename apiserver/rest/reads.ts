@@ -4,6 +4,7 @@ import type { ApiError } from '#lib/meta/errors.ts';
 import { parseRevision } from '../verbs/reader.ts';
 import { includeOf, sendEntry, sendList } from './exchange.ts';
 import type { Exchange, Serving } from './exchange.ts';
+import { demandStream } from './negotiate.ts';
 import type { Accepted } from './negotiate.ts';
 import { isOn, listOptions, numberOf } from './query.ts';
 import { makeWatchStream } from './watch-stream.ts';
@@ -36,8 +37,10 @@ export async function watch(
 ): Promise<void> {
   const { response, route, query, caller } = exchange;
   const { kind, namespace, name } = route;
+  demandStream(accepted);
   const { labelSelector = '', fieldSelector = '' } = listOptions(query, namespace);
   const start = watchStart(query);
+  const include = includeOf(query);
   const seconds = numberOf(query, 'timeoutSeconds');
   const target = {
     kind,
@@ -55,7 +58,7 @@ export async function watch(
       {
         kind,
         accepted,
-        include: includeOf(query),
+        include,
         bookmarks: isOn(query, 'allowWatchBookmarks'),
         marksInitialState: start.marksInitialState,
         timeoutMs: seconds ? seconds * 1000 : watchTimeoutMs * (1 + env.random()),

@@ -112,7 +112,12 @@ suite('REST', () => {
       'RequestEntityTooLarge',
       'Request entity too large: limit is 3145728',
     );
-    refused(await api.ask('DELETE', `${maps}/twice?dryRun=Some`), 422, 'Invalid', /dryRun: Unsupported value: \[\]string\{"Some"\}/);
+    refused(
+      await api.ask('DELETE', `${maps}/twice?dryRun=Some`),
+      422,
+      'Invalid',
+      /dryRun: Unsupported value: \[\]string\{"Some"\}/,
+    );
   });
 
   test('warnings go into headers', async () => {
@@ -386,7 +391,7 @@ suite('REST', () => {
     const given = await api.ask('GET', path, { headers: { accept: headers['content-type'] } });
     assert.equal(given.headers['content-type'], headers['content-type']);
     assert.deepEqual(decodeEnvelope(given.bytes)['spec'], spec);
-    const either = { accept: `${headers['content-type']},application/json` };
+    const either = { accept: `application/json,${headers['content-type']}` };
     assert.equal((await api.ask('GET', path, { headers: either })).headers['content-type'], 'application/json');
     refused(await api.ask('POST', maps, { body: Buffer.from('nonsense'), headers }), 400, 'BadRequest', /protobuf/);
     refused(

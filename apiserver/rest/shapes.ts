@@ -6,6 +6,8 @@ import type { Entry } from '../store/world-types.ts';
 import type { ListResult } from '../verbs/types.ts';
 import type { Typed } from './protobuf.ts';
 
+type Shaped = Typed & Record<string, unknown>;
+
 /** How much of each object a table's rows carry. */
 export type IncludeObject = 'None' | 'Metadata' | 'Object';
 
@@ -43,7 +45,7 @@ export interface TableOptions {
 }
 
 /** meta.k8s.io Table of some objects. */
-export function tableOf(kind: Kind, entries: readonly Entry[], metadata: object, options: TableOptions): Typed {
+export function tableOf(kind: Kind, entries: readonly Entry[], metadata: object, options: TableOptions): Shaped {
   const columns = kind.columns ?? plainColumns;
   return {
     kind: 'Table',
@@ -60,12 +62,12 @@ export function tableOf(kind: Kind, entries: readonly Entry[], metadata: object,
 }
 
 /** meta.k8s.io PartialObjectMetadata of an object. */
-export function metadataOf({ metadata }: Resource, version: string): Typed {
+export function metadataOf({ metadata }: Resource, version: string): Shaped {
   return { kind: 'PartialObjectMetadata', apiVersion: `meta.k8s.io/${version}`, metadata };
 }
 
 /** meta.k8s.io PartialObjectMetadataList. */
-export function metadataListOf(list: ListResult, version: string): Typed {
+export function metadataListOf(list: ListResult, version: string): Shaped {
   return {
     kind: 'PartialObjectMetadataList',
     apiVersion: `meta.k8s.io/${version}`,

@@ -1,14 +1,12 @@
-/** A watch as a client reads it: one JSON line per event, with bookmarks, an end in time, and a bound on what a slow reader may leave unread. */
+/** A watch as a client reads it: its events, with bookmarks, an end in time, and a bound on what a slow reader may leave unread. */
 import type { Env } from '#lib/env/env.ts';
 import type { Kind } from '#lib/kinds/define-kind.ts';
 import { ApiError } from '#lib/meta/errors.ts';
-import type { Entry } from '../store/world-types.ts';
-import type { WatchChange, WatchHandlers } from '../verbs/types.ts';
-import { mediaTypes } from './negotiate.ts';
-import type { Accepted } from './negotiate.ts';
-import { metadataOf, tableOf } from './shapes.ts';
-import type { IncludeObject } from './shapes.ts';
+import type { WatchHandlers } from '../verbs/types.ts';
 import type { Response } from './answer.ts';
+import type { Accepted } from './negotiate.ts';
+import type { IncludeObject } from './shapes.ts';
+import { makeWatchEvents } from './watch-events.ts';
 
 export interface WatchStreamOptions {
   kind: Kind;
@@ -36,16 +34,6 @@ const lastBookmarkBeforeMs = 2000;
 /** Unread bytes at which a watcher is dropped; it lists again. */
 const unreadLimitBytes = 32 * 1024 * 1024;
 
-const frames = {
-  ADDED: Buffer.from('{"type":"ADDED","object":'),
-  MODIFIED: Buffer.from('{"type":"MODIFIED","object":'),
-  DELETED: Buffer.from('{"type":"DELETED","object":'),
-};
-const lineEnd = Buffer.from('}\n');
-
-/** Lines of events, made once for all watchers of an entry. */
-const lines = new WeakMap<Entry, Partial<Record<WatchChange['type'], Buffer>>>();
-
 /** Starts the answer. `onClose` runs once, when either side has ended it. */
 export function makeWatchStream(
   response: Response,
@@ -53,9 +41,9 @@ export function makeWatchStream(
   env: Env,
   onClose: () => void,
 ): WatchStream {
-  const { kind, accepted } = options;
+  const { kind } = options;
+  const events = makeWatchEvents(kind, options.accepted, options.include, env);
   let reached = 0n;
-  let withColumns = true;
   let closed = false;
   const cancels = new Set<() => void>();
 
@@ -65,7 +53,7 @@ export function makeWatchStream(
     for (const cancel of cancels) cancel();
     onClose();
   };
-  const write = (bytes: Buffer | string) => {
+  const write = (bytes: Buffer) => {
     if (closed) return;
     if (!response.write(bytes) && response.writableLength > unreadLimitBytes) {
       env.log.warn('A watcher reads too slowly and is dropped', {
@@ -81,36 +69,6 @@ export function makeWatchStream(
     response.end();
     close();
   };
-  const lineOf = (change: WatchChange): Buffer => {
-    if (accepted.shape === 'object') return sharedLine(change);
-    const shaped = shapeOf(change.entry);
-    return Buffer.from(`${JSON.stringify({ type: change.type, object: shaped })}\n`);
-  };
-  const shapeOf = (entry: Entry): object => {
-    if (accepted.shape === 'metadata') return metadataOf(entry.object, accepted.version);
-    const { resourceVersion } = entry.object.metadata;
-    const table = tableOf(
-      kind,
-      [entry],
-      { resourceVersion },
-      {
-        version: accepted.version,
-        include: options.include,
-        now: env.now(),
-        withColumns,
-      },
-    );
-    withColumns = false;
-    return table;
-  };
-  const bookmark = (annotations?: Record<string, string>) => {
-    const metadata = { resourceVersion: String(reached), creationTimestamp: null, ...(annotations && { annotations }) };
-    const object =
-      accepted.shape === 'metadata'
-        ? { kind: 'PartialObjectMetadata', apiVersion: `meta.k8s.io/${accepted.version}`, metadata }
-        : { kind: kind.kind, apiVersion: kind.apiVersion, metadata };
-    write(`${JSON.stringify({ type: 'BOOKMARK', object })}\n`);
-  };
   const later = (delayMs: number, run: () => void) => {
     const cancel = env.after(delayMs, () => {
       cancels.delete(cancel);
@@ -120,51 +78,42 @@ export function makeWatchStream(
   };
   const bookmarkRegularly = () =>
     later(bookmarkEveryMs, () => {
-      bookmark();
+      write(events.bookmark(reached));
       bookmarkRegularly();
     });
 
-  response.writeHead(200, { 'content-type': mediaTypes.json, 'cache-control': 'no-cache, private' });
+  response.writeHead(200, { 'content-type': events.contentType, 'cache-control': 'no-cache, private' });
   response.flushHeaders();
   response.on('close', close);
   response.on('error', close);
   later(options.timeoutMs, end);
   if (options.bookmarks) {
     bookmarkRegularly();
-    if (options.timeoutMs > lastBookmarkBeforeMs) later(options.timeoutMs - lastBookmarkBeforeMs, bookmark);
+    if (options.timeoutMs > lastBookmarkBeforeMs) {
+      later(options.timeoutMs - lastBookmarkBeforeMs, () => write(events.bookmark(reached)));
+    }
   }
 
   return {
     onChanges(changes, revision, synced) {
       reached = revision;
-      if (changes.length === 1) write(lineOf(changes[0]!));
-      else if (changes.length > 1) write(Buffer.concat(changes.map(lineOf)));
+      if (changes.length === 1) write(events.change(changes[0]!));
+      else if (changes.length > 1) write(Buffer.concat(changes.map(events.change)));
       if (synced && options.marksInitialState) {
-        bookmark({
+        const annotations = {
           'k8s.io/initial-events-end': 'true',
-          'kubernetes.io/initial-events-list-blueprint': blueprintOf(kind),
-        });
+          'kubernetes.io/initial-events-list-blueprint': events.blueprint(),
+        };
+        write(events.bookmark(reached, annotations));
       }
     },
     onEnd(error) {
       this.fail(error instanceof ApiError ? error : new ApiError('InternalError', error.message));
     },
     fail(error) {
-      write(`${JSON.stringify({ type: 'ERROR', object: error.toStatus() })}\n`);
+      write(events.failure(error));
       end();
     },
     end,
   };
-}
-
-function sharedLine({ type, entry }: WatchChange): Buffer {
-  let known = lines.get(entry);
-  if (!known) lines.set(entry, (known = {}));
-  return (known[type] ??= Buffer.concat([frames[type], entry.bytes, lineEnd]));
-}
-
-/** An empty list of the kind, which tells clients how to put the events together. */
-function blueprintOf(kind: Kind): string {
-  const list = { kind: `${kind.kind}List`, apiVersion: kind.apiVersion, metadata: {}, items: [] };
-  return Buffer.from(JSON.stringify(list)).toString('base64');
 }

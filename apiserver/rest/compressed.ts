@@ -1,0 +1,39 @@
+/** Answers that are compressed on their way, as upstream's are from a size on when the client takes gzip. */
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { createGzip } from 'node:zlib';
+import type { Response } from './answer.ts';
+
+/** Bodies up to this size are sent as they are. */
+const thresholdBytes = 128 * 1024;
+
+/** Compresses little and quickly. */
+const level = 1;
+
+/** Whether a body of this size is to be compressed for this client. */
+export function isCompressed({ req }: Response, sizeBytes: number): boolean {
+  if (sizeBytes <= thresholdBytes) return false;
+  const accepted = req.headers['accept-encoding'];
+  return accepted !== undefined && accepted.split(',').some((name) => name.trim() === 'gzip');
+}
+
+/** Sends the chunks compressed, as fast as the client takes them. Resolves when all is sent, or the client has gone. */
+export async function sendCompressed(
+  response: Response,
+  code: number,
+  headers: Record<string, string>,
+  chunks: Iterable<Buffer>,
+): Promise<void> {
+  const vary = response.getHeader('vary');
+  response.writeHead(code, {
+    ...headers,
+    'content-encoding': 'gzip',
+    vary: vary === undefined ? 'Accept-Encoding' : `${String(vary)}, Accept-Encoding`,
+  });
+  try {
+    await pipeline(Readable.from(chunks), createGzip({ level }), response);
+  } catch (error) {
+    // A client that goes away is no fault; anything else has destroyed the answer, which is all that can be told now.
+    if ((error as NodeJS.ErrnoException).code !== 'ERR_STREAM_PREMATURE_CLOSE') response.destroy();
+  }
+}
