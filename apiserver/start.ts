@@ -15,11 +15,13 @@ import { makeAuthenticator } from './auth/authenticate.ts';
 import type { TokenReader } from './auth/authenticate.ts';
 import { makeClusterAuthorizer } from './auth/authorizer.ts';
 import { makeBootstrapTokenReader } from './auth/bootstrap-tokens.ts';
-import { issuerDocuments } from './auth/issuer-documents.ts';
+import { issuerPaths } from './auth/issuer-documents.ts';
 import { ensureDefaultRoles } from './auth/rbac/defaults/ensure.ts';
 import { makeEscalationCheck } from './auth/rbac/escalation.ts';
 import { makeReviews } from './auth/reviews.ts';
 import { makeServiceAccountTokens } from './auth/service-account-tokens.ts';
+import type { TokenOptions } from './auth/service-account-tokens.ts';
+import { readTokenKeys } from './auth/signing-keys.ts';
 import { readTokenFile } from './auth/token-file.ts';
 import { makeTokenAnswerer } from './auth/token-request.ts';
 import { bootstrap } from './bootstrap.ts';
@@ -52,7 +54,14 @@ export interface ApiServerConfig {
   grpc: { socket?: string; listen?: { host: string; port: number } };
   etcd: { endpoints: string[]; caFile?: string; certFile?: string; keyFile?: string };
   /** PEM files: the authority of client certificates, our own certificate and key, and the private key that signs service account tokens. */
-  pki: { caFile: string; certFile: string; keyFile: string; serviceAccountKeyFile: string };
+  pki: {
+    caFile: string;
+    certFile: string;
+    keyFile: string;
+    serviceAccountKeyFile: string;
+    /** Keys whose service account tokens are believed besides: those that signed before, or sign elsewhere. */
+    serviceAccountOtherKeyFiles?: string[];
+  };
   /** An EncryptionConfiguration, by which objects are kept in etcd. */
   encryptionConfigFile?: string;
   /** Lines of `token,user,uid,"group1,group2"`. */
@@ -68,6 +77,10 @@ export interface ApiServerConfig {
   advertise: { host: string; port: number };
   /** Issuer of service account tokens; `https://kubernetes.default.svc.<clusterDomain>` when absent. */
   issuer?: string;
+  /** Issuers whose tokens, by the same keys, are believed besides. */
+  otherIssuers?: string[];
+  /** What tokens for this API are for; the issuers when absent. */
+  apiAudiences?: string[];
 }
 
 export interface ApiServer extends RunningService {
@@ -109,14 +122,13 @@ function openStore({ etcd, encryptionConfigFile }: ApiServerConfig, env: Env): S
 
 async function serve(config: ApiServerConfig, store: Store, world: RunningWorld, env: Env): Promise<ApiServer> {
   const pem = (file: string) => readFileSync(file, 'utf8');
-  const issuer = config.issuer ?? `https://kubernetes.default.svc.${config.clusterDomain}`;
   const ips = makeIpClaims(store, env, config.serviceCidr);
   const ports = makePortClaims(store, env, config.nodePortRange ?? '30000-32767');
   const look = makeLookup(world);
-  const tokens = makeServiceAccountTokens({ keyPem: pem(config.pki.serviceAccountKeyFile), issuer }, look, env);
+  const tokens = makeServiceAccountTokens(tokenOptions(config), look, env);
   const readers: TokenReader[] = [
     ...(config.tokenFile === undefined ? [] : [readTokenFile(pem(config.tokenFile))]),
-    async (token) => tokens.read(token)?.caller,
+    async (token) => tokens.read(token),
     makeBootstrapTokenReader(look, env),
   ];
   const { authorize, ...authorizer } = makeClusterAuthorizer(world, env);
@@ -146,20 +158,20 @@ async function serve(config: ApiServerConfig, store: Store, world: RunningWorld,
   await ensureDefaultRoles(verbs, look);
   await world.sync();
 
+  const tls = followTls(config.pki, env);
   const streams = makePodStreams({ verbs, tls: config.pki, env });
-  const issued = issuerDocuments(tokens, config.advertise);
+  const proxy = makeProxy({ verbs, look, tls, env });
   const documents = makeDocuments(kinds, `${config.advertise.host}:${config.advertise.port}`);
   const app = buildApp({
     verbs,
     env,
     authenticate: makeAuthenticator(readers),
     authorize,
-    paths: new Map([...versionPaths, ...checkedPaths(store, env)]),
-    documents: (path, accept) => issued.get(path) ?? documents(path, accept),
-    handlers: new Map([...streams.handlers, ...makeProxy(verbs, env)]),
-    upgrades: streams.upgrades,
+    paths: new Map([...versionPaths, ...checkedPaths(store, env), ...issuerPaths(tokens, config.advertise)]),
+    documents,
+    handlers: new Map([...streams.handlers, ...proxy.handlers]),
+    upgrades: new Map([...streams.upgrades, ...proxy.upgrades]),
   });
-  const tls = followTls(config.pki, env);
   const [grpc, rest] = await Promise.all([
     startGrpc(grpcConfig(config), { verbs, kindAt, env }),
     listen({
@@ -178,6 +190,7 @@ async function serve(config: ApiServerConfig, store: Store, world: RunningWorld,
       stopRepair();
       app.endWatches();
       streams.stop();
+      proxy.stop();
       await Promise.all([rest.stop(), grpc.stop()]);
       tls.close();
       authorizer.close();
@@ -190,6 +203,13 @@ async function serve(config: ApiServerConfig, store: Store, world: RunningWorld,
 function checkedPaths(store: Store, env: Env): Map<string, Handler> {
   const checks = { ping: async () => {}, etcd: async () => void (await store.revision()) };
   return new Map(['healthz', 'livez', 'readyz'].flatMap((endpoint) => [...healthPaths(endpoint, checks, env)]));
+}
+
+function tokenOptions({ pki, issuer, otherIssuers = [], apiAudiences, clusterDomain }: ApiServerConfig): TokenOptions {
+  const pem = (file: string) => readFileSync(file, 'utf8');
+  const keys = readTokenKeys(pem(pki.serviceAccountKeyFile), (pki.serviceAccountOtherKeyFiles ?? []).map(pem));
+  const issuers = [issuer ?? `https://kubernetes.default.svc.${clusterDomain}`, ...otherIssuers];
+  return { keys: () => keys, issuers, audiences: apiAudiences };
 }
 
 /** The lower part of each range is left to those who ask for an address by name, as upstream does. */

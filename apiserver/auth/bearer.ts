@@ -11,11 +11,6 @@ export function tokenInHeader(authorization: string | undefined): string | undef
   return scheme?.toLowerCase() === 'bearer' && token ? token : undefined;
 }
 
-/** Whether the header is ignored for a second space before its token, of which the user is told. */
-export function hasExtraSpace(authorization: string | undefined): boolean {
-  return /^\s*bearer {2,}\S/i.test(authorization ?? '');
-}
-
 /**
  * What the sub-protocols carry, as upstream's `request/websocket`; undefined when it is no token. Throws a RangeError for one that cannot be read, or that has no
  * other sub-protocol beside it to agree on.

@@ -1,49 +1,82 @@
-/** Acting as someone else, by the headers `Impersonate-User` and its kin, for those who may. */
-import type { IncomingHttpHeaders } from 'node:http';
+/** Acting as someone else, by the headers `Impersonate-User` and its kin, for those who may: upstream's `endpoints/filters/impersonation.go`. */
 import { ApiError } from '#lib/meta/errors.ts';
 import type { Caller } from '../verbs/types.ts';
+import { accountGroups, accountNamed } from './account-caller.ts';
 import { anonymousName, unauthenticatedGroup } from './anonymous.ts';
 import { authenticatedGroup, demandAttempt } from './authorize.ts';
 import type { Attempt, Authorizer } from './authorize.ts';
 
 const extraPrefix = 'impersonate-extra-';
-const accountPrefix = 'system:serviceaccount:';
+const authentication = 'authentication.k8s.io';
+
+/** Names and values by turns, as they came: groups may hold commas, which joined headers could not tell from those between them. */
+export type RawHeaders = readonly string[];
 
 /** Whom the request is to be taken for: its caller, when the headers ask for nobody else. Throws Forbidden for who may not. */
-export function impersonated(caller: Caller, headers: IncomingHttpHeaders, authorize: Authorizer): Caller {
-  const name = textOf(headers['impersonate-user']);
-  const groups = listOf(headers['impersonate-group']);
-  const uid = textOf(headers['impersonate-uid']);
-  const extra = extraOf(headers);
+export function impersonated(caller: Caller, headers: RawHeaders, authorize: Authorizer): Caller {
+  const wanted = wantedBy(headers);
+  if (!wanted) return caller;
+  const { name, uid, groups, extra } = wanted;
   if (name === '') {
-    if (groups.length === 0 && uid === '' && Object.keys(extra).length === 0) return caller;
-    throw new ApiError('InternalError', 'Internal error occurred: impersonating groups, uid or extra without a user');
+    throw new ApiError('InternalError', `requested ${describe(wanted)} without impersonating a user`);
   }
   const asked: Attempt[] = [
     attemptOn(name),
     ...groups.map((group) => attempt('', 'groups', group)),
-    ...(uid === '' ? [] : [attempt('authentication.k8s.io', 'uids', uid)]),
+    ...(uid === '' ? [] : [attempt(authentication, 'uids', uid)]),
     ...Object.entries(extra).flatMap(([key, values]) =>
-      values.map((value) => ({ ...attempt('authentication.k8s.io', 'userextras', value), subresource: key })),
+      values.map((value) => ({ ...attempt(authentication, 'userextras', value), subresource: key })),
     ),
   ];
   for (const one of asked) demandAttempt(authorize, caller, one);
   return {
     name,
     ...(uid !== '' && { uid }),
-    groups: [
-      ...new Set([
-        ...(groups.length > 0 ? groups : groupsOf(name)),
-        name === anonymousName ? unauthenticatedGroup : authenticatedGroup,
-      ]),
-    ],
+    groups: [...new Set([...(groups.length > 0 ? groups : accountGroups(name)), ...ownGroup(name, groups)])],
     extra,
   };
 }
 
+interface Wanted {
+  name: string;
+  uid: string;
+  groups: string[];
+  extra: Record<string, string[]>;
+}
+
+/** Undefined when the headers ask for nobody. */
+function wantedBy(headers: RawHeaders): Wanted | undefined {
+  const wanted: Wanted = { name: '', uid: '', groups: [], extra: {} };
+  let isAny = false;
+  for (let i = 0; i < headers.length; i += 2) {
+    const name = headers[i]!.toLowerCase();
+    if (!name.startsWith('impersonate-')) continue;
+    const value = headers[i + 1]!;
+    if (name === 'impersonate-user') wanted.name ||= value;
+    else if (name === 'impersonate-uid') wanted.uid ||= value;
+    else if (name === 'impersonate-group') wanted.groups.push(value);
+    else if (name.startsWith(extraPrefix)) {
+      const key = unescaped(name.slice(extraPrefix.length));
+      Object.defineProperty(wanted.extra, key, {
+        value: [...(Object.hasOwn(wanted.extra, key) ? wanted.extra[key]! : []), value],
+        enumerable: true,
+        configurable: true,
+      });
+    } else continue;
+    isAny ||= value !== '' || name.startsWith(extraPrefix);
+  }
+  return isAny ? wanted : undefined;
+}
+
+/** The group of whoever is known, or of nobody, unless the request says which of both it is to be. */
+function ownGroup(name: string, groups: readonly string[]): string[] {
+  if (name === anonymousName) return [unauthenticatedGroup];
+  return groups.includes(authenticatedGroup) || groups.includes(unauthenticatedGroup) ? [] : [authenticatedGroup];
+}
+
 function attemptOn(name: string): Attempt {
-  const [namespace, account] = name.startsWith(accountPrefix) ? name.slice(accountPrefix.length).split(':') : [];
-  if (namespace && account) return { ...attempt('', 'serviceaccounts', account), namespace };
+  const account = accountNamed(name);
+  if (account) return { ...attempt('', 'serviceaccounts', account.name), namespace: account.namespace };
   return attempt('', 'users', name);
 }
 
@@ -51,31 +84,20 @@ function attempt(group: string, plural: string, name: string): Attempt {
   return { verb: 'impersonate', group, plural, subresource: '', namespace: '', name };
 }
 
-/** The groups that a service account always has. */
-function groupsOf(name: string): string[] {
-  if (!name.startsWith(accountPrefix)) return [];
-  return ['system:serviceaccounts', `system:serviceaccounts:${name.slice(accountPrefix.length).split(':', 1)[0]}`];
-}
-
-function extraOf(headers: IncomingHttpHeaders): Record<string, string[]> {
-  const entries = Object.entries(headers).filter(([key]) => key.startsWith(extraPrefix));
-  return Object.fromEntries(entries.map(([key, value]) => [unescaped(key.slice(extraPrefix.length)), listOf(value)]));
+/** What is asked for, as Go prints the references that upstream makes of it. */
+function describe({ groups, uid, extra }: Wanted): string {
+  const version = `${authentication}/v1`;
+  const references = [
+    ...groups.map((group) => `{Group  ${group}    }`),
+    ...Object.entries(extra).flatMap(([key, values]) =>
+      values.map((value) => `{UserExtra  ${value}  ${version}  ${key}}`),
+    ),
+    ...(uid === '' ? [] : [`{UID  ${uid}  ${version}  }`]),
+  ];
+  return `[${references.join(' ')}]`;
 }
 
 /** Keys may be percent-encoded; one that cannot be read so stands for itself. */
 function unescaped(key: string): string {
   return /%(?![0-9a-f]{2})/i.test(key) ? key : Buffer.from(unescape(key), 'latin1').toString();
-}
-
-function textOf(value: string | string[] | undefined): string {
-  return [value].flat()[0] ?? '';
-}
-
-/** Node joins repeated headers by commas, in which groups have no place. */
-function listOf(value: string | string[] | undefined): string[] {
-  return [value]
-    .flat()
-    .flatMap((text) => (text ?? '').split(','))
-    .map((text) => text.trim())
-    .filter((text) => text !== '');
 }

@@ -3,7 +3,6 @@ import type { Kind } from '#lib/kinds/define-kind.ts';
 import type { SelfSubjectReview, TokenReview, UserInfo } from '#lib/kinds/gen/authentication-v1.ts';
 import type {
   LocalSubjectAccessReview,
-  ResourceAttributes,
   SelfSubjectAccessReview,
   SelfSubjectRulesReview,
   SubjectAccessReview,
@@ -15,7 +14,9 @@ import { selfSubjectReview } from '#lib/kinds/self-subject-review.ts';
 import { selfSubjectRulesReview } from '#lib/kinds/self-subject-rules-review.ts';
 import { subjectAccessReview } from '#lib/kinds/subject-access-review.ts';
 import { tokenReview } from '#lib/kinds/token-review.ts';
-import { badRequest, invalid, invalidObject } from '#lib/meta/errors.ts';
+import { badRequest, invalidObject, isReason } from '#lib/meta/errors.ts';
+import type { FieldError } from '#lib/meta/errors.ts';
+import { parseFieldSelector, parseLabelSelector } from '#lib/meta/selectors.ts';
 import type { Caller } from '../verbs/types.ts';
 import type { Answerer } from '../verbs/verbs.ts';
 import { callerOfToken } from './authenticate.ts';
@@ -23,6 +24,9 @@ import type { TokenReader } from './authenticate.ts';
 import { authenticatedGroup } from './authorize.ts';
 import type { Attempt, Authorizer, PathAttempt } from './authorize.ts';
 import type { KnownRules } from './authorizer.ts';
+import { aggregate } from './rbac/policy.ts';
+import { metadataFaults, placeFaults, rightsFaults, subjectFaults } from './review-checks.ts';
+import type { RightsSpec } from './review-checks.ts';
 import type { ServiceAccountTokens } from './service-account-tokens.ts';
 
 /** The answerers of all review kinds. `rulesFor` tells what is known of a caller's rules in a namespace. */
@@ -32,9 +36,10 @@ export function makeReviews(
   readers: readonly TokenReader[],
   tokens: ServiceAccountTokens,
 ): ReadonlyMap<Kind, Answerer> {
-  const decide = (caller: Caller, spec: Spec) => {
-    const { allowed, reason } = authorize(caller, attemptOf(spec));
-    return { allowed, ...(reason && { reason }) };
+  const decide = (caller: Caller, spec: RightsSpec) => {
+    const { attempt, unread } = attemptOf(spec);
+    const { allowed, reason } = authorize(caller, attempt);
+    return { allowed, ...(reason && { reason }), ...(unread && { evaluationError: unread }) };
   };
   const answers = new Map<unknown, (caller: Caller, namespace: string, object: never) => Promise<object>>([
     [
@@ -51,41 +56,29 @@ export function makeReviews(
     [
       subjectAccessReview,
       async (_caller, _namespace, review: SubjectAccessReview) => {
-        checkSpec('SubjectAccessReview', review.spec);
-        checkSubject('SubjectAccessReview', review.spec);
+        check(review, [...subjectFaults(review.spec), ...metadataFaults(review.metadata, false)]);
         return { ...review, status: decide(subjectOf(review.spec), review.spec) };
       },
     ],
     [
       localSubjectAccessReview,
       async (_caller, namespace, review: LocalSubjectAccessReview) => {
-        checkSpec('LocalSubjectAccessReview', review.spec);
-        checkSubject('LocalSubjectAccessReview', review.spec);
-        if (review.spec.nonResourceAttributes) {
-          throw invalidObject({ group: 'authorization.k8s.io', kind: 'LocalSubjectAccessReview' }, '', [
-            invalid(
-              'spec.nonResourceAttributes',
-              review.spec.nonResourceAttributes,
-              'disallowed on this kind of request',
-            ),
-          ]);
+        const within = { ...review.metadata, namespace: review.metadata.namespace || namespace };
+        if (within.namespace !== namespace) {
+          throw badRequest('the namespace of the provided object does not match the namespace sent on the request');
         }
-        if ((review.spec.resourceAttributes?.namespace ?? '') !== namespace) {
-          throw invalidObject({ group: 'authorization.k8s.io', kind: 'LocalSubjectAccessReview' }, '', [
-            invalid(
-              'spec.resourceAttributes.namespace',
-              review.spec.resourceAttributes?.namespace ?? '',
-              'must match metadata.namespace',
-            ),
-          ]);
-        }
-        return { ...review, status: decide(subjectOf(review.spec), review.spec) };
+        check(review, [
+          ...subjectFaults(review.spec),
+          ...metadataFaults(review.metadata, true),
+          ...placeFaults(review.spec, namespace),
+        ]);
+        return { ...review, metadata: within, status: decide(subjectOf(review.spec), review.spec) };
       },
     ],
     [
       selfSubjectAccessReview,
       async (caller, _namespace, review: SelfSubjectAccessReview) => {
-        checkSpec('SelfSubjectAccessReview', review.spec);
+        check(review, [...rightsFaults(review.spec), ...metadataFaults(review.metadata, false)]);
         return { ...review, status: decide(caller, review.spec) };
       },
     ],
@@ -100,13 +93,18 @@ export function makeReviews(
   return answers as unknown as ReadonlyMap<Kind, Answerer>;
 }
 
-interface Spec {
-  resourceAttributes?: ResourceAttributes | undefined;
-  nonResourceAttributes?: { path?: string | undefined; verb?: string | undefined } | undefined;
+function check({ kind }: { kind: string }, faults: FieldError[]): void {
+  if (faults.length > 0) throw invalidObject({ group: 'authorization.k8s.io', kind }, '', faults);
 }
 
-function attemptOf({ resourceAttributes, nonResourceAttributes }: Spec): Attempt | PathAttempt {
-  if (nonResourceAttributes) return { verb: nonResourceAttributes.verb ?? '', path: nonResourceAttributes.path ?? '' };
+/** `unread` tells of selectors that cannot be read: they narrow nothing. */
+function attemptOf({ resourceAttributes, nonResourceAttributes }: RightsSpec): {
+  attempt: Attempt | PathAttempt;
+  unread: string;
+} {
+  if (nonResourceAttributes) {
+    return { attempt: { verb: nonResourceAttributes.verb ?? '', path: nonResourceAttributes.path ?? '' }, unread: '' };
+  }
   const {
     verb = '',
     group = '',
@@ -114,11 +112,29 @@ function attemptOf({ resourceAttributes, nonResourceAttributes }: Spec): Attempt
     subresource = '',
     namespace = '',
     name = '',
-    fieldSelector,
+    fieldSelector: fields,
+    labelSelector: labels,
   } = resourceAttributes ?? {};
-  const selector = fieldSelector?.rawSelector || requirementsText(fieldSelector?.requirements);
+  const unread = [
+    ...(isReadable(fields?.rawSelector, parseFieldSelector) ? [] : ['fieldSelector']),
+    ...(isReadable(labels?.rawSelector, parseLabelSelector) ? [] : ['labelSelector']),
+  ].map((which) => `spec.resourceAttributes.${which} ignored due to parse error`);
+  const selector = fields?.rawSelector || requirementsText(fields?.requirements);
   const attempt = { verb, group, plural: resource, subresource, namespace, name };
-  return selector ? { ...attempt, fieldSelector: selector } : attempt;
+  return {
+    attempt: selector && !unread[0]?.includes('fieldSelector') ? { ...attempt, fieldSelector: selector } : attempt,
+    unread: unread.length > 0 ? aggregate(unread) : '',
+  };
+}
+
+function isReadable(text: string | undefined, parse: (text: string) => unknown): boolean {
+  try {
+    parse(text ?? '');
+    return true;
+  } catch (error) {
+    if (isReason(error, 'BadRequest')) return false;
+    throw error;
+  }
 }
 
 /** Requirements for single values as a selector's text; others narrow nothing that we judge by. */
@@ -142,26 +158,6 @@ function rulesStatus({ rules, incompleteBecause }: KnownRules): NonNullable<Self
   };
 }
 
-function checkSubject(kind: string, { user, groups }: SubjectAccessReview['spec']): void {
-  if (user || groups?.length) return;
-  throw invalidObject({ group: 'authorization.k8s.io', kind }, '', [
-    invalid('spec.user', '', 'at least one of user or group must be specified'),
-  ]);
-}
-
-function checkSpec(kind: string, spec: Spec): void {
-  if ((spec.resourceAttributes === undefined) !== (spec.nonResourceAttributes === undefined)) return;
-  throw invalidObject({ group: 'authorization.k8s.io', kind }, '', [
-    invalid(
-      'spec.resourceAttributes',
-      spec.resourceAttributes ?? null,
-      spec.resourceAttributes
-        ? 'cannot be specified in combination with nonResourceAttributes'
-        : 'exactly one of nonResourceAttributes or resourceAttributes must be specified',
-    ),
-  ]);
-}
-
 /** The subject of a review, exactly as it names them. */
 function subjectOf({ user = '', uid, groups = [], extra }: SubjectAccessReview['spec']): Caller {
   return { name: user, groups, ...(uid !== undefined && { uid }), ...(extra && { extra }) };
@@ -174,15 +170,18 @@ async function reviewToken(
 ): Promise<TokenReview['status']> {
   const { token = '', audiences } = spec;
   if (!token) throw badRequest('token is required for TokenReview in authentication');
-  const machine = tokens.read(token, audiences?.length ? audiences : [tokens.audience]);
-  if (machine) {
-    const groups = [...machine.caller.groups, authenticatedGroup];
-    return { authenticated: true, user: userOf({ ...machine.caller, groups }), audiences: machine.audiences };
+  const wanted = audiences?.length ? audiences : tokens.audiences;
+  const verdict = tokens.judge(token, wanted);
+  if (verdict && 'caller' in verdict) {
+    const groups = [...verdict.caller.groups, authenticatedGroup];
+    return { authenticated: true, user: userOf({ ...verdict.caller, groups }), audiences: verdict.audiences };
   }
-  const asked = audiences?.length ? audiences.filter((audience) => audience === tokens.audience) : [tokens.audience];
-  const caller = asked.length > 0 ? await callerOfToken(readers, token) : undefined;
-  if (!caller) return { error: '[invalid bearer token, unknown]' };
-  return { authenticated: true, user: userOf(caller), audiences: asked };
+  if (verdict) return { error: `[invalid bearer token, ${verdict.refusedBecause}]` };
+  // Tokens of other sorts are for this API.
+  const good = wanted.filter((audience) => tokens.audiences.includes(audience));
+  const caller = good.length > 0 ? await callerOfToken(readers, token) : undefined;
+  if (!caller) return { error: 'invalid bearer token' };
+  return { authenticated: true, user: userOf(caller), audiences: good };
 }
 
 function userOf({ name, uid, groups, extra }: Caller): UserInfo {

@@ -1,14 +1,19 @@
 /** Tokens of service accounts: signed by the cluster's key, bound to an audience, a time, and maybe a pod. */
-import { createHash, createPrivateKey, createPublicKey, sign, verify } from 'node:crypto';
-import type { KeyObject } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { node as nodeKind } from '#lib/kinds/node.ts';
 import { pod as podKind } from '#lib/kinds/pod.ts';
 import { secret as secretKind } from '#lib/kinds/secret.ts';
 import { serviceAccount as accountKind } from '#lib/kinds/service-account.ts';
 import type { Env } from '#lib/env/env.ts';
 import type { Resource } from '#lib/meta/object.ts';
+import { claimsOf, isSigned, jsonWebKey, signJwt } from '#lib/pki/jwt.ts';
+import type { JwtAlgorithm, JwtKey, JwtSigner } from '#lib/pki/jwt.ts';
+import { legacyIssuer } from '#lib/pki/legacy-tokens.ts';
 import type { Lookup } from '../admission/types.ts';
 import type { Caller } from '../verbs/types.ts';
+import { accountCaller } from './account-caller.ts';
+import { credentialIdKey } from './authenticate.ts';
+import { judgeLegacy } from './legacy-tokens.ts';
 
 /** What a token is bound to besides its account: it ends with it. */
 export interface BoundObject {
@@ -22,28 +27,46 @@ export interface TokenRequest {
   account: { name: string; uid: string };
   audiences: readonly string[];
   lifeSeconds: number;
+  /** After this the token should have been replaced, though it is still good: upstream's grace for programs that read their token only once. */
+  warnAfterSeconds?: number;
   bound?: BoundObject;
   /** The node of the bound pod. */
   node?: { name: string; uid: string | undefined };
 }
 
-export interface IssuedToken {
-  token: string;
-  /** Milliseconds since the epoch. */
-  expiresMs: number;
+/** The keys of the moment: one signs, all of them are believed. */
+export interface TokenKeys {
+  signer: JwtSigner;
+  /** With that of `signer`. */
+  keys: readonly JwtKey[];
 }
+
+export interface TokenOptions {
+  /** Asked each time, so that keys may change; a new value each time they do. */
+  keys(): TokenKeys;
+  /** The first signs; tokens of all of them are believed. */
+  issuers: readonly string[];
+  /** Audiences that tokens for this API carry; the issuers when absent. */
+  audiences?: readonly string[] | undefined;
+}
+
+/** Whose token it is and what for, or why it is good for nobody. */
+export type Verdict = { caller: Caller; audiences: string[] } | { refusedBecause: string };
 
 export interface ServiceAccountTokens {
   readonly issuer: string;
-  /** The audience that tokens for this API carry. */
-  readonly audience: string;
-  /** The public key as a JSON Web Key Set. */
-  readonly keySet: object;
-  /** The signature algorithm by its JWA name. */
-  readonly algorithm: 'ES256' | 'RS256';
-  issue(request: TokenRequest): IssuedToken;
-  /** Whom the token stands for and which of `audiences` it is good for; undefined when it is not valid now. */
-  read(token: string, audiences?: readonly string[]): { caller: Caller; audiences: string[] } | undefined;
+  /** The audiences that tokens for this API carry. */
+  readonly audiences: readonly string[];
+  /** The public keys as a JSON Web Key Set. */
+  keySet(): object;
+  /** The signature algorithms by their JWA names. */
+  algorithms(): JwtAlgorithm[];
+  /** The token, which outlives what it is bound to by no more than a minute. */
+  issue(request: TokenRequest): string;
+  /** Undefined for what is no token of ours. */
+  judge(token: string, audiences?: readonly string[]): Verdict | undefined;
+  /** Whom the token stands for at this API; undefined when it is not valid now. */
+  read(token: string): Caller | undefined;
 }
 
 interface Claims {
@@ -60,6 +83,7 @@ interface Claims {
     pod?: { name: string; uid: string };
     secret?: { name: string; uid: string };
     node?: { name: string; uid?: string };
+    warnafter?: number;
   };
 }
 
@@ -69,42 +93,59 @@ const verifiedLimit = 2000;
 /** A pod under deletion may still use its token this long. */
 const deletedGraceMs = 60_000;
 
-/** `keyPem` is the private key, of an elliptic curve (P-256) or RSA. `look` must see the latest state. */
+const invalidated = { refusedBecause: 'service account token has been invalidated' };
+
+/** `look` must see the latest state. */
 export function makeServiceAccountTokens(
-  { keyPem, issuer }: { keyPem: string; issuer: string },
+  { keys, issuers, audiences = issuers }: TokenOptions,
   look: Lookup,
   env: Env,
 ): ServiceAccountTokens {
-  const privateKey = createPrivateKey(keyPem);
-  const publicKey = createPublicKey(privateKey);
-  const algorithm = privateKey.asymmetricKeyType === 'ec' ? 'ES256' : 'RS256';
-  const keyId = createHash('sha256')
-    .update(publicKey.export({ type: 'spki', format: 'der' }))
-    .digest('base64url');
-  const header = encode({ alg: algorithm, kid: keyId });
-  const verified = new Map<string, Claims>();
+  const issuer = issuers[0]!;
+  let verified = new Set<string>();
+  let verifiedBy: TokenKeys | undefined;
 
-  const claimsOf = (token: string): Claims | undefined => {
+  const isGood = (token: string): boolean => {
+    const now = keys();
+    if (now !== verifiedBy) verified = new Set();
+    verifiedBy = now;
     const digest = createHash('sha256').update(token).digest('base64');
-    const known = verified.get(digest);
-    if (known) return known;
-    const claims = verifiedClaims(token, publicKey, algorithm);
-    if (!claims) return undefined;
-    if (verified.size >= verifiedLimit) verified.delete(verified.keys().next().value!);
-    verified.set(digest, claims);
-    return claims;
+    if (verified.has(digest)) return true;
+    if (!isSigned(token, now.keys)) return false;
+    if (verified.size >= verifiedLimit) verified.delete(verified.values().next().value!);
+    verified.add(digest);
+    return true;
+  };
+
+  const judge = (token: string, wanted = audiences): Verdict | undefined => {
+    const claims = claimsOf(token);
+    if (!claims || typeof claims['iss'] !== 'string') return undefined;
+    const isLegacy = claims['iss'] === legacyIssuer;
+    if (!isLegacy && !issuers.includes(claims['iss'])) return undefined;
+    if (!isGood(token)) return { refusedBecause: 'go-jose/go-jose: error in cryptographic primitive' };
+    if (!isLegacy) return judgeBound(claims as unknown as Claims, wanted, look, env.now());
+    const good = wanted.filter((audience) => audiences.includes(audience));
+    // They are for this API alone.
+    if (good.length === 0) return audienceFault(audiences, wanted);
+    const verdict = judgeLegacy(token, claims, look);
+    return 'caller' in verdict ? { ...verdict, audiences: good } : verdict;
   };
 
   return {
     issuer,
-    audience: issuer,
-    algorithm,
-    keySet: { keys: [{ use: 'sig', kid: keyId, alg: algorithm, ...publicKey.export({ format: 'jwk' }) }] },
+    audiences,
+    algorithms: () => [...new Set(keys().keys.map(({ algorithm }) => algorithm))],
+    keySet: () => ({ keys: keys().keys.map(jsonWebKey) }),
+    judge,
+    read(token) {
+      const verdict = judge(token);
+      return verdict && 'caller' in verdict ? verdict.caller : undefined;
+    },
 
-    issue({ namespace, account, audiences, lifeSeconds, bound, node }) {
+    issue({ namespace, account, audiences: aud, lifeSeconds, warnAfterSeconds, bound, node }) {
       const nowSeconds = Math.floor(env.now() / 1000);
       const claims: Claims = {
-        aud: [...audiences],
+        aud: [...aud],
         exp: nowSeconds + lifeSeconds,
         iat: nowSeconds,
         iss: issuer,
@@ -114,46 +155,27 @@ export function makeServiceAccountTokens(
           ...(node && { node: { name: node.name, ...(node.uid !== undefined && { uid: node.uid }) } }),
           ...(bound && { [bound.kind.toLowerCase()]: { name: bound.name, uid: bound.uid } }),
           serviceaccount: account,
+          ...(warnAfterSeconds !== undefined && { warnafter: nowSeconds + warnAfterSeconds }),
         },
         nbf: nowSeconds,
         sub: `system:serviceaccount:${namespace}:${account.name}`,
       };
-      const text = `${header}.${encode(claims)}`;
-      return { token: `${text}.${signature(text, privateKey).toString('base64url')}`, expiresMs: claims.exp * 1000 };
-    },
-
-    read(token, audiences = [issuer]) {
-      const claims = claimsOf(token);
-      const nowSeconds = env.now() / 1000;
-      if (!claims || claims.iss !== issuer || claims.exp < nowSeconds || claims.nbf > nowSeconds + 60) return undefined;
-      const good = claims.aud.filter((audience) => audiences.includes(audience));
-      if (good.length === 0 || !isAlive(claims, look, env.now())) return undefined;
-      return { caller: callerOf(claims), audiences: good };
+      return signJwt(claims, keys().signer);
     },
   };
 }
 
-function verifiedClaims(token: string, key: KeyObject, algorithm: string): Claims | undefined {
-  const [head = '', body = '', tail = '', extra] = token.split('.');
-  if (tail === '' || extra !== undefined) return undefined;
-  try {
-    const { alg } = JSON.parse(Buffer.from(head, 'base64url').toString()) as { alg?: string };
-    if (alg !== algorithm) return undefined;
-    const good = verify(
-      'sha256',
-      Buffer.from(`${head}.${body}`),
-      { key, dsaEncoding: 'ieee-p1363' },
-      Buffer.from(tail, 'base64url'),
-    );
-    return good ? (JSON.parse(Buffer.from(body, 'base64url').toString()) as Claims) : undefined;
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
+function audienceFault(own: readonly string[], wanted: readonly string[]): Verdict {
+  const quoted = (list: readonly string[]) => `[${list.map((item) => JSON.stringify(item)).join(' ')}]`;
+  return { refusedBecause: `token audiences ${quoted(own)} is invalid for the target audiences ${quoted(wanted)}` };
 }
 
-function signature(text: string, key: KeyObject): Buffer {
-  return sign('sha256', Buffer.from(text), { key, dsaEncoding: 'ieee-p1363' });
+function judgeBound(claims: Claims, wanted: readonly string[], look: Lookup, nowMs: number): Verdict {
+  const good = claims.aud.filter((audience) => wanted.includes(audience));
+  if (good.length === 0) return audienceFault(claims.aud, wanted);
+  if (claims.exp < nowMs / 1000) return { refusedBecause: 'service account token has expired' };
+  if (claims.nbf > nowMs / 1000 + 60) return { refusedBecause: 'service account token is not valid yet' };
+  return isAlive(claims, look, nowMs) ? { caller: callerOf(claims), audiences: good } : invalidated;
 }
 
 /** Whether the account, and what the token is bound to, are still the ones it was made for. */
@@ -175,7 +197,7 @@ function isSame(object: Resource | undefined, wanted: { uid?: string }, nowMs: n
 
 function callerOf(claims: Claims): Caller {
   const { namespace, serviceaccount, pod, node } = claims['kubernetes.io'];
-  const extra: Record<string, string[]> = { 'authentication.kubernetes.io/credential-id': [`JTI=${claims.jti}`] };
+  const extra: Record<string, string[]> = { [credentialIdKey]: [`JTI=${claims.jti}`] };
   if (node) {
     extra['authentication.kubernetes.io/node-name'] = [node.name];
     if (node.uid !== undefined) extra['authentication.kubernetes.io/node-uid'] = [node.uid];
@@ -184,14 +206,5 @@ function callerOf(claims: Claims): Caller {
     extra['authentication.kubernetes.io/pod-name'] = [pod.name];
     extra['authentication.kubernetes.io/pod-uid'] = [pod.uid];
   }
-  return {
-    name: `system:serviceaccount:${namespace}:${serviceaccount.name}`,
-    uid: serviceaccount.uid,
-    groups: ['system:serviceaccounts', `system:serviceaccounts:${namespace}`],
-    extra,
-  };
-}
-
-function encode(value: object): string {
-  return Buffer.from(JSON.stringify(value)).toString('base64url');
+  return { ...accountCaller(namespace, serviceaccount), extra };
 }

@@ -8,6 +8,7 @@ import { secret as secretKind } from '#lib/kinds/secret.ts';
 import { serviceAccount as accountKind } from '#lib/kinds/service-account.ts';
 import { badRequest, conflict, invalid, invalidObject, notFound } from '#lib/meta/errors.ts';
 import type { FieldError } from '#lib/meta/errors.ts';
+import type { Ref } from '#lib/meta/object.ts';
 import { formatTime } from '#lib/meta/time.ts';
 import type { Lookup } from '../admission/types.ts';
 import { decodeBody } from '../verbs/decode.ts';
@@ -24,7 +25,13 @@ const requestType = {
   schema: 'io.k8s.api.authentication.v1.TokenRequest',
 };
 
+const type = { group: 'authentication.k8s.io', kind: requestType.kind };
+
 const bindable = { Pod: podKind, Secret: secretKind, Node: nodeKind } as const;
+
+/** What agents ask for when a pod's own manifest does not say how long: programs that read such a token only once get a year of grace, as upstream's do. */
+const podLifeSeconds = 3607;
+const graceLifeSeconds = 365 * 24 * 3600;
 
 /** Makes the answerer. `sync` brings what `look` sees up to date. */
 export function makeTokenAnswerer(
@@ -35,41 +42,51 @@ export function makeTokenAnswerer(
 ): SubresourceAnswerer {
   return async (_caller, ref, body, { dryRun }) => {
     const request = decodeBody<TokenRequest>(requestType, body);
+    checkPlace(request, ref);
     await sync();
     const account = look.get(accountKind, ref);
     if (!account) throw notFound(accountKind, ref.name);
-    if (request.metadata?.uid && request.metadata.uid !== account.metadata.uid) {
-      throw conflict(
-        accountKind,
-        ref.name,
-        `the UID in the token request (${request.metadata.uid}) does not match the UID of the service account (${account.metadata.uid})`,
-      );
-    }
-    const lifeSeconds = request.spec.expirationSeconds ?? defaultLifeSeconds;
+    const lifeSeconds = request.spec?.expirationSeconds ?? defaultLifeSeconds;
     const faults = lifeFaults(lifeSeconds);
-    if (faults.length > 0) throw invalidObject({ group: 'authentication.k8s.io', kind: 'TokenRequest' }, '', faults);
-    const audiences = request.spec.audiences?.length ? request.spec.audiences : [tokens.audience];
+    if (faults.length > 0) throw invalidObject(type, '', faults);
+    const audiences = request.spec?.audiences?.length ? request.spec.audiences : [...tokens.audiences];
     const bound = boundObject(request, ref.namespace, account.metadata.name, look);
-    const { token, expiresMs } = tokens.issue({
+    const isForThisApi = audiences.every((audience) => tokens.audiences.includes(audience));
+    const hasGrace = bound.bound?.kind === 'Pod' && lifeSeconds === podLifeSeconds && isForThisApi;
+    const nowMs = env.now();
+    const token = tokens.issue({
       namespace: ref.namespace,
       account: { name: account.metadata.name, uid: account.metadata.uid },
       audiences,
-      lifeSeconds,
+      ...(hasGrace ? { lifeSeconds: graceLifeSeconds, warnAfterSeconds: lifeSeconds } : { lifeSeconds }),
       ...bound,
     });
     return {
       kind: requestType.kind,
       apiVersion: requestType.apiVersion,
-      metadata: { name: ref.name, namespace: ref.namespace, creationTimestamp: formatTime(env.now()) },
+      metadata: { ...request.metadata, name: ref.name, namespace: ref.namespace, creationTimestamp: formatTime(nowMs) },
       spec: {
         ...request.spec,
         audiences,
         expirationSeconds: lifeSeconds,
-        boundObjectRef: request.spec.boundObjectRef ?? null,
+        boundObjectRef: request.spec?.boundObjectRef ?? null,
       },
-      status: { token: dryRun ? '' : token, expirationTimestamp: formatTime(expiresMs) },
+      status: {
+        token: dryRun ? '' : token,
+        expirationTimestamp: formatTime(Math.floor(nowMs / 1000) * 1000 + lifeSeconds * 1000),
+      },
     };
   };
+}
+
+/** What the body says of its place must be what the path says. */
+function checkPlace({ metadata }: TokenRequest, { namespace, name }: Ref): void {
+  const wrong = (path: string, value: string, what: string) =>
+    invalidObject(type, name, [invalid(path, value, `must match the service account ${what} if specified`)]);
+  if (metadata?.name && metadata.name !== name) throw wrong('metadata.name', metadata.name, 'name');
+  if (metadata?.namespace && metadata.namespace !== namespace) {
+    throw wrong('metadata.namespace', metadata.namespace, 'namespace');
+  }
 }
 
 function lifeFaults(seconds: number): FieldError[] {
@@ -86,19 +103,27 @@ function boundObject(
   account: string,
   look: Lookup,
 ): { bound?: BoundObject; node?: { name: string; uid: string | undefined } } {
-  const wanted = spec.boundObjectRef;
+  const wanted = spec?.boundObjectRef;
   if (!wanted) return {};
-  const { kind = '', name = '', uid } = wanted;
-  if (!Object.hasOwn(bindable, kind))
-    throw badRequest(`cannot bind token for serviceaccount "${account}" to object "${kind}/${name}"`);
+  const { apiVersion = '', kind = '', name = '', uid } = wanted;
+  const [version = '', group = ''] = apiVersion.split('/').toReversed();
+  if (group !== '' || !Object.hasOwn(bindable, kind)) {
+    const what = `${group}/${version}, Kind=${kind}`;
+    throw badRequest(`cannot bind token for serviceaccount ${JSON.stringify(account)} to object of type ${what}`);
+  }
   const type = kind as BoundObject['kind'];
   const at = { namespace: type === 'Node' ? '' : namespace, name };
   const object =
     type === 'Pod' ? look.get(podKind, at) : type === 'Secret' ? look.get(secretKind, at) : look.get(nodeKind, at);
   if (!object) throw notFound(bindable[type], name);
+  if (type === 'Pod' && (object as Pod).spec.serviceAccountName !== account) {
+    throw badRequest(
+      `cannot bind token for serviceaccount ${JSON.stringify(account)} to pod running with different serviceaccount name.`,
+    );
+  }
   if (uid && uid !== object.metadata.uid) {
     throw conflict(
-      bindable[type],
+      { group: '', plural: kind },
       name,
       `the UID in the bound object reference (${uid}) does not match the UID in record. The object might have been deleted and then recreated`,
     );
@@ -106,11 +131,6 @@ function boundObject(
   const bound: BoundObject = { kind: type, name, uid: object.metadata.uid };
   if (type !== 'Pod') return { bound };
   const { spec: podSpec } = object as Pod;
-  if (podSpec.serviceAccountName !== account) {
-    throw badRequest(
-      `cannot bind token for serviceaccount "${account}" to pod running with different serviceaccount name.`,
-    );
-  }
   if (!podSpec.nodeName) return { bound };
   const node = look.get(nodeKind, { namespace: '', name: podSpec.nodeName });
   return { bound, node: { name: podSpec.nodeName, uid: node?.metadata.uid } };

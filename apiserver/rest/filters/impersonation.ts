@@ -5,7 +5,7 @@ import type { Filter } from '../request-context.ts';
 
 export function withImpersonation(authorize: Authorizer): Filter {
   return (next) => (context) => {
-    context.caller = impersonated(context.caller, context.request.headers, authorize);
+    context.caller = impersonated(context.caller, context.request.rawHeaders, authorize);
     return next(context);
   };
 }
