@@ -39,6 +39,7 @@ export async function makeWorld(store: Store, env: Env, signal?: AbortSignal): P
   const first = await persistently(() => listPast(store, env), env, stop);
   let { index, unreadable, revision } = first;
   let history = makeHistory(revision);
+  let isOfThePresent = false;
 
   const reach = (next: bigint) => {
     revision = next;
@@ -49,7 +50,6 @@ export async function makeWorld(store: Store, env: Env, signal?: AbortSignal): P
     const { key, revision, fault } = event;
     const before = index.get(key) ?? unreadable.get(key)?.before;
     if (fault) {
-      env.log.error('Cannot read a stored value', { key, revision, error: fault });
       index.delete(key);
       unreadable.set(key, { key, revision, fault, before });
       return undefined;
@@ -77,12 +77,14 @@ export async function makeWorld(store: Store, env: Env, signal?: AbortSignal): P
       events.push(event);
       history.add(event, env.now());
     }
+    if (isOfThePresent) tellUnreadable(env, batch.events);
     reach(batch.revision);
     fanOut.deliver(events, revision);
   };
   const startOver = async () => {
     const fresh = await persistently(() => listAll(store, env, index), env, stop);
     ({ index, unreadable } = fresh);
+    tellUnreadable(env, [...unreadable.values()]);
     history = makeHistory(fresh.revision);
     adopted.clear();
     reach(fresh.revision);
@@ -168,6 +170,8 @@ export async function makeWorld(store: Store, env: Env, signal?: AbortSignal): P
   };
   // It is of the present only once the watch has caught up.
   await persistently(() => world.sync(), env, stop);
+  isOfThePresent = true;
+  tellUnreadable(env, [...unreadable.values()]);
   return world;
 }
 
@@ -231,10 +235,13 @@ async function listAll(store: Store, env: Env, known?: WorldIndex, at?: bigint):
   }
   if (strays.length > 0)
     env.log.error('Cannot read stored values, leaving them out', { count: strays.length, first: strays[0]!.key });
-  const [first] = unreadable.values();
-  if (first)
-    env.log.error('Cannot decrypt stored values', { count: unreadable.size, first: first.key, error: first.fault });
   return { index, unreadable, revision: page.revision };
+}
+
+function tellUnreadable({ log }: Env, all: readonly { key: string; fault?: Error }[]): void {
+  const bad = all.filter(({ fault }) => fault);
+  const [first] = bad;
+  if (first) log.error('Cannot decrypt stored values', { count: bad.length, first: first.key, error: first.fault });
 }
 
 function firstAt(place: string, all: ReadonlyMap<string, Unreadable>): Unreadable | undefined {

@@ -54,10 +54,8 @@ export async function create(
 /** The refusal of an object whose name another has. One with a prefix counts as named by the server, whoever named it. */
 async function nameTaken({ reader }: VerbsContext, kind: Kind, ref: Ref, generateName?: string): Promise<ApiError> {
   const { message, details } = alreadyExists(kind, ref.name);
-  const present = await reader.get(kind, ref).catch((error: unknown) => {
-    if (isReason(error, 'NotFound')) return undefined;
-    throw error;
-  });
+  // Whatever comes of reading it, the name is taken.
+  const present = await reader.get(kind, ref).catch(() => undefined);
   const going = present?.object.metadata.deletionTimestamp === undefined ? '' : 'object is being deleted: ';
   if (!generateName) return new ApiError('AlreadyExists', going + message, details);
   const told = `${going}${message}, the server was not able to generate a unique name for the object`;

@@ -104,11 +104,15 @@ export async function makeApiFiles(folder: string, etcdEndpoint: string): Promis
   return { config, caPem: authority.certPem, adminCertPem: admin.certPem, adminKeyPem: admin.keyPem };
 }
 
-export async function startTestApi(): Promise<TestApi> {
+/** `prepare` may change the configuration, and add files to its folder, before the server starts. */
+export async function startTestApi(
+  prepare: (config: ApiServerConfig, folder: string) => void = () => {},
+): Promise<TestApi> {
   const folder = mkdtempSync(join(tmpdir(), 'wherry-api-'));
   const etcd = await startEtcd();
   const { config, caPem, adminCertPem, adminKeyPem } = await makeApiFiles(folder, etcd.endpoint);
   const env = makeRealEnv({ service: 'test' });
+  prepare(config, folder);
   let server = await start(config, env);
   config.listen = [{ host: '127.0.0.1', port: server.address.port }];
   const url = `https://127.0.0.1:${server.address.port}`;

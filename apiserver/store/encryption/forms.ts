@@ -62,7 +62,8 @@ const plain: Cipher = { seal: (value) => value, open: (value) => value };
 /** In upstream's words. */
 function unreadable(kept: Buffer, providers: readonly Provider[], failures: readonly Error[]): Error {
   const told = [...new Set(failures.map(({ message }) => message))];
-  if (told.length > 0) return new Error(told.length === 1 ? told[0]! : `[${told.join(', ')}]`, { cause: failures[0] });
+  if (told.length === 1) return failures[0]!;
+  if (told.length > 1) return new Error(`[${told.join(', ')}]`);
   const isOfFamily = ({ type }: Provider) => type !== 'identity' && startsWith(kept, Buffer.from(families[type]));
   return new Error(
     providers.some(isOfFamily)
