@@ -28,7 +28,7 @@ export function followFiles<T>(
     try {
       next = read();
     } catch (error) {
-      env.log.warn(`Cannot take over the changed ${what}; what it said before holds`, { files: files.join(), error });
+      env.log.warn(`Cannot take over the changed ${what}; what was read before holds`, { files: files.join(), error });
       return;
     }
     if (same(next, current)) return;

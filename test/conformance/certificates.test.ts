@@ -1,0 +1,113 @@
+/** Certificates that change under a running server: files replaced as an operator, or the cluster's own renewal, replaces them. */
+import assert from 'node:assert/strict';
+import { X509Certificate } from 'node:crypto';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { request } from 'node:https';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { IncomingMessage } from 'node:http';
+import tls from 'node:tls';
+import { issue, makeAuthority } from '#lib/pki/certificates.ts';
+import type { KeyPair, LeafRequest } from '#lib/pki/certificates.ts';
+import type { TestApi } from '../harness/api.ts';
+import { eventually, operatedApi, replaceFile } from './operated.ts';
+import { spaceIn } from './server.ts';
+
+suite('certificates that change', function () {
+  this.timeout(60_000);
+  const name = 'certificates';
+  const configMaps = `/api/v1/namespaces/${name}/configmaps`;
+  const ownRequest: LeafRequest = {
+    commonName: 'kube-apiserver',
+    ipAddresses: ['127.0.0.1'],
+    usages: ['server', 'client'],
+  };
+  let api: TestApi;
+  let authority: KeyPair;
+  let original: Record<string, string>;
+  suiteSetup(async () => {
+    api = await operatedApi();
+    authority = { certPem: textOf('ca.crt'), keyPem: textOf('ca.key') };
+    original = Object.fromEntries(['ca.crt', 'server.crt', 'server.key'].map((file) => [file, textOf(file)]));
+    await spaceIn(api, name);
+  });
+  teardown(async () => {
+    for (const [file, text] of Object.entries(original)) replaceFile(join(api.folder, file), text);
+    await eventually(
+      'the first certificate is served again',
+      async () => (await served()) === serialOf(original['server.crt']!),
+    );
+    await eventually('the first authority counts again', async () => (await statusFor(await adminPair())) === 200);
+  });
+
+  const textOf = (file: string) => readFileSync(join(api.folder, file), 'utf8');
+  const serialOf = (pem: string) => new X509Certificate(pem).serialNumber;
+  const adminPair = () =>
+    issue(authority, { commonName: 'jo', organizations: ['system:masters'], usages: ['client'] }, Date.now());
+  /** The serial number of the certificate that a new connection is shown. */
+  const served = async () => {
+    const { hostname, port } = new URL(api.url);
+    const socket = tls.connect({ host: hostname, port: Number(port), rejectUnauthorized: false });
+    await once(socket, 'secureConnect');
+    const { serialNumber } = socket.getPeerCertificate();
+    socket.destroy();
+    return serialNumber;
+  };
+  /** The status of a request over a new connection by this client. */
+  const statusFor = async (client: KeyPair) => {
+    const options = { cert: client.certPem, key: client.keyPem, rejectUnauthorized: false, agent: false as const };
+    const sending = request(`${api.url}${configMaps}`, options).end();
+    const [response] = (await once(sending, 'response')) as [IncomingMessage];
+    response.resume();
+    return response.statusCode;
+  };
+
+  test('a new certificate is shown to new connections, and old watches go on', async () => {
+    const watch = await api.watch(`${configMaps}?watch=true&fieldSelector=metadata.name%3Dseen`);
+    const session = api.http2();
+    await once(session, 'connect');
+    const next = await issue(authority, ownRequest, Date.now());
+    replaceFile(join(api.folder, 'server.key'), next.keyPem);
+    replaceFile(join(api.folder, 'server.crt'), next.certPem);
+    await eventually('the new certificate is served', async () => (await served()) === serialOf(next.certPem));
+    await api.ask('POST', configMaps, { body: { metadata: { name: 'seen' } } });
+    const { type, object } = await watch.next();
+    assert.deepEqual([type, object.metadata.name], ['ADDED', 'seen']);
+    watch.close();
+    const stream = session.request({ ':path': configMaps });
+    const [headers] = (await once(stream, 'response')) as [Record<string, unknown>];
+    assert.equal(headers[':status'], 200);
+    stream.close();
+    session.close();
+  });
+
+  test('a pair that is half written is not served', async () => {
+    const next = await issue(authority, ownRequest, Date.now());
+    const before = await served();
+    replaceFile(join(api.folder, 'server.crt'), next.certPem);
+    // Long enough for a server that would take it over, on most machines; on none would it fail without a fault.
+    for (let i = 0; i < 20; i++) {
+      assert.equal(await served(), before);
+      await sleep(10);
+    }
+    replaceFile(join(api.folder, 'server.key'), next.keyPem);
+    await eventually('the whole pair is served', async () => (await served()) === serialOf(next.certPem));
+  });
+
+  test('another authority lets its clients in, and keeps those of the first out', async () => {
+    const other = await makeAuthority('other', Date.now());
+    const [ours, theirs] = await Promise.all([
+      adminPair(),
+      issue(other, { commonName: 'jo', organizations: ['system:masters'], usages: ['client'] }, Date.now()),
+    ]);
+    assert.equal(await statusFor(ours), 200);
+    assert.equal(await statusFor(theirs), 401);
+    replaceFile(join(api.folder, 'ca.crt'), `${authority.certPem}${other.certPem}`);
+    await eventually('both are let in', async () => (await statusFor(theirs)) === 200);
+    assert.equal(await statusFor(ours), 200);
+    replaceFile(join(api.folder, 'ca.crt'), other.certPem);
+    await eventually('the first is kept out', async () => (await statusFor(ours)) === 401);
+    assert.equal(await statusFor(theirs), 200);
+  });
+});
