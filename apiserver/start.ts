@@ -7,6 +7,7 @@ import type { Kind } from '#lib/kinds/define-kind.ts';
 import type { Service } from '#lib/kinds/gen/core-v1.ts';
 import { kindAt, kinds } from '#lib/kinds/index.ts';
 import { service as serviceKind } from '#lib/kinds/service.ts';
+import type { Registry } from '#lib/metrics/registry.ts';
 import { addressRange, numberRange } from '#lib/meta/ranges.ts';
 import { makeAdmission } from './admission/chain.ts';
 import type { AdmissionChoice } from './admission/chain.ts';
@@ -27,6 +28,14 @@ import { makeTokenAnswerer } from './auth/token-request.ts';
 import { bootstrap } from './bootstrap.ts';
 import { startGrpc } from './grpc/server.ts';
 import { buildApp } from './rest/app.ts';
+import { measureAdmission } from './metrics/admission.ts';
+import { measureCallers } from './metrics/callers.ts';
+import type { HealthMeter } from './metrics/health.ts';
+import { makeMetrics } from './metrics/metrics.ts';
+import type { Metrics } from './metrics/metrics.ts';
+import { measureRequests } from './metrics/requests.ts';
+import { measureObjects, measureStore } from './metrics/store.ts';
+import { measureWatches } from './metrics/watches.ts';
 import { makeDocuments } from './openapi/documents.ts';
 import { healthPaths } from './rest/health.ts';
 import type { Handler } from './rest/request-context.ts';
@@ -95,11 +104,12 @@ const repairEveryMs = 180_000;
 
 /** Starts serving; resolves once requests are answered. Waits for etcd as long as it takes. */
 export async function start(config: ApiServerConfig, env: Env): Promise<ApiServer> {
-  const store = openStore(config, env);
+  const metrics = makeMetrics(env);
+  const store = openStore(config, metrics.registry, env);
   let world: RunningWorld | undefined;
   try {
     world = await makeWorld(store, env);
-    return await serve(config, store, world, env);
+    return await serve(config, store, world, metrics, env);
   } catch (error) {
     await world?.close();
     await store.close();
@@ -107,10 +117,11 @@ export async function start(config: ApiServerConfig, env: Env): Promise<ApiServe
   }
 }
 
-function openStore({ etcd, encryptionConfigFile }: ApiServerConfig, env: Env): Store {
-  if (encryptionConfigFile === undefined) return makeEtcdStore(etcd, env);
+function openStore({ etcd, encryptionConfigFile }: ApiServerConfig, registry: Registry, env: Env): Store {
+  const plain = measureStore(makeEtcdStore(etcd, env), kinds, registry, env);
+  if (encryptionConfigFile === undefined) return plain;
   const encryption = followEncryption(encryptionConfigFile, env);
-  const store = encryptStore(makeEtcdStore(etcd, env), encryption);
+  const store = encryptStore(plain, encryption);
   return {
     ...store,
     async close() {
@@ -120,7 +131,14 @@ function openStore({ etcd, encryptionConfigFile }: ApiServerConfig, env: Env): S
   };
 }
 
-async function serve(config: ApiServerConfig, store: Store, world: RunningWorld, env: Env): Promise<ApiServer> {
+async function serve(
+  config: ApiServerConfig,
+  store: Store,
+  world: RunningWorld,
+  metrics: Metrics,
+  env: Env,
+): Promise<ApiServer> {
+  const { registry } = metrics;
   const pem = (file: string) => readFileSync(file, 'utf8');
   const ips = makeIpClaims(store, env, config.serviceCidr);
   const ports = makePortClaims(store, env, config.nodePortRange ?? '30000-32767');
@@ -132,7 +150,12 @@ async function serve(config: ApiServerConfig, store: Store, world: RunningWorld,
     makeBootstrapTokenReader(look, env),
   ];
   const { authorize, ...authorizer } = makeClusterAuthorizer(world, env);
-  const admission = makeAdmission({ ...config.admission, random: env.random, authorize });
+  const admission = makeAdmission({
+    ...config.admission,
+    random: env.random,
+    authorize,
+    around: measureAdmission(registry, env),
+  });
   const checkEscalation = makeEscalationCheck(authorizer.policy, authorize);
   const verbs = makeVerbs({
     env,
@@ -162,12 +185,19 @@ async function serve(config: ApiServerConfig, store: Store, world: RunningWorld,
   const streams = makePodStreams({ verbs, tls: config.pki, env });
   const proxy = makeProxy({ verbs, look, tls, env });
   const documents = makeDocuments(kinds, `${config.advertise.host}:${config.advertise.port}`);
+  measureObjects(world, kinds, registry);
   const app = buildApp({
-    verbs,
+    verbs: measureWatches(verbs, registry),
     env,
     authenticate: makeAuthenticator(readers),
     authorize,
-    paths: new Map([...versionPaths, ...checkedPaths(store, env), ...issuerPaths(tokens, config.advertise)]),
+    observers: [measureRequests(registry, env), measureCallers(registry, env)],
+    paths: new Map([
+      ...versionPaths,
+      ...metrics.paths,
+      ...checkedPaths(store, metrics.onHealth, env),
+      ...issuerPaths(tokens, config.advertise),
+    ]),
     documents,
     handlers: new Map([...streams.handlers, ...proxy.handlers]),
     upgrades: new Map([...streams.upgrades, ...proxy.upgrades]),
@@ -200,9 +230,11 @@ async function serve(config: ApiServerConfig, store: Store, world: RunningWorld,
   };
 }
 
-function checkedPaths(store: Store, env: Env): Map<string, Handler> {
+function checkedPaths(store: Store, onHealth: HealthMeter, env: Env): Map<string, Handler> {
   const checks = { ping: async () => {}, etcd: async () => void (await store.revision()) };
-  return new Map(['healthz', 'livez', 'readyz'].flatMap((endpoint) => [...healthPaths(endpoint, checks, env)]));
+  return new Map(
+    ['healthz', 'livez', 'readyz'].flatMap((endpoint) => [...healthPaths(endpoint, checks, env, onHealth)]),
+  );
 }
 
 function tokenOptions({ pki, issuer, otherIssuers = [], apiAudiences, clusterDomain }: ApiServerConfig): TokenOptions {

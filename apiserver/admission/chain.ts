@@ -37,10 +37,18 @@ export interface AdmissionChoice {
 export interface AdmissionOptions extends AdmissionChoice {
   random: () => number;
   authorize: Authorizer;
+  /** Puts something around each rule of a plugin, such as a clock. */
+  around?: (plugin: string, phase: 'admit' | 'validate', rule: AdmissionRule) => AdmissionRule;
 }
 
 /** All plugins that run, as one. Throws for a name that is no plugin's. */
-export function makeAdmission({ random, authorize, enable = [], disable = [] }: AdmissionOptions): Admission {
+export function makeAdmission({
+  random,
+  authorize,
+  around = (_plugin, _phase, rule) => rule,
+  enable = [],
+  disable = [],
+}: AdmissionOptions): Admission {
   const all: readonly AdmissionPlugin[] = [
     namespaceLifecycle,
     limitRanger,
@@ -69,10 +77,9 @@ export function makeAdmission({ random, authorize, enable = [], disable = [] }: 
   const plugins = all.filter(
     ({ name }) => !disable.includes(name) && (!offByDefault.has(name) || enable.includes(name)),
   );
-  return {
-    admit: inTurn(plugins.flatMap(({ admit }) => admit ?? [])),
-    validate: inTurn(plugins.flatMap(({ validate }) => validate ?? [])),
-  };
+  const rules = (phase: 'admit' | 'validate') =>
+    plugins.flatMap(({ name, [phase]: rule }) => (rule ? around(name, phase, rule) : []));
+  return { admit: inTurn(rules('admit')), validate: inTurn(rules('validate')) };
 }
 
 function inTurn(rules: readonly AdmissionRule[]): AdmissionRule {

@@ -75,7 +75,7 @@ function callerOfCertificate(socket: TLSSocket): Caller | 'unknown' | undefined 
 const callers = new WeakMap<TLSSocket, Caller>();
 
 /** The TLS socket under a request of either HTTP version. */
-function socketOf(request: IncomingMessage): TLSSocket {
+export function socketOf(request: IncomingMessage): TLSSocket {
   const { stream } = request as IncomingMessage & { stream?: { session?: { socket: TLSSocket } } };
   return stream?.session?.socket ?? (request.socket as TLSSocket);
 }

@@ -21,7 +21,6 @@ import { allOf, chain, makeRequestContext } from './request-context.ts';
 import type { Arrival, Filter, Handler, RequestContext, RequestObserver } from './request-context.ts';
 import { requestInfoOf } from './request-info.ts';
 import { makeResources } from './resources.ts';
-import { routeOf } from './route.ts';
 
 export interface AppOptions {
   verbs: Verbs;
@@ -63,6 +62,7 @@ export function buildApp(options: AppOptions): App {
       options.audit ?? passOn,
       withImpersonation(authorize),
       options.flowControl ?? passOn,
+      tellServed(observer),
       withAuthorization(authorize),
     ],
     serveRoutes(
@@ -101,7 +101,8 @@ export function buildApp(options: AppOptions): App {
     try {
       const info = requestInfoOf(request.method ?? '', path, query);
       const auditId = auditIdOf(request) ?? env.uuid();
-      return makeRequestContext({ ...arrival, info, query, auditId, startedAtMs: env.monotonic() });
+      const ownPath = options.paths.has(info.path) ? info.path : '';
+      return makeRequestContext({ ...arrival, info, ownPath, query, auditId, startedAtMs: env.monotonic() });
     } catch (error) {
       if (error instanceof URIError) return undefined;
       throw error;
@@ -137,8 +138,7 @@ export function buildApp(options: AppOptions): App {
 /** Everything that has passed the filters. */
 function serveRoutes(resources: ReturnType<typeof makeResources>, otherwise: Handler): Handler {
   return (context) => {
-    const { request, response, upgrade, query, caller } = context;
-    const route = routeOf(context.info);
+    const { request, response, upgrade, query, caller, route } = context;
     if (!route) return otherwise(context);
     if (response) return resources.serve({ request, response, route, query, caller, context });
     if (upgrade) return resources.upgrade({ request, ...upgrade, route, query, caller, context });
@@ -147,6 +147,15 @@ function serveRoutes(resources: ReturnType<typeof makeResources>, otherwise: Han
 }
 
 const passOn: Filter = (next) => next;
+
+const tellServed =
+  ({ onServe }: Required<RequestObserver>): Filter =>
+  (next) =>
+  (context) => {
+    context.isServed = true;
+    onServe(context);
+    return next(context);
+  };
 
 /** The name that a client gives its request. */
 function auditIdOf({ headers }: Request): string | undefined {

@@ -12,15 +12,26 @@ export type Checks = Readonly<Record<string, Check>>;
 /** A check that takes longer has failed: whoever asks does not wait long either. */
 const checkLimitMs = 2000;
 
-/** What answers at the endpoint, such as `readyz`, and for each of its checks alone at `readyz/<name>`, by path. */
-export function healthPaths(endpoint: string, checks: Checks, env: Env): Map<string, Handler> {
-  const paths = new Map<string, Handler>([[`/${endpoint}`, reportAll(endpoint, checks, env)]]);
+/** What answers at the endpoint, such as `readyz`, and for each of its checks alone at `readyz/<name>`, by path. `onResult` hears of those of the endpoint. */
+export function healthPaths(
+  endpoint: string,
+  checks: Checks,
+  env: Env,
+  onResult: (endpoint: string, check: string, isHealthy: boolean) => void,
+): Map<string, Handler> {
+  const tell = (check: string, isHealthy: boolean) => onResult(endpoint, check, isHealthy);
+  const paths = new Map<string, Handler>([[`/${endpoint}`, reportAll(endpoint, checks, env, tell)]]);
   for (const [name, check] of Object.entries(checks)) paths.set(`/${endpoint}/${name}`, reportOne(check, env));
   return paths;
 }
 
 /** `?verbose` tells each result, `?exclude=<name>` leaves one out. Why one failed is told to who may ask for it alone. */
-function reportAll(endpoint: string, checks: Checks, env: Env): Handler {
+function reportAll(
+  endpoint: string,
+  checks: Checks,
+  env: Env,
+  tell: (check: string, isHealthy: boolean) => void,
+): Handler {
   return async ({ response, query }) => {
     const excluded = new Set(query.getAll('exclude'));
     const failures: Record<string, unknown> = {};
@@ -28,6 +39,7 @@ function reportAll(endpoint: string, checks: Checks, env: Env): Handler {
       Object.entries(checks).map(async ([name, check]) => {
         if (excluded.delete(name)) return `[+]${name} excluded: ok\n`;
         const failure = await failureOf(check, env);
+        tell(name, failure === undefined);
         if (failure === undefined) return `[+]${name} ok\n`;
         failures[name] = failure;
         return `[-]${name} failed: reason withheld\n`;

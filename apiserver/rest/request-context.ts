@@ -6,6 +6,8 @@ import type { Caller } from '../verbs/types.ts';
 import type { Request, Response } from './answer.ts';
 import { isLongRunning } from './request-info.ts';
 import type { RequestInfo } from './request-info.ts';
+import { routeOf } from './route.ts';
+import type { Route } from './route.ts';
 
 /** Begins when the request has arrived; filters and the answer complete it. */
 export interface RequestContext {
@@ -20,10 +22,20 @@ export interface RequestContext {
   /** On the monotonic clock, in milliseconds. */
   readonly startedAtMs: number;
   readonly isLongRunning: boolean;
+  /** The resource that it names; undefined when that is none of ours. */
+  readonly route: Route | undefined;
+  /** The path, when it has an answer to itself, as `/metrics` has; '' otherwise. */
+  readonly ownPath: string;
   /** Who showed credentials; undefined until they were checked, and when they were refused. */
   user: Caller | undefined;
   /** Whom the request is taken for: another than `user` when that one impersonates. Nobody known until the filters have found out. */
   caller: Caller;
+  /** Whether it is being served, or was: nothing held it up or turned it away before. */
+  isServed: boolean;
+  /** How long flow control has held it up. */
+  queuedMs: number;
+  /** Whether it was given up because its time was over. */
+  isLate: boolean;
   /** The status of the answer; 0 until it begins. */
   code: number;
   /** Of the answer's body, so far. Of an upgraded connection nothing is counted. */
@@ -43,6 +55,8 @@ export interface Takeover {
 export interface RequestObserver {
   /** It has arrived: nothing is known but what it is about. */
   onRequest?(context: RequestContext): void;
+  /** Its turn has come: who asks is known, and flow control has let it through. */
+  onServe?(context: RequestContext): void;
   /** The answer begins: `code` is known. */
   onAnswer?(context: RequestContext): void;
   /** It is over: answered, failed, or given up by the client, before the answer began (`code` 0) or after. */
@@ -60,13 +74,13 @@ export function chain(filters: readonly Filter[], handler: Handler): Handler {
   return filters.reduceRight((next, filter) => filter(next), handler);
 }
 
-export type Arrival = Pick<RequestContext, 'request' | 'info' | 'query' | 'auditId' | 'startedAtMs'> & {
+export type Arrival = Pick<RequestContext, 'request' | 'info' | 'ownPath' | 'query' | 'auditId' | 'startedAtMs'> & {
   response?: Response;
   upgrade?: Takeover;
 };
 
 export function makeRequestContext(arrival: Arrival): RequestContext {
-  const { request, response, upgrade, info, query, auditId, startedAtMs } = arrival;
+  const { request, response, upgrade, info, ownPath, query, auditId, startedAtMs } = arrival;
   return {
     request,
     response,
@@ -76,8 +90,13 @@ export function makeRequestContext(arrival: Arrival): RequestContext {
     auditId,
     startedAtMs,
     isLongRunning: isLongRunning(info),
+    route: routeOf(info),
+    ownPath,
     user: undefined,
     caller: anonymous,
+    isServed: false,
+    queuedMs: 0,
+    isLate: false,
     code: 0,
     bytesSent: 0,
     failure: undefined,
@@ -86,12 +105,16 @@ export function makeRequestContext(arrival: Arrival): RequestContext {
 
 /** One observer that tells all. */
 export function allOf(observers: readonly RequestObserver[]): Required<RequestObserver> {
-  const onRequest = observers.filter((observer) => observer.onRequest);
-  const onAnswer = observers.filter((observer) => observer.onAnswer);
-  const onEnd = observers.filter((observer) => observer.onEnd);
+  const tell = (event: keyof RequestObserver) => {
+    const those = observers.filter((observer) => observer[event]);
+    return (context: RequestContext) => {
+      for (const observer of those) observer[event]!(context);
+    };
+  };
   return {
-    onRequest: (context) => onRequest.forEach((observer) => observer.onRequest!(context)),
-    onAnswer: (context) => onAnswer.forEach((observer) => observer.onAnswer!(context)),
-    onEnd: (context) => onEnd.forEach((observer) => observer.onEnd!(context)),
+    onRequest: tell('onRequest'),
+    onServe: tell('onServe'),
+    onAnswer: tell('onAnswer'),
+    onEnd: tell('onEnd'),
   };
 }

@@ -3,7 +3,7 @@ import { sendValue } from './answer.ts';
 import { notAllowed } from './answered-paths.ts';
 import type { Handler } from './request-context.ts';
 
-const version = {
+export const version = {
   major: '1',
   minor: '32',
   gitVersion: 'v1.32.0+wherry',

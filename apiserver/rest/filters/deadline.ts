@@ -13,7 +13,10 @@ export function withDeadline({ after, log }: Pick<Env, 'after' | 'log'>): Filter
     if (context.isLongRunning) return next(context);
     const limitMs = limitOf(context.query);
     return new Promise((resolve, reject) => {
-      const cancel = after(limitMs, () => reject(tooSlow()));
+      const cancel = after(limitMs, () => {
+        context.isLate = true;
+        reject(tooSlow());
+      });
       next(context).then(
         () => {
           cancel();
@@ -22,7 +25,7 @@ export function withDeadline({ after, log }: Pick<Env, 'after' | 'log'>): Filter
         (error: unknown) => {
           cancel();
           // After its time a handler finds the answer given, and nobody waits for what it says.
-          if (context.failure) log.debug('A request failed after its time', { path: context.info.path, error });
+          if (context.isLate) log.debug('A request failed after its time', { path: context.info.path, error });
           else reject(error);
         },
       );

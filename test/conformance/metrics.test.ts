@@ -1,0 +1,160 @@
+import assert from 'node:assert/strict';
+import type { TestApi } from '../harness/api.ts';
+import { makeSpace } from './server.ts';
+import type { Space } from './server.ts';
+
+suite('metrics', () => {
+  let space: Space;
+  let api: TestApi;
+
+  suiteSetup(async () => {
+    space = await makeSpace('metrics');
+    ({ api } = space);
+  });
+
+  const read = async () => (await api.ask('GET', '/metrics')).bytes.toString();
+
+  /** The value of the one series with this name and these labels, or more; 0 when there is none. */
+  function valueIn(text: string, name: string, labels: Record<string, string> = {}): number {
+    const wanted = Object.entries(labels).map(([label, value]) => new RegExp(`[{,]${label}="${value}"`));
+    const lines = text
+      .split('\n')
+      .filter((line) => new RegExp(`^${name}[{ ]`).test(line) && wanted.every((pair) => pair.test(line)));
+    assert.ok(lines.length <= 1, `${lines.length} series ${name} with ${wanted.join()}`);
+    return Number(lines[0]?.split(' ').at(-1) ?? 0);
+  }
+
+  /** How much the series has grown over `act`. */
+  async function growth(name: string, labels: Record<string, string>, act: () => Promise<unknown>): Promise<number> {
+    const before = valueIn(await read(), name, labels);
+    await act();
+    return valueIn(await read(), name, labels) - before;
+  }
+
+  const ofMaps = (verb: string, scope: string, more: Record<string, string> = {}) => ({
+    verb,
+    group: '',
+    version: 'v1',
+    resource: 'configmaps',
+    subresource: '',
+    scope,
+    component: 'apiserver',
+    ...more,
+  });
+
+  test('each line is of the text format, and each family told once', async () => {
+    const { code, headers, bytes } = await api.ask('GET', '/metrics');
+    assert.deepEqual([code, headers['content-type']], [200, 'text/plain; version=0.0.4; charset=utf-8']);
+    const lines = bytes.toString().trimEnd().split('\n');
+    const series = /^[a-z_]\w*(\{(\w+="([^"\\]|\\.)*",?)+\})? (NaN|[+-]?(Inf|\d+(\.\d+)?(e[+-]\d{2,3})?))$/;
+    for (const line of lines) assert.match(line, /^# (HELP|TYPE) \w+ ./.test(line) ? /./ : series);
+    const families = lines.filter((line) => line.startsWith('# TYPE')).map((line) => line.split(' ')[2]!);
+    assert.equal(new Set(families).size, families.length);
+    for (const name of ['process_cpu_seconds_total', 'nodejs_heap_size_used_bytes', 'kubernetes_build_info'])
+      assert.ok(families.includes(name), name);
+  });
+
+  test('requests are counted by verb, resource, scope and code, with their time and size', async () => {
+    const path = `${space.path}/configmaps`;
+    const grown = (verb: string, scope: string, more: Record<string, string>, act: () => Promise<unknown>) =>
+      growth('apiserver_request_total', ofMaps(verb, scope, more), act);
+    const make = () => space.configMap('counted');
+    assert.equal(await grown('POST', 'resource', { code: '201' }, make), 1);
+    assert.equal(await grown('POST', 'resource', { code: '409' }, make), 1);
+    const get = () => api.ask('GET', `${path}/counted`);
+    assert.equal(await grown('GET', 'resource', { code: '200' }, get), 1);
+    assert.equal(await grown('GET', 'resource', { code: '404' }, () => api.ask('GET', `${path}/none`)), 1);
+    assert.equal(await grown('LIST', 'namespace', { code: '200' }, () => api.ask('GET', path)), 1);
+    const selected = () => api.ask('GET', `${path}?fieldSelector=metadata.name%3Dcounted`);
+    assert.equal(await grown('LIST', 'namespace', { code: '200' }, selected), 1);
+    assert.equal(await grown('LIST', 'cluster', { code: '200' }, () => api.ask('GET', '/api/v1/configmaps')), 1);
+    const patch = () => space.patch(`${path}/counted?dryRun=All`, { data: { a: 'b' } });
+    assert.equal(await grown('PATCH', 'resource', { code: '200', dry_run: 'All' }, patch), 1);
+    const applied = { apiVersion: 'v1', kind: 'ConfigMap', data: { a: 'b' } };
+    const apply = () => space.patch(`${path}/counted?fieldManager=me`, applied, 'application/apply-patch+yaml');
+    assert.equal(await grown('APPLY', 'resource', { code: '200' }, apply), 1);
+    const seconds = 'apiserver_request_duration_seconds_count';
+    assert.equal(await growth(seconds, ofMaps('GET', 'resource', { dry_run: '' }), get), 1);
+    assert.equal(await growth('apiserver_request_sli_duration_seconds_count', ofMaps('GET', 'resource'), get), 1);
+    const { bytes } = await get();
+    const sizes = 'apiserver_response_sizes';
+    assert.equal(await growth(`${sizes}_sum`, ofMaps('GET', 'resource'), get), bytes.length);
+    assert.equal(await grown('DELETE', 'resource', { code: '200' }, () => api.ask('DELETE', `${path}/counted`)), 1);
+    assert.equal(await grown('DELETECOLLECTION', 'namespace', { code: '200' }, () => api.ask('DELETE', path)), 1);
+  });
+
+  test('watches are counted while they are open, and what they tell', async () => {
+    const open = ofMaps('WATCH', 'namespace');
+    const before = valueIn(await read(), 'apiserver_longrunning_requests', open);
+    const watch = await api.watch(`${space.path}/configmaps?watch=1`);
+    const kind = { group: '', version: 'v1', kind: 'ConfigMap' };
+    const told = await growth('apiserver_watch_events_total', kind, async () => {
+      await space.configMap('watched');
+      await watch.next();
+    });
+    // Other watchers of this process count too.
+    assert.ok(told >= 1, `${told}`);
+    assert.equal(valueIn(await read(), 'apiserver_longrunning_requests', open), before + 1);
+    watch.close();
+    const deadline = Date.now() + 10_000;
+    while (valueIn(await read(), 'apiserver_longrunning_requests', open) !== before) {
+      assert.ok(Date.now() < deadline, 'the watch is still counted');
+    }
+  });
+
+  test('what nobody knows makes no series', async () => {
+    await api.ask('GET', '/api/v1/namespaces/metrics/unheardof/x');
+    await api.ask('GET', '/apis/unheardof.io/v1/unheardof');
+    await api.ask('GET', '/unheardof');
+    await api.ask('UNSUBSCRIBE', '/unheardof2');
+    const total = await growth(
+      'apiserver_request_total',
+      { verb: 'GET', resource: '', subresource: '', code: '404' },
+      () => api.ask('GET', '/unheardof'),
+    );
+    assert.equal(total, 1);
+    const text = await read();
+    assert.doesNotMatch(text, /unheardof/i);
+    assert.doesNotMatch(text, /UNSUBSCRIBE/);
+  });
+
+  test('paths with an answer to themselves are counted by themselves', async () => {
+    const ready = { verb: 'GET', resource: '', subresource: '/readyz', code: '200' };
+    assert.equal(await growth('apiserver_request_total', ready, () => api.ask('GET', '/readyz')), 1);
+  });
+
+  test('etcd, admission, callers, objects and requests under way are told', async () => {
+    const before = await read();
+    await space.configMap('stored');
+    const after = await read();
+    const grown = (name: string, labels: Record<string, string> = {}) =>
+      valueIn(after, name, labels) - valueIn(before, name, labels);
+    assert.equal(grown('etcd_requests_total', { operation: 'create', type: 'configmaps' }), 1);
+    assert.equal(grown('etcd_request_duration_seconds_count', { operation: 'create', type: 'configmaps' }), 1);
+    assert.equal(grown('apiserver_storage_objects', { resource: 'configmaps' }), 1);
+    const admission = { name: 'NamespaceLifecycle', type: 'admit', operation: 'CREATE', rejected: 'false' };
+    assert.ok(grown('apiserver_admission_controller_admission_duration_seconds_count', admission) >= 1);
+    assert.ok(grown('authentication_attempts', { result: 'success' }) >= 2);
+    assert.ok(grown('authenticated_user_requests', { username: 'admin' }) >= 2);
+    assert.ok(grown('apiserver_client_certificate_expiration_seconds_count') >= 2);
+    // The request that asks is under way itself.
+    assert.ok(valueIn(after, 'apiserver_current_inflight_requests', { request_kind: 'readOnly' }) >= 1);
+    assert.ok(valueIn(after, 'apiserver_current_inflight_requests', { request_kind: 'mutating' }) >= 1);
+  });
+
+  test('they are for those whom a role lets see them', async () => {
+    assert.equal((await api.ask('GET', '/metrics', { token: '' })).code, 403);
+    assert.equal((await api.ask('GET', '/metrics', { token: 'file-token' })).code, 403);
+    const monitor = { 'impersonate-user': 'prometheus', 'impersonate-group': 'system:monitoring' };
+    for (const path of ['/metrics', '/metrics/slis']) {
+      assert.equal((await api.ask('GET', path, { headers: monitor })).code, 200);
+    }
+  });
+
+  test('health checks have metrics of their own', async () => {
+    await api.ask('GET', '/livez');
+    const text = (await api.ask('GET', '/metrics/slis')).bytes.toString();
+    assert.equal(valueIn(text, 'kubernetes_healthcheck', { name: 'etcd', type: 'livez' }), 1);
+    assert.ok(valueIn(text, 'kubernetes_healthchecks_total', { name: 'ping', type: 'livez', status: 'success' }) >= 1);
+  });
+});
