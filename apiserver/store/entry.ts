@@ -14,10 +14,7 @@ export function encodeForStore(object: Resource): Buffer {
 
 /** The entry of a stored value. It is parsed when its object is first asked for; a writer who has the object gives it. */
 export function entryOf(key: string, value: Buffer, revision: bigint, object?: Resource): Entry {
-  const bytes = withRevision(value, revision);
-  return makeEntry(key, bytes, revision, () =>
-    object ? revised(object, revision) : (JSON.parse(bytes.toString()) as Resource),
-  );
+  return new StoredEntry(key, withRevision(value, revision), revision, object);
 }
 
 /** An object's last state, as of its deletion. */
@@ -25,23 +22,47 @@ export function entryOfDeletion(last: Entry, revision: bigint): Entry {
   const { key, bytes } = last;
   const from = bytes.indexOf(versionField) + versionField.length;
   const digits = bytes.indexOf('"', from);
-  return makeEntry(key, splice(bytes, from, digits, String(revision)), revision, () => revised(last.object, revision));
+  return new StoredEntry(key, splice(bytes, from, digits, String(revision)), revision, last.object);
+}
+
+/** Lets go of an entry's parsed object, which takes several times the room of its bytes; whoever asks for it again has it parsed anew. */
+export function forgetObject(entry: Entry): void {
+  if (entry instanceof StoredEntry) entry.forget();
+}
+
+class StoredEntry implements Entry {
+  readonly key: string;
+  readonly bytes: Buffer;
+  readonly revision: bigint;
+  /** The object but for its resourceVersion, until it is first asked for. */
+  #given: Resource | undefined;
+  #object: Resource | undefined;
+
+  constructor(key: string, bytes: Buffer, revision: bigint, given: Resource | undefined) {
+    this.key = key;
+    this.bytes = bytes;
+    this.revision = revision;
+    this.#given = given;
+  }
+
+  get object(): Resource {
+    if (!this.#object) {
+      this.#object = this.#given
+        ? revised(this.#given, this.revision)
+        : (JSON.parse(this.bytes.toString()) as Resource);
+      this.#given = undefined;
+    }
+    return this.#object;
+  }
+
+  forget(): void {
+    this.#object = undefined;
+    this.#given = undefined;
+  }
 }
 
 const metadataField = Buffer.from('"metadata":{');
 const versionField = Buffer.from('"metadata":{"resourceVersion":"');
-
-function makeEntry(key: string, bytes: Buffer, revision: bigint, read: () => Resource): Entry {
-  let object: Resource | undefined;
-  return {
-    key,
-    bytes,
-    revision,
-    get object() {
-      return (object ??= read());
-    },
-  };
-}
 
 function revised(object: Resource, revision: bigint): Resource {
   return { ...object, metadata: { ...object.metadata, resourceVersion: String(revision) } };

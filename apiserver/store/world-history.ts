@@ -9,7 +9,7 @@ export interface HistoryBounds {
 }
 
 /** An upstream API server keeps events for 75 s at least, etcd's history there is compacted after 5 minutes. */
-const historyBounds: HistoryBounds = { events: 20_000, sizeBytes: 64 * 1024 * 1024, ageMs: 300_000 };
+const historyBounds: HistoryBounds = { events: 20_000, sizeBytes: 32 * 1024 * 1024, ageMs: 300_000 };
 
 export interface History {
   /** All events after this revision are here. */

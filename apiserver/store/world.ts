@@ -1,7 +1,7 @@
 /** The world: a copy of the whole store in memory, fed by one watch. See world-types.ts for what it promises. */
 import type { Env } from '#lib/env/env.ts';
 import { backoffMs } from '#lib/meta/backoff.ts';
-import { entryOf, entryOfDeletion } from './entry.ts';
+import { entryOf, entryOfDeletion, forgetObject } from './entry.ts';
 import { CompactedError, UnavailableError } from './types.ts';
 import type { Store, StoreBatch, StoreEvent, Stored } from './types.ts';
 import { makeFanOut } from './world-fan-out.ts';
@@ -80,6 +80,11 @@ export async function makeWorld(store: Store, env: Env, signal?: AbortSignal): P
     if (isOfThePresent) tellUnreadable(env, batch.events);
     reach(batch.revision);
     fanOut.deliver(events, revision);
+    // The past is kept as bytes alone.
+    for (const { type, entry, before } of events) {
+      if (before) forgetObject(before);
+      if (type === 'DELETE') forgetObject(entry);
+    }
   };
   const startOver = async () => {
     const fresh = await persistently(() => listAll(store, env, index), env, stop);
