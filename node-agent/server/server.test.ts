@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import type { IncomingMessage } from 'node:http';
+import { request } from 'node:https';
 import { createServer, connect as connectTo } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import os from 'node:os';
+import { text as textOf } from 'node:stream/consumers';
 import path from 'node:path';
 import { Client, credentials } from '@grpc/grpc-js';
 import type { MethodDefinition } from '@grpc/grpc-js';
@@ -141,6 +145,52 @@ suite('node-agent/server', () => {
     await assert.rejects(logs({ container: 'waits' }), { message: 'container "waits" in pod "web" is not available' });
     await assert.rejects(logs({ container: 'no' }), { message: 'container no is not valid for pod web' });
     await assert.rejects(logs({ pod: { ...ref, uid: 'other' } }), { reason: 'NotFound' });
+  });
+
+  test('over plain HTTP the agent tells what a kubelet does, and only who may call it', async () => {
+    const known = await issue(authority, { commonName: 'kube-apiserver', usages: ['client'] }, Date.now());
+    const stranger = await issue(authority, { commonName: 'system:node:n2', usages: ['client'] }, Date.now());
+    const get = async (page: string, { certPem, keyPem } = known, method = 'GET') => {
+      const options = { ca: authority.certPem, cert: certPem, key: keyPem, servername: 'n1', agent: false as const };
+      const sending = request(`https://127.0.0.1:${server.port}${page}`, { ...options, method }).end();
+      const [answer] = (await once(sending, 'response')) as [IncomingMessage];
+      return { code: answer.statusCode, type: answer.headers['content-type'], text: await textOf(answer) };
+    };
+    assert.deepEqual(await get('/healthz'), { code: 200, type: 'text/plain; charset=utf-8', text: 'ok' });
+    const { items } = JSON.parse((await get('/pods')).text) as { items: { metadata: { name: string } }[] };
+    assert.deepEqual(
+      items.map(({ metadata }) => metadata.name),
+      ['web'],
+    );
+    const summary = JSON.parse((await get('/stats/summary')).text) as { node: { nodeName: string } };
+    assert.equal(summary.node.nodeName, 'n1');
+    const metrics = (await get('/metrics/resource')).text;
+    assert.match(
+      metrics,
+      /^# TYPE pod_memory_working_set_bytes gauge\npod_memory_working_set_bytes\{namespace="default",pod="web"\} 60 \d+$/m,
+    );
+    assert.match(
+      metrics,
+      /^container_cpu_usage_seconds_total\{container="app",namespace="default",pod="web"\} 5e-9 \d+$/m,
+    );
+    assert.equal((await get('/containerLogs/default/web/app')).text, 'one\ntwo\n');
+    assert.equal(
+      (await get('/containerLogs/default/web/app?tailLines=1&timestamps=true')).text,
+      '2026-01-01T00:00:02Z two\n',
+    );
+    const waits = await get('/containerLogs/default/web/waits');
+    assert.deepEqual([waits.code, waits.text], [400, 'container "waits" in pod "web" is not available']);
+    assert.equal((await get('/containerLogs/default/none/app')).code, 404);
+    assert.equal((await get('/containerLogs/default/web/app?tailLines=x')).code, 400);
+    assert.equal((await get('/nothing')).code, 404);
+    assert.equal((await get('/healthz', known, 'DELETE')).code, 405);
+    assert.equal((await get('/healthz', stranger)).code, 403);
+    const nobody = request(`https://127.0.0.1:${server.port}/healthz`, {
+      ca: authority.certPem,
+      servername: 'n1',
+      agent: false,
+    }).end();
+    await assert.rejects(once(nobody, 'response'), 'without a certificate there is no connection');
   });
 
   test('exec carries input, output, size and exit code', async () => {

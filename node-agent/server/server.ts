@@ -9,15 +9,12 @@ import type {
   ServerWritableStream,
 } from '@grpc/grpc-js';
 import { toServiceError } from '#lib/client/grpc-status.ts';
-import { serverCredentials } from '#lib/client/grpc-tls.ts';
 import type { Env } from '#lib/env/env.ts';
 import { followTls } from '#lib/env/live-tls.ts';
 import type { Service } from '#lib/env/service.ts';
 import type { Pod } from '#lib/kinds/gen/core-v1.ts';
-import { ApiError, forbidden, notFound } from '#lib/meta/errors.ts';
+import { ApiError, notFound } from '#lib/meta/errors.ts';
 import { pod as podKind } from '#lib/kinds/pod.ts';
-import { node as nodeKind } from '#lib/kinds/node.ts';
-import { parseTime } from '#lib/meta/time.ts';
 import { nodeService } from '#protos/gen/node.ts';
 import type {
   Chunk,
@@ -38,9 +35,12 @@ import type { Pods } from '../lifecycle/pods.ts';
 import type { Seen } from '../lifecycle/types.ts';
 import type { Attacher, Executor, PortOpener, Runtime, StatsReader } from '../runtime/types.ts';
 import { servePort, serveSession } from './bridge.ts';
-import { readLog } from './log-reader.ts';
-import { findLog } from './logs.ts';
+import { demandKnown } from './caller.ts';
+import { openFront } from './front.ts';
+import { streamLog } from './log-stream.ts';
+import { makePages } from './pages.ts';
 import { makeStats } from './stats.ts';
+import type { StatsSource } from './stats.ts';
 
 export interface ServerConfig {
   nodeName: string;
@@ -70,28 +70,25 @@ const options: ServerOptions = {
 
 /** Starts listening; resolves once calls are answered. */
 export async function startServer(config: ServerConfig, parts: ServerParts): Promise<NodeServer> {
-  const server = makeServer(config, parts);
-  const { host, port } = config.listen;
-  const tls = followTls(config.tls, parts.env);
-  const bound = await new Promise<number>((resolve, reject) => {
-    server.bindAsync(`${host}:${port}`, serverCredentials(tls), (error, given) =>
-      error ? reject(error) : resolve(given),
-    );
-  });
+  const { env, runtime, pods } = parts;
+  const stats = makeStats(config.nodeName, env.now(), runtime, env);
+  const calls = makeServer(config, parts, stats);
+  const tls = followTls(config.tls, env);
+  const front = await openFront(config.listen, tls, calls, makePages({ env, pods, stats, logDir: config.logDir }), env);
   return {
-    port: bound,
+    port: front.port,
     stop() {
       // Streams last as long as containers do: nobody waits for them.
-      server.forceShutdown();
+      calls.forceShutdown();
+      front.close();
       tls.close();
       return Promise.resolve();
     },
   };
 }
 
-function makeServer(config: ServerConfig, { env, runtime, images, pods }: ServerParts): Server {
+function makeServer(config: ServerConfig, { env, runtime, images, pods }: ServerParts, stats: StatsSource): Server {
   const server = new Server(options);
-  const stats = makeStats(config.nodeName, env.now(), runtime, env);
 
   const fail = (error: unknown) => {
     if (!(error instanceof ApiError)) env.log.error('A call failed', { error });
@@ -138,27 +135,12 @@ function makeServer(config: ServerConfig, { env, runtime, images, pods }: Server
 
   async function logs(call: ServerWritableStream<LogsRequest, Chunk>): Promise<void> {
     const { request } = call;
-    const { pod } = podOf(request.pod);
-    const container = request.container || pod.spec.containers[0]!.name;
-    const { file, attempt } = await findLog(config.logDir, podOf(request.pod), container, request.previous);
     const abort = new AbortController();
     call.on('cancelled', () => abort.abort(new Error('cancelled')));
-    const following = request.follow
-      ? {
-          isOver: () => !isRunning(pods.seen(pod.metadata.uid), container, attempt),
-          onChange: (listener: () => void) => pods.onRunChange((uid) => uid === pod.metadata.uid && listener()),
-        }
-      : undefined;
-    const query = {
-      timestamps: request.timestamps,
-      sinceMs: parseTime(request.sinceTime || undefined),
-      tailLines: request.tailLines < 0 ? undefined : request.tailLines,
-      limitBytes: request.limitBytes > 0 ? request.limitBytes : undefined,
-    };
     const write = async (data: Buffer) => {
       if (!call.write({ data })) await drained(call, abort.signal);
     };
-    await readLog(file, query, following, write, abort.signal);
+    await streamLog(config.logDir, pods, podOf(request.pod), request, write, abort.signal);
     call.end();
   }
 
@@ -198,21 +180,12 @@ interface Authenticated {
   getAuthContext(): { sslPeerCertificate?: PeerCertificate };
 }
 
-/** The API server calls in its own name; administrators may too. TLS has checked that the cluster's CA signed the certificate. */
 function authorize(call: Authenticated): void {
-  const subject = call.getAuthContext().sslPeerCertificate?.subject;
-  const names = [subject?.CN].flat();
-  const groups = [subject?.O].flat();
-  if (names.includes('kube-apiserver') || groups.includes('system:masters')) return;
-  throw forbidden(nodeKind, '', `User "${names[0] ?? 'system:anonymous'}" cannot proxy to this node`);
+  demandKnown(call.getAuthContext().sslPeerCertificate);
 }
 
 function isNamed(pod: Pod | undefined, ref: PodRef): boolean {
   return ref.uid === '' && pod?.metadata.name === ref.name && pod.metadata.namespace === ref.namespace;
-}
-
-function isRunning(seen: Seen | undefined, container: string, attempt: number): boolean {
-  return runsOf(seen?.observed, container).some((run) => run.attempt === attempt && run.state !== 'exited');
 }
 
 /** Resolves when the stream takes more; rejects when it is given up. */

@@ -14,8 +14,25 @@ interface Sample {
 const leastIntervalMs = 1000;
 const nanosecondsPerTick = 10_000_000;
 
+/** Of a container, a pod or the node. Times are RFC 3339. */
+export interface UsageSummary {
+  startTime: string;
+  cpu: { time: string; usageNanoCores: number; usageCoreNanoSeconds: number };
+  memory: { time: string; usageBytes: number; workingSetBytes: number };
+}
+
+export interface PodSummary extends UsageSummary {
+  podRef: { name: string; namespace: string; uid: string };
+  containers: ({ name: string } & UsageSummary)[];
+}
+
+export interface Summary {
+  node: { nodeName: string } & UsageSummary;
+  pods: PodSummary[];
+}
+
 export interface StatsSource {
-  summary(pods: readonly Seen[]): Promise<object>;
+  summary(pods: readonly Seen[]): Promise<Summary>;
 }
 
 /** Rates are over the time since the look before. */
@@ -41,7 +58,7 @@ export function makeStats(nodeName: string, startedAt: number, reader: StatsRead
     async summary(pods) {
       const next: typeof samples = new Map();
       const time = formatTime(env.now());
-      const describe = (id: string, usage: Usage, since: number) => ({
+      const describe = (id: string, usage: Usage, since: number): UsageSummary => ({
         startTime: formatTime(since),
         cpu: {
           time,
@@ -50,7 +67,7 @@ export function makeStats(nodeName: string, startedAt: number, reader: StatsRead
         },
         memory: { time, usageBytes: usage.memoryBytes, workingSetBytes: usage.workingSetBytes },
       });
-      const described = [];
+      const described: PodSummary[] = [];
       for (const { observed } of pods) {
         if (!observed) continue;
         const { uid, name, namespace, createdAt } = observed;
