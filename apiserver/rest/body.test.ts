@@ -66,9 +66,36 @@ suite('bodies', () => {
     assert.equal(Object.keys(parseBody(Buffer.from(text), yaml) as object).length, 30_000);
   });
 
+  test('what cannot be read is told as Go tells it, with the line where it stands in YAML', () => {
+    const unread =
+      "the object provided is unrecognized (must be of type Pod): couldn't get version/kind; json parse error: ";
+    says(
+      () => parseObject(Buffer.from('{"a":}'), json, 'Pod'),
+      new RegExp(`^${unread.replaceAll(/[()]/g, '\\$&')}invalid character '}' looking for beginning of value`),
+    );
+    says(
+      () => parseObject(Buffer.from('a: 1\nb: c: d\n'), yaml, 'Pod'),
+      /error converting YAML to JSON: yaml: line 2: /,
+    );
+    const merge = 'application/merge-patch+json';
+    says(() => parsePatch(Buffer.from('{'), merge), /^error decoding patch: unexpected end of JSON input$/);
+    const strategic = 'application/strategic-merge-patch+json';
+    says(() => parsePatch(Buffer.from('{'), strategic), /^unexpected end of JSON input$/);
+    const apply = 'application/apply-patch+yaml';
+    says(
+      () => parsePatch(Buffer.from('a: [1'), apply),
+      /^error decoding YAML: error converting YAML to JSON: yaml: line 1: /,
+    );
+  });
+
+  test('parsePatch() tells which fields were given twice', () => {
+    const patch = Buffer.from('{"spec":{"x":1,"x":2}}');
+    assert.deepEqual(parsePatch(patch, 'application/merge-patch+json').duplicates, ['spec.x']);
+  });
+
   test('JSON that is called YAML is read as either', () => {
-    assert.deepEqual(parsePatch(Buffer.from(' {"a":1}'), 'application/apply-patch+yaml'), { a: 1 });
-    assert.deepEqual(parsePatch(Buffer.from('{a: 1}'), 'application/apply-patch+yaml'), { a: 1 });
+    assert.deepEqual(parsePatch(Buffer.from(' {"a":1}'), 'application/apply-patch+yaml').value, { a: 1 });
+    assert.deepEqual(parsePatch(Buffer.from('{a: 1}'), 'application/apply-patch+yaml').value, { a: 1 });
     says(() => parsePatch(Buffer.from('a: 1\n---\nb: 2'), 'application/apply-patch+yaml'), /more than one document/);
   });
 });

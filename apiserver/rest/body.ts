@@ -4,6 +4,7 @@ import type { Env } from '#lib/env/env.ts';
 import { isWithin } from '#lib/meta/depth.ts';
 import { duplicateKeys } from '#lib/meta/duplicate-keys.ts';
 import { ApiError, badRequest, isReason } from '#lib/meta/errors.ts';
+import { jsonFault } from '#lib/meta/json-fault.ts';
 import { mediaTypes, unsupportedMediaType } from './negotiate.ts';
 import { decodeEnvelope } from './protobuf.ts';
 import { parseYaml } from './yaml.ts';
@@ -75,9 +76,20 @@ export function parseBody(bytes: Buffer, contentType: string | undefined): unkno
 }
 
 /** A patch of this media type as a JSON value. */
-export function parsePatch(bytes: Buffer, type: string): unknown {
-  const format = type.endsWith('yaml') ? mediaTypes.yaml : mediaTypes.json;
-  return read(bytes, format, (because) => `error decoding patch: ${because}`).value;
+export function parsePatch(bytes: Buffer, type: string): Body {
+  const isApply = type.endsWith('yaml');
+  const says = (because: string) => {
+    if (isApply) return `error decoding YAML: ${because}`;
+    return type.includes('strategic') ? because : `error decoding patch: ${because}`;
+  };
+  try {
+    return read(bytes, isApply ? mediaTypes.yaml : mediaTypes.json, says);
+  } catch (error) {
+    if (isApply && isReason(error, 'BadRequest') && !error.message.startsWith('error decoding')) {
+      throw badRequest(says(error.message));
+    }
+    throw error;
+  }
 }
 
 /** The media type without its parameters; JSON when the header is absent. */
@@ -119,7 +131,7 @@ function parseJson(text: string, says: (because: string) => string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
-    throw badRequest(says((error as Error).message));
+    throw badRequest(says(jsonFault(text) ?? (error as Error).message));
   }
 }
 

@@ -1,12 +1,14 @@
 /** GET: one object, a list, or a watch. */
 import { badRequest, fieldForbidden, invalidObject, isReason } from '#lib/meta/errors.ts';
-import type { ApiError } from '#lib/meta/errors.ts';
-import { parseRevision } from '../verbs/reader.ts';
+import { parseFieldSelector } from '#lib/meta/selectors.ts';
+import { matchFaults } from '../verbs/list-mode.ts';
+import type { Caller, WatchTarget } from '../verbs/types.ts';
 import { includeOf, sendEntry, sendList } from './exchange.ts';
 import type { Exchange, Serving } from './exchange.ts';
 import { demandStream } from './negotiate.ts';
 import type { Accepted } from './negotiate.ts';
 import { isOn, listOptions, numberOf } from './query.ts';
+import { watchStart } from './watch-start.ts';
 import { makeWatchStream } from './watch-stream.ts';
 import type { WatchStream } from './watch-stream.ts';
 
@@ -23,8 +25,15 @@ export async function get(exchange: Exchange, accepted: Accepted, serving: Servi
 
 export async function list(exchange: Exchange, accepted: Accepted, serving: Serving): Promise<void> {
   const { route, query, caller } = exchange;
-  if (query.has('sendInitialEvents')) throw refused('sendInitialEvents is forbidden for list', 'sendInitialEvents');
-  const result = await serving.verbs.list(caller, route.kind, listOptions(query, route.namespace));
+  const options = listOptions(query, route.namespace);
+  const faults = [
+    ...matchFaults(options),
+    ...(query.has('sendInitialEvents')
+      ? [fieldForbidden('sendInitialEvents', 'sendInitialEvents is forbidden for list')]
+      : []),
+  ];
+  if (faults.length > 0) throw invalidObject({ group: 'meta.k8s.io', kind: 'ListOptions' }, '', faults);
+  const result = await serving.verbs.list(caller, route.kind, options);
   await sendList(exchange, result, accepted, serving);
 }
 
@@ -36,18 +45,13 @@ export async function watch(
   open: Set<WatchStream>,
 ): Promise<void> {
   const { response, route, query, caller } = exchange;
-  const { kind, namespace, name } = route;
+  const { kind, namespace } = route;
   demandStream(accepted);
   const { labelSelector = '', fieldSelector = '' } = listOptions(query, namespace);
   const start = watchStart(query);
   const include = includeOf(query);
   const seconds = numberOf(query, 'timeoutSeconds');
-  const target = {
-    kind,
-    namespace,
-    labelSelector,
-    fieldSelector: name ? [fieldSelector, `metadata.name=${name}`].filter(Boolean).join(',') : fieldSelector,
-  };
+  const target = { kind, namespace, labelSelector, fieldSelector: named(route.name, fieldSelector) };
   let source: { close(): void } | undefined;
   let stream: WatchStream | undefined;
   // The head of the answer goes out once the watch is granted, which its first event may tell before verbs.watch() returns.
@@ -60,7 +64,7 @@ export async function watch(
         accepted,
         include,
         bookmarks: isOn(query, 'allowWatchBookmarks'),
-        marksInitialState: start.marksInitialState,
+        marksInitialState: start.marksState,
         timeoutMs: seconds ? seconds * 1000 : watchTimeoutMs * (1 + env.random()),
       },
       env,
@@ -72,11 +76,11 @@ export async function watch(
     open.add(made);
     return (stream = made);
   };
-  if (start.atLeast !== undefined)
-    await verbs.list(caller, kind, { namespace, limit: 1, resourceVersion: start.atLeast });
+  if (start.atLeast !== undefined) await reach(verbs, caller, target, start.atLeast);
   try {
     source = await verbs.watch(caller, [target], start.after, {
-      onChanges: (changes, revision, synced) => started().onChanges(changes, revision, synced),
+      onChanges: (changes, revision, synced) =>
+        started().onChanges(synced && !start.tellsState ? [] : changes, revision, synced),
       onEnd: (error) => started().onEnd(error),
     });
   } catch (error) {
@@ -89,37 +93,22 @@ export async function watch(
   if (response.destroyed || response.writableEnded) source.close();
 }
 
-interface WatchStart {
-  /** Undefined: the present state first. */
-  after: bigint | undefined;
-  /** The state must be at least this new. */
-  atLeast?: string;
-  marksInitialState: boolean;
+/** Waits until the state is as new as a client has seen it elsewhere; one that is older than all that is kept has been reached long ago. */
+async function reach(verbs: Serving['verbs'], caller: Caller, target: WatchTarget, revision: bigint): Promise<void> {
+  try {
+    (await verbs.watch(caller, [target], revision, { onChanges: () => {}, onEnd: () => {} })).close();
+  } catch (error) {
+    if (!isReason(error, 'Expired')) throw error;
+  }
 }
 
-/** Where a watch begins, as upstream's `resourceVersion` and `sendInitialEvents` say. */
-function watchStart(query: URLSearchParams): WatchStart {
-  const text = query.get('resourceVersion') ?? '';
-  const revision = parseRevision(text);
-  const match = query.get('resourceVersionMatch') ?? '';
-  if (!query.has('sendInitialEvents')) {
-    if (match) throw refused('resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided');
-    return { after: revision === 0n ? undefined : revision, marksInitialState: false };
+/** The field selector of a watch of one object by its path, which may say the same by a selector too. */
+function named(name: string, fieldSelector: string): string {
+  if (name === '') return fieldSelector;
+  const terms = parseFieldSelector(fieldSelector);
+  const chosen = terms.find(({ path, negate }) => path === 'metadata.name' && !negate);
+  if (terms.length > 0 && chosen?.value !== name) {
+    throw badRequest("fieldSelector metadata.name doesn't match requested name");
   }
-  if (match !== 'NotOlderThan')
-    throw refused('sendInitialEvents requires setting resourceVersionMatch to NotOlderThan');
-  if (!isOn(query, 'sendInitialEvents')) {
-    if (revision === undefined || revision === 0n)
-      throw badRequest('sendInitialEvents=false requires a resourceVersion');
-    return { after: revision, marksInitialState: false };
-  }
-  return {
-    after: undefined,
-    ...(revision !== undefined && revision !== 0n && { atLeast: text }),
-    marksInitialState: isOn(query, 'allowWatchBookmarks'),
-  };
-}
-
-function refused(because: string, field = 'resourceVersionMatch'): ApiError {
-  return invalidObject({ group: 'meta.k8s.io', kind: 'ListOptions' }, '', [fieldForbidden(field, because)]);
+  return terms.length > 0 ? fieldSelector : `metadata.name=${name.replaceAll(/[\\,=]/g, '\\$&')}`;
 }

@@ -56,8 +56,8 @@ export async function patch(exchange: Exchange, accepted: Accepted, serving: Ser
   const faults = applyFaults(type === applyPatchType, query);
   const given = writeOptions(query, 'PatchOptions', agentOf(exchange), faults);
   const options = withNotes({ ...given, subresource: route.subresource });
-  const body = parsePatch(await readBody(request, serving.env), type);
-  const entry = await serving.verbs.patch(caller, route.kind, route, type, body, options);
+  const { value, duplicates } = parsePatch(await readBody(request, serving.env), type);
+  const entry = await serving.verbs.patch(caller, route.kind, route, type, value, { ...options, duplicates });
   addWarnings(response, options.notes.warnings);
   sendEntry(exchange, options.notes.created ? 201 : 200, entry, accepted, serving);
 }

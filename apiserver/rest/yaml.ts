@@ -18,7 +18,7 @@ export function parseYaml(text: string): { value: unknown; duplicates: string[] 
   if (!document) return { value: null, duplicates: [] };
   if (another) throw badRequest('error decoding YAML: the body holds more than one document');
   const [fault] = document.errors;
-  if (fault) throw badRequest(faultText(fault.message));
+  if (fault) throw badRequest(faultText(fault.message, text.slice(0, fault.pos[0]).split('\n').length));
   try {
     return { value: document.toJS({ maxAliasCount: aliasLimit }), duplicates: repetitions(document) };
   } catch (error) {
@@ -63,8 +63,8 @@ function namesOf(path: readonly unknown[]): string[] {
   return path.filter(isPair).map(({ key }) => (isScalar(key) ? String(key.value) : ''));
 }
 
-function faultText(message: string): string {
+function faultText(message: string, line?: number): string {
   // The parser recurses, and says so when it has gone too deep.
   const because = message.startsWith('Maximum call stack') ? 'exceeded max depth' : message.split('\n', 1)[0];
-  return `error converting YAML to JSON: yaml: ${because}`;
+  return `error converting YAML to JSON: yaml: ${line === undefined ? '' : `line ${line}: `}${because}`;
 }

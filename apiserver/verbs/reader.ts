@@ -1,13 +1,13 @@
 /** Get and list, with upstream's meanings of resourceVersion. */
 import type { Kind } from '#lib/kinds/define-kind.ts';
-import { ApiError, badRequest, fieldForbidden, invalidObject, notFound, notSupported } from '#lib/meta/errors.ts';
-import type { FieldError } from '#lib/meta/errors.ts';
+import { ApiError, badRequest, isReason, notFound } from '#lib/meta/errors.ts';
 import type { Ref } from '#lib/meta/object.ts';
 import { CompactedError } from '../store/types.ts';
 import type { Store } from '../store/types.ts';
 import type { Entry, World } from '../store/world-types.ts';
 import { readToken, writeToken } from './continue-token.ts';
 import { entryAs, entryOfStored } from './entries.ts';
+import { listMode, parseRevision } from './list-mode.ts';
 import { selectionOf, storageKey } from './selection.ts';
 import type { Selection } from './selection.ts';
 import type { ListOptions, ListResult } from './types.ts';
@@ -97,6 +97,16 @@ export function makeReader(store: Store, world: World): Reader {
     }
   };
 
+  /** A page of a revision that has not come to be is nothing that this server, or another, began. */
+  const reachPage = async (revision: bigint): Promise<void> => {
+    try {
+      await reach(revision);
+    } catch (error) {
+      if (isReason(error, 'Timeout')) throw badRequest('invalid continue token: continue key is not valid');
+      throw error;
+    }
+  };
+
   return {
     reach,
 
@@ -115,10 +125,10 @@ export function makeReader(store: Store, world: World): Reader {
 
     async list(kind, options) {
       const selection = selectionOf(kind, options);
-      const limit = options.limit ?? 0;
-      const mode = modeOf(options);
+      const { exact, atLeast, limit } = listMode(options);
       if (options.continue) {
         const position = readToken(selection.prefix, options.continue);
+        if (position.revision !== undefined) await reachPage(position.revision);
         try {
           return await pastPage(kind, selection, limit, position);
         } catch (error) {
@@ -126,65 +136,22 @@ export function makeReader(store: Store, world: World): Reader {
           throw continueExpired(writeToken(selection.prefix, { ...position, revision: undefined }));
         }
       }
-      if (mode.exact !== undefined && mode.exact !== world.revision) {
-        await reach(mode.exact);
-        if (mode.exact !== world.revision) {
+      if (exact !== undefined && exact !== world.revision) {
+        await reach(exact);
+        if (exact !== world.revision) {
           try {
-            return await pastPage(kind, selection, limit, { revision: mode.exact });
+            return await pastPage(kind, selection, limit, { revision: exact });
           } catch (error) {
             if (!(error instanceof CompactedError)) throw error;
             throw new ApiError('Expired', `The resourceVersion for the provided list is too old.`);
           }
         }
       }
-      if (mode.atLeast === undefined) await world.sync();
-      else await reach(mode.atLeast);
+      if (atLeast === undefined) await world.sync();
+      else await reach(atLeast);
       return nowPage(kind, selection, limit);
     },
   };
-}
-
-/** The revision a client names, or undefined for none; throws BadRequest for text that is none. */
-export function parseRevision(text: string | undefined): bigint | undefined {
-  if (text === undefined || text === '') return undefined;
-  if (!/^\d{1,19}$/.test(text))
-    throw badRequest(`Invalid value: ${JSON.stringify(text)}: resourceVersion is not valid`);
-  return BigInt(text);
-}
-
-function modeOf(options: ListOptions): { exact?: bigint; atLeast?: bigint } {
-  const { resourceVersionMatch: match = '' } = options;
-  const revision = parseRevision(options.resourceVersion);
-  const faults = matchFaults(options, revision);
-  if (faults.length > 0) throw invalidObject({ group: 'meta.k8s.io', kind: 'ListOptions' }, '', faults);
-  if (options.continue && revision !== undefined && revision !== 0n) {
-    throw badRequest('specifying resource version is not allowed when using continue');
-  }
-  if (revision === undefined) return {};
-  if (match !== '') return match === 'Exact' ? { exact: revision } : { atLeast: revision };
-  // A limited list from a given revision, without a match rule, is read at exactly that revision, as upstream's etcd path does.
-  return options.limit && revision !== 0n ? { exact: revision } : { atLeast: revision };
-}
-
-/** Upstream's `ValidateListOptions`, for lists. */
-function matchFaults(options: ListOptions, revision: bigint | undefined): FieldError[] {
-  const { resourceVersionMatch: match = '' } = options;
-  if (match === '') return [];
-  const field = 'resourceVersionMatch';
-  const faults: FieldError[] = [];
-  if (revision === undefined) {
-    faults.push(fieldForbidden(field, 'resourceVersionMatch is forbidden unless resourceVersion is provided'));
-  }
-  if (options.continue) {
-    faults.push(fieldForbidden(field, 'resourceVersionMatch is forbidden when continue is provided'));
-  }
-  if (match !== 'Exact' && match !== 'NotOlderThan') {
-    faults.push(notSupported(field, match, ['', 'Exact', 'NotOlderThan']));
-  }
-  if (match === 'Exact' && revision === 0n) {
-    faults.push(fieldForbidden(field, 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"'));
-  }
-  return faults;
 }
 
 function tooLarge(wanted: bigint, current: bigint): ApiError {

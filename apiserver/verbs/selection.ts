@@ -50,13 +50,13 @@ export function storageKey(kind: Kind, { namespace, name }: { namespace: string;
 }
 
 function checkField(kind: Kind, path: string): void {
-  if (path === 'metadata.name' || (path === 'metadata.namespace' && kind.namespaced)) return;
-  if (kind.fields && Object.hasOwn(kind.fields, path)) return;
-  throw badRequest(
-    kind.fields
-      ? `field label not supported: ${path}`
-      : `"${path}" is not a known field selector: only "metadata.name", "metadata.namespace"`,
-  );
+  if (path === 'metadata.name') return;
+  if (kind.fields ? Object.hasOwn(kind.fields, path) : path === 'metadata.namespace') return;
+  if (path === 'metadata.namespace' && kind.namespaced) return;
+  if (!kind.fields) {
+    throw badRequest(`"${path}" is not a known field selector: only "metadata.name", "metadata.namespace"`);
+  }
+  throw badRequest(kind.unknownField?.(path) ?? `field label not supported: ${path}`);
 }
 
 function fieldOf(kind: Kind, object: Resource, path: string): string {

@@ -130,6 +130,8 @@ interface KindSource<T extends Resource> {
   columns?: readonly Column<T>[];
   /** Selectable fields beyond metadata.name and metadata.namespace. */
   fields?: Readonly<Record<string, FieldReader<T>>>;
+  /** What is said of a field that cannot be selected by, where upstream does not say the usual. */
+  unknownField?(path: string): string;
 }
 
 /** A complete definition. */

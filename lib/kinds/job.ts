@@ -54,6 +54,7 @@ export const job = defineKind<Job>({
     selectorColumn(({ spec }) => spec.selector),
   ],
   fields: { 'status.successful': ({ status }) => String(status?.succeeded ?? 0) },
+  unknownField: (path) => `field label ${JSON.stringify(path)} not supported for batchv1.Job`,
 });
 
 /** Labels and selector that no other job can share, so that jobs never adopt each other's pods. */

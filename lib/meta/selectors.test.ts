@@ -48,6 +48,49 @@ suite('selectors', () => {
     }
   });
 
+  test('parseLabelSelector() says what upstream says', () => {
+    const unable = 'unable to parse requirement: ';
+    const complaints: Record<string, string> = {
+      '=x': "found '=', expected: !, identifier, or 'end of string'",
+      ',a': "found ',', expected: !, identifier, or 'end of string'",
+      'a,': "found '', expected: identifier after ','",
+      'a,,b': "found ',', expected: identifier after ','",
+      'a=b=c': "found '=', expected: ',' or 'end of string'",
+      '!a=b': "found '=', expected: ',' or 'end of string'",
+      'a b': `${unable}found 'b', expected: in, notin, =, ==, !=, gt, lt`,
+      'a in b': `${unable}found 'b' expected: '('`,
+      'a in (b': `${unable}found '', expected: ',' or ')'`,
+      'a in (=)': `${unable}found '=', expected: ',', ')' or identifier`,
+      'a in (b,=)': `${unable}found '=', expected: ',', or identifier`,
+      'a=(': `${unable}found '(', expected: identifier`,
+      '!,': `${unable}found ',', expected: identifier`,
+      'a>b': `${unable}values[0]: Invalid value: "b": for 'Gt', 'Lt' operators, the value must be an integer`,
+    };
+    for (const [text, message] of Object.entries(complaints))
+      assert.throws(() => parseLabelSelector(text), { message });
+    assert.throws(
+      () => parseLabelSelector('-a'),
+      /requirement: <nil>: Invalid value: "-a": name part must consist of /,
+    );
+    assert.throws(() => parseLabelSelector('a in (b,c d)'), { message: `${unable}found 'd', expected: ',' or ')'` });
+    assert.throws(
+      () => parseLabelSelector('a=-'),
+      /requirement: values\[0\]\[a\]: Invalid value: "-": a valid label must be/,
+    );
+  });
+
+  test('parseLabelSelector() takes what upstream takes', () => {
+    const values = (text: string) => parseLabelSelector(text)[0]?.values;
+    assert.deepEqual(values('a in (c,,b,c)'), ['', 'b', 'c']);
+    assert.deepEqual(values('a in (,)'), ['']);
+    assert.deepEqual(values('a in ()'), ['']);
+    assert.deepEqual(values('a in (in,notin)'), ['in', 'notin']);
+    assert.deepEqual(values('in in (x)'), ['x']);
+    assert.deepEqual(values('a=,b'), ['']);
+    assert.deepEqual(parseLabelSelector('  '), []);
+    assert.deepEqual(parseLabelSelector('! a'), [{ key: 'a', operator: 'DoesNotExist', values: [] }]);
+  });
+
   test('formatSelector() writes what parseLabelSelector() reads', () => {
     for (const text of ['a=b', 'a!=b', 'a in (b,c)', 'a notin (b,c)', 'a', '!a', 'a>1', 'a=b,!c']) {
       assert.equal(formatSelector(parseLabelSelector(text)), text);
@@ -76,7 +119,14 @@ suite('selectors', () => {
       { path: 'status.phase', negate: true, value: 'Running' },
     ]);
     assert.deepEqual(parseFieldSelector('x=a\\,b'), [{ path: 'x', negate: false, value: 'a,b' }]);
-    assert.throws(() => parseFieldSelector('nonsense'));
+    const complaints: Record<string, string> = {
+      nonsense: "invalid selector: 'nonsense'; can't understand 'nonsense'",
+      'a=b=c': 'invalid field selector: unescaped character in value: 61',
+      'a=\\b': 'invalid field selector: invalid escape sequence: \\b',
+      'a=b\\': 'invalid field selector: invalid escape sequence: \\',
+    };
+    for (const [text, message] of Object.entries(complaints))
+      assert.throws(() => parseFieldSelector(text), { message });
   });
 
   test('fieldsMatch() wants all terms', () => {

@@ -1,6 +1,7 @@
 /** Label and field selectors: parsing, matching, and writing them back as text. */
 import { badRequest } from './errors.ts';
-import { labelValueFaults, qualifiedNameFaults } from './names.ts';
+
+export { parseLabelSelector } from './label-selector-parser.ts';
 
 export type Operator = 'In' | 'NotIn' | 'Exists' | 'DoesNotExist' | 'Gt' | 'Lt';
 
@@ -82,84 +83,6 @@ export function fromMap(map: Record<string, string> | undefined): Selector | und
   return Object.entries(map).map(([key, value]) => ({ key, operator: 'In', values: [value] }));
 }
 
-/** Parses `a=b,c in (d,e),!f,g>1`; throws a BadRequest for anything else. */
-export function parseLabelSelector(text: string): Selector {
-  const requirements: Requirement[] = [];
-  const source = text.trim();
-  if (source === '') return requirements;
-  for (const part of splitOutsideParentheses(source)) requirements.push(parseRequirement(part.trim()));
-  return requirements;
-}
-
-function parseRequirement(part: string): Requirement {
-  const set = /^(\S+?)\s+(in|notin)\s*\(([^()]*)\)$/.exec(part);
-  if (set)
-    return checked({
-      key: set[1]!,
-      operator: set[2] === 'in' ? 'In' : 'NotIn',
-      values: set[3]!.split(',').map((value) => value.trim()),
-    });
-  const compare = /^([^=!<>\s()]+)\s*(==|=|!=|>|<)\s*([^=!<>\s()]*)$/.exec(part);
-  if (compare) {
-    const operator = ({ '=': 'In', '==': 'In', '!=': 'NotIn', '>': 'Gt', '<': 'Lt' } as const)[compare[2] as '='];
-    return checked({ key: compare[1]!, operator, values: [compare[3]!] });
-  }
-  const exists = /^(!?)\s*([^=!<>\s(),]+)$/.exec(part);
-  if (exists) return checked({ key: exists[2]!, operator: exists[1] ? 'DoesNotExist' : 'Exists', values: [] });
-  throw badRequest(`unable to parse requirement: ${complaintOf(part)}`);
-}
-
-/** What upstream's parser of selectors stumbles over. */
-function complaintOf(part: string): string {
-  const [, key = '', rest = ''] = /^!?\s*([^=!<>\s(),]*)\s*(.*)$/s.exec(part) ?? [];
-  if (key === '') return `found '${tokenOf(rest)}', expected: identifier`;
-  const [, operator, values = ''] = /^(==|=|!=|>|<|in\b|notin\b)\s*(.*)$/s.exec(rest) ?? [];
-  if (operator === undefined) return `found '${tokenOf(rest)}', expected: in, notin, =, ==, !=, gt, lt`;
-  if (operator === 'in' || operator === 'notin') return `found '${tokenOf(values)}', expected: '('`;
-  return `found '${tokenOf(values.replace(/^[^=!<>\s()]+\s*/, ''))}', expected: ',' or 'end of string'`;
-}
-
-/** The first token of a text. */
-function tokenOf(text: string): string {
-  return /^(==|!=|[=!<>(),]|[^\s=!<>(),]+)/.exec(text)?.[0] ?? '';
-}
-
-function checked(requirement: Requirement): Requirement {
-  const faults = [
-    ...qualifiedNameFaults(requirement.key).map(
-      (fault) => `key: Invalid value: ${JSON.stringify(requirement.key)}: ${fault}`,
-    ),
-    ...requirement.values.flatMap((value, i) =>
-      labelValueFaults(value).map(
-        (fault) => `values[${i}][${requirement.key}]: Invalid value: ${JSON.stringify(value)}: ${fault}`,
-      ),
-    ),
-  ];
-  if ((requirement.operator === 'Gt' || requirement.operator === 'Lt') && !isInteger(requirement.values[0] ?? '')) {
-    faults.push(
-      `values[0]: Invalid value: ${JSON.stringify(requirement.values[0])}: for 'Gt', 'Lt' operators, the value must be an integer`,
-    );
-  }
-  if (faults.length > 0) throw badRequest(`unable to parse requirement: ${faults.join(', ')}`);
-  return requirement;
-}
-
-function splitOutsideParentheses(text: string): string[] {
-  const parts: string[] = [];
-  let depth = 0;
-  let from = 0;
-  for (let i = 0; i < text.length; i++) {
-    if (text[i] === '(') depth++;
-    else if (text[i] === ')') depth--;
-    else if (text[i] === ',' && depth === 0) {
-      parts.push(text.slice(from, i));
-      from = i + 1;
-    }
-  }
-  parts.push(text.slice(from));
-  return parts;
-}
-
 /** Writes a selector as `kubectl` shows it. */
 export function formatSelector(selector: Selector): string {
   return selector
@@ -189,20 +112,39 @@ export interface FieldTerm {
   value: string;
 }
 
-/** Parses `metadata.name=a,status.phase!=Running`; throws a BadRequest for anything else. */
+/** Parses `metadata.name=a,status.phase!=Running`; throws a BadRequest for anything else, worded as upstream's `pkg/fields`. */
 export function parseFieldSelector(text: string): FieldTerm[] {
-  if (text.trim() === '') return [];
   return splitUnescaped(text)
     .filter((part) => part !== '')
     .map((part) => {
       const match = /^(.*?)(!=|==|=)(.*)$/s.exec(part);
       if (!match) throw badRequest(`invalid selector: '${text}'; can't understand '${part}'`);
-      return { path: match[1]!, negate: match[2] === '!=', value: match[3]!.replace(/\\([\\,=])/g, '$1') };
+      return { path: match[1]!, negate: match[2] === '!=', value: unescaped(match[3]!) };
     });
 }
 
+/** The parts between commas; in upstream's order, which decides what is complained of first. */
 function splitUnescaped(text: string): string[] {
-  return (text.match(/(?:\\.|[^,\\])+/gs) ?? []).map((part) => part);
+  const parts: string[] = [];
+  let from = 0;
+  for (let at = 0; at < text.length; at++) {
+    if (text[at] === '\\') at++;
+    else if (text[at] === ',') {
+      parts.push(text.slice(from, at));
+      from = at + 1;
+    }
+  }
+  return [...parts, text.slice(from)].sort();
+}
+
+function unescaped(value: string): string {
+  return value.replace(/\\(.?)|[,=]/gs, (found, escaped: string | undefined) => {
+    if (escaped && '\\,='.includes(escaped)) return escaped;
+    // Go writes the character as its number.
+    if (escaped === undefined)
+      throw badRequest(`invalid field selector: unescaped character in value: ${found.codePointAt(0)}`);
+    throw badRequest(`invalid field selector: invalid escape sequence: ${found}`);
+  });
 }
 
 /** Whether the values that `read` gives fulfil every term. */

@@ -54,9 +54,9 @@ suite('reading', () => {
     assert.deepEqual(await select('!odd'), []);
     const complaints: [selector: string, message: string | undefined][] = [
       ['odd==', undefined],
-      ['=x', "unable to parse requirement: found '=', expected: identifier"],
+      ['=x', "found '=', expected: !, identifier, or 'end of string'"],
       ['a b', "unable to parse requirement: found 'b', expected: in, notin, =, ==, !=, gt, lt"],
-      ['a in b', "unable to parse requirement: found 'b', expected: '('"],
+      ['a in b', "unable to parse requirement: found 'b' expected: '('"],
     ];
     for (const [selector, message] of complaints) {
       const { code, body } = await list(`labelSelector=${encodeURIComponent(selector)}`);
