@@ -176,11 +176,11 @@ async function reviewToken(
     const groups = [...verdict.caller.groups, authenticatedGroup];
     return { authenticated: true, user: userOf({ ...verdict.caller, groups }), audiences: verdict.audiences };
   }
-  if (verdict) return { error: `[invalid bearer token, ${verdict.refusedBecause}]` };
+  if (verdict) return { user: {}, error: `[invalid bearer token, ${verdict.refusedBecause}]` };
   // Tokens of other sorts are for this API.
   const good = wanted.filter((audience) => tokens.audiences.includes(audience));
   const caller = good.length > 0 ? await callerOfToken(readers, token) : undefined;
-  if (!caller) return { error: 'invalid bearer token' };
+  if (!caller) return { user: {}, error: 'invalid bearer token' };
   return { authenticated: true, user: userOf(caller), audiences: good };
 }
 
