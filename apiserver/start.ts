@@ -26,6 +26,8 @@ import { readTokenKeys } from './auth/signing-keys.ts';
 import { readTokenFile } from './auth/token-file.ts';
 import { makeTokenAnswerer } from './auth/token-request.ts';
 import { bootstrap } from './bootstrap.ts';
+import { startFlowControl } from './flow/start.ts';
+import type { FlowConfig } from './flow/start.ts';
 import { startGrpc } from './grpc/server.ts';
 import { buildApp } from './rest/app.ts';
 import { measureAdmission } from './metrics/admission.ts';
@@ -37,6 +39,7 @@ import { measureRequests } from './metrics/requests.ts';
 import { measureObjects, measureStore } from './metrics/store.ts';
 import { measureWatches } from './metrics/watches.ts';
 import { makeDocuments } from './openapi/documents.ts';
+import { withFlowControl } from './rest/filters/flow-control.ts';
 import { healthPaths } from './rest/health.ts';
 import type { Handler } from './rest/request-context.ts';
 import { listen } from './rest/server.ts';
@@ -82,6 +85,8 @@ export interface ApiServerConfig {
   clusterDomain: string;
   /** Admission plugins to run besides the usual ones, and not to run, by upstream's names. */
   admission?: AdmissionChoice;
+  /** How many requests of REST are served at a time. */
+  flowControl?: FlowConfig;
   /** Where pods and nodes reach REST. */
   advertise: { host: string; port: number };
   /** Issuer of service account tokens; `https://kubernetes.default.svc.<clusterDomain>` when absent. */
@@ -186,11 +191,13 @@ async function serve(
   const proxy = makeProxy({ verbs, look, tls, env });
   const documents = makeDocuments(kinds, `${config.advertise.host}:${config.advertise.port}`);
   measureObjects(world, kinds, registry);
+  const flows = startFlowControl(config.flowControl ?? {}, { verbs, world, registry, env });
   const app = buildApp({
     verbs: measureWatches(verbs, registry),
     env,
     authenticate: makeAuthenticator(readers),
     authorize,
+    flowControl: withFlowControl(flows, env),
     observers: [measureRequests(registry, env), measureCallers(registry, env)],
     paths: new Map([
       ...versionPaths,
@@ -218,6 +225,7 @@ async function serve(
     grpcPort: grpc.port,
     async stop() {
       stopRepair();
+      flows.stop();
       app.endWatches();
       streams.stop();
       proxy.stop();

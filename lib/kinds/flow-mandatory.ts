@@ -14,7 +14,7 @@ import type {
 export const exemptName = 'exempt';
 
 /** The name of both the flow schema and the priority level of whatever nothing else is for. */
-const catchAllName = 'catch-all';
+export const catchAllName = 'catch-all';
 
 /** Rules that cover every request. */
 export const everything: { resourceRules: ResourcePolicyRule[]; nonResourceRules: NonResourcePolicyRule[] } = {

@@ -1,0 +1,267 @@
+/**
+ * Fair queuing for requests, as upstream's `flowcontrol/fairqueuing/queueset`: requests of a priority level wait in queues, and a free seat goes to the
+ * queue whose next request would be done first if all queues were served side by side. Pure but for its own state; the clock is an argument.
+ */
+import { makeDemandMeter } from './seat-demand.ts';
+import type { SeatDemand } from './seat-demand.ts';
+
+/** What a level does with a request that finds no seat. */
+export interface QueueShape {
+  /** 0: it is refused. */
+  queues: number;
+  /** Requests that may wait in each queue. */
+  queueLengthLimit: number;
+}
+
+export type TicketState = 'waiting' | 'executing' | 'over';
+
+/** A request within a level. */
+export interface Ticket<T> {
+  readonly item: T;
+  /** Units of the level's concurrency that it takes. */
+  readonly seats: number;
+  readonly arrivedAtMs: number;
+  state: TicketState;
+  startedAtMs: number;
+}
+
+export interface QueueDigest<T> {
+  index: number;
+  waiting: Ticket<T>[];
+  executing: number;
+  seatsInUse: number;
+  nextDispatchR: number;
+}
+
+export interface FairQueue<T> {
+  readonly limit: number;
+  readonly waiting: number;
+  readonly executing: number;
+  readonly seatsInUse: number;
+  readonly seatsWaiting: number;
+  /** Takes a request in: its ticket is executing, or waiting in one of the queues in `hand`. Undefined when it is refused. */
+  arrive(nowMs: number, item: T, seats: number, hand: readonly number[]): Ticket<T> | undefined;
+  /** How many wait where this one does. */
+  lengthOf(ticket: Ticket<T>): number;
+  /** The request is done, or no longer wants to wait. What may start now does. A second call does nothing. */
+  leave(nowMs: number, ticket: Ticket<T>): void;
+  reshape(nowMs: number, shape: QueueShape, limit: number): void;
+  /** What was asked for since this was last called. */
+  takeDemand(nowMs: number): SeatDemand;
+  /** Of the queues that are in use, by their numbers. */
+  digest(): QueueDigest<T>[];
+}
+
+/** How long the first requests of a level are taken to last, as upstream takes all of them. */
+const firstAssumedMs = 3;
+
+/** The part that each request has in what the next ones are taken to last. */
+const learning = 1 / 16;
+
+interface Queue<T> {
+  readonly index: number;
+  /** In the order of arrival. */
+  waiting: Held<T>[];
+  seatsWaiting: number;
+  executing: number;
+  seatsInUse: number;
+  /** When, in virtual time, the next request is to start: service that the queue has been given, in seat milliseconds. */
+  nextR: number;
+  lastTurn: number;
+}
+
+interface Held<T> extends Ticket<T> {
+  queue: Queue<T> | undefined;
+  arrivedAtR: number;
+  /** What the queue was charged for it when it started. */
+  assumedMs: number;
+}
+
+/** `onStart` hears of each ticket that had to wait, when it starts. A limit of Infinity refuses nothing. */
+export function makeFairQueue<T>(
+  nowMs: number,
+  shape: QueueShape,
+  limit: number,
+  onStart: (ticket: Ticket<T>) => void,
+): FairQueue<T> {
+  /** Those in use, by number: others hold nothing. */
+  const queues = new Map<number, Queue<T>>();
+  const demand = makeDemandMeter();
+  let [waiting, executing, seatsInUse, seatsWaiting, arrivals, turns] = [0, 0, 0, 0, 0, 0];
+  /** Virtual time: what each queue in use could have been given since the beginning, in seat milliseconds. */
+  let currentR = 0;
+  let lastMs = nowMs;
+  let assumedMs = firstAssumedMs;
+
+  const advance = (nowMs: number) => {
+    const passedMs = Math.max(0, nowMs - lastMs);
+    if (queues.size > 0) currentR += (passedMs * Math.min(seatsInUse + seatsWaiting, limit)) / queues.size;
+    demand.hold(seatsInUse + seatsWaiting, passedMs);
+    lastMs += passedMs;
+  };
+  /** A request wider than the level has it to itself. */
+  const fits = (seats: number) => seatsInUse + seats <= limit || (seats > limit && executing === 0);
+
+  const queueFor = (hand: readonly number[]): Queue<T> => {
+    const offset = arrivals++;
+    let best: Queue<T> | undefined;
+    for (let i = 0; i < hand.length; i++) {
+      const index = hand[(offset + i) % hand.length]!;
+      const queue = queues.get(index) ?? idleQueue(index, currentR);
+      if (!best || queue.seatsWaiting < best.seatsWaiting) best = queue;
+      // None can be shorter than one that is empty.
+      if (best.seatsWaiting === 0) break;
+    }
+    return best!;
+  };
+  const start = (ticket: Held<T>, nowMs: number) => {
+    const { queue, seats } = ticket;
+    ticket.state = 'executing';
+    ticket.startedAtMs = nowMs;
+    executing++;
+    seatsInUse += seats;
+    if (!queue) return;
+    queue.executing++;
+    queue.seatsInUse += seats;
+    ticket.assumedMs = assumedMs;
+    queue.nextR += seats * assumedMs;
+    queue.lastTurn = ++turns;
+  };
+  /** The queue whose oldest request would be done first; of several, the one that has waited longest for its turn. */
+  const nextQueue = (): Queue<T> | undefined => {
+    if (waiting === 0) return undefined;
+    let best: Queue<T> | undefined;
+    let bestR = Infinity;
+    for (const queue of queues.values()) {
+      if (queue.waiting.length === 0) continue;
+      const doneAtR = queue.nextR + queue.waiting[0]!.seats * assumedMs;
+      if (doneAtR > bestR || (doneAtR === bestR && queue.lastTurn > best!.lastTurn)) continue;
+      best = queue;
+      bestR = doneAtR;
+    }
+    return best;
+  };
+  const takeOut = (ticket: Held<T>) => {
+    const queue = ticket.queue!;
+    queue.waiting.splice(queue.waiting.indexOf(ticket), 1);
+    queue.seatsWaiting -= ticket.seats;
+    waiting--;
+    seatsWaiting -= ticket.seats;
+  };
+  /** A queue that did not use its share does not save it up: no request starts, in virtual time, before it came. */
+  const settle = (queue: Queue<T>) => {
+    const oldest = queue.waiting[0];
+    if (oldest) queue.nextR = Math.max(queue.nextR, oldest.arrivedAtR);
+    else if (queue.executing === 0) queues.delete(queue.index);
+  };
+  const startWaiting = (nowMs: number) => {
+    for (let queue = nextQueue(); queue; queue = nextQueue()) {
+      const ticket = queue.waiting[0]!;
+      if (!fits(ticket.seats)) return;
+      takeOut(ticket);
+      start(ticket, nowMs);
+      settle(queue);
+      onStart(ticket);
+    }
+  };
+
+  return {
+    get limit() {
+      return limit;
+    },
+    get waiting() {
+      return waiting;
+    },
+    get executing() {
+      return executing;
+    },
+    get seatsInUse() {
+      return seatsInUse;
+    },
+    get seatsWaiting() {
+      return seatsWaiting;
+    },
+
+    arrive(nowMs, item, seats, hand) {
+      advance(nowMs);
+      const startsNow = waiting === 0 && fits(seats);
+      if (!startsNow && shape.queues === 0) return undefined;
+      const queue = shape.queues === 0 ? undefined : queueFor(hand);
+      if (!startsNow && queue!.waiting.length >= shape.queueLengthLimit) return undefined;
+      const ticket: Held<T> = {
+        item,
+        seats,
+        arrivedAtMs: nowMs,
+        state: 'waiting',
+        startedAtMs: nowMs,
+        queue,
+        arrivedAtR: currentR,
+        assumedMs: 0,
+      };
+      if (queue) queues.set(queue.index, queue);
+      if (startsNow) {
+        start(ticket, nowMs);
+      } else {
+        queue!.waiting.push(ticket);
+        queue!.seatsWaiting += seats;
+        waiting++;
+        seatsWaiting += seats;
+      }
+      demand.peak(seatsInUse + seatsWaiting);
+      return ticket;
+    },
+
+    lengthOf: (ticket) => (ticket as Held<T>).queue?.waiting.length ?? 0,
+
+    leave(nowMs, given) {
+      const ticket = given as Held<T>;
+      if (ticket.state === 'over') return;
+      advance(nowMs);
+      const { queue, seats } = ticket;
+      if (ticket.state === 'waiting') {
+        takeOut(ticket);
+      } else {
+        const tookMs = nowMs - ticket.startedAtMs;
+        assumedMs += (tookMs - assumedMs) * learning;
+        executing--;
+        seatsInUse -= seats;
+        if (queue) {
+          queue.executing--;
+          queue.seatsInUse -= seats;
+          queue.nextR += seats * (tookMs - ticket.assumedMs);
+        }
+      }
+      ticket.state = 'over';
+      if (queue) settle(queue);
+      startWaiting(nowMs);
+    },
+
+    reshape(nowMs, nextShape, nextLimit) {
+      advance(nowMs);
+      // Queues that are no longer dealt run dry by themselves.
+      shape = nextShape;
+      limit = nextLimit;
+      startWaiting(nowMs);
+    },
+
+    takeDemand(nowMs) {
+      advance(nowMs);
+      return demand.take(seatsInUse + seatsWaiting);
+    },
+
+    digest: () =>
+      [...queues.values()]
+        .toSorted((a, b) => a.index - b.index)
+        .map((queue) => ({
+          index: queue.index,
+          waiting: [...queue.waiting],
+          executing: queue.executing,
+          seatsInUse: queue.seatsInUse,
+          nextDispatchR: queue.nextR,
+        })),
+  };
+}
+
+function idleQueue<T>(index: number, nextR: number): Queue<T> {
+  return { index, waiting: [], seatsWaiting: 0, executing: 0, seatsInUse: 0, nextR, lastTurn: 0 };
+}

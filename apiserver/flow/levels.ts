@@ -1,0 +1,146 @@
+/** The priority levels as they run: each with its queues and its part of the server's seats, some of which they lend each other. */
+import type { Env } from '#lib/env/env.ts';
+import type { PriorityLevelConfigurationSpec } from '#lib/kinds/gen/flowcontrol-v1.ts';
+import { makeFairQueue } from './fair-queue.ts';
+import type { FairQueue, QueueShape, Ticket } from './fair-queue.ts';
+import type { HeldTurn, Turn } from './flow-control.ts';
+import { dealHand } from './hand.ts';
+import { boundsOf, currentLimits, smoothed } from './limits.ts';
+import type { SeatBounds } from './limits.ts';
+import type { Plan } from './plan.ts';
+import { makeRetryAdvice } from './retry-advice.ts';
+import type { RetryAdvice } from './retry-advice.ts';
+import { widestOf } from './width.ts';
+
+export interface Level {
+  readonly name: string;
+  uid: string;
+  spec: PriorityLevelConfigurationSpec;
+  shape: QueueShape;
+  bounds: SeatBounds;
+  /** Seats of the widest request. */
+  widest: number;
+  /** Whether it is in the plan no more, and goes once the last request has left it. */
+  isLeaving: boolean;
+  readonly queue: FairQueue<HeldTurn>;
+  readonly advice: RetryAdvice;
+  /** The queues that a request may wait in. */
+  handOf(turn: Pick<Turn, 'schema' | 'distinguisher'>): readonly number[];
+}
+
+export interface Levels {
+  follow(plan: Plan): void;
+  get(name: string): Level | undefined;
+  all(): Iterable<Level>;
+  stop(): void;
+}
+
+/** How often seats are lent anew. */
+const lendEveryMs = 1000;
+
+/** Flows of a level whose hands are remembered; then all are dealt again, the same. */
+const rememberedHands = 10_000;
+
+const noHand: readonly number[] = [];
+
+export function makeLevels(total: number, onStart: (ticket: Ticket<HeldTurn>) => void, env: Env): Levels {
+  const levels = new Map<string, Running>();
+
+  /** Gives each level the seats that it may have now. */
+  const lend = (demands: (level: Running) => { high: number; smooth: number }) => {
+    const limited = [...levels.values()].filter(({ spec }) => !isExempt(spec));
+    const limits = currentLimits(
+      limited.map((level) => ({ ...level.bounds, ...demands(level) })),
+      total,
+    );
+    const nowMs = env.monotonic();
+    for (const [i, level] of limited.entries()) level.queue.reshape(nowMs, level.shape, limits[i]!);
+  };
+  const dropIdle = () => {
+    for (const [name, { isLeaving, queue }] of levels)
+      if (isLeaving && queue.executing + queue.waiting === 0) levels.delete(name);
+  };
+  const round = () => {
+    dropIdle();
+    lend((level) => {
+      const demand = level.queue.takeDemand(env.monotonic());
+      return { high: demand.high, smooth: (level.smooth = smoothed(demand, level.smooth)) };
+    });
+    cancel = env.after(lendEveryMs, round);
+  };
+  let cancel = env.after(lendEveryMs, round);
+
+  return {
+    follow(plan) {
+      for (const level of levels.values()) level.isLeaving = !plan.levels.has(level.name);
+      dropIdle();
+      for (const [name, { uid, spec }] of plan.levels) {
+        const level = levels.get(name) ?? makeLevel(name, spec, onStart, env);
+        levels.set(name, level);
+        level.configure(uid, spec);
+      }
+      const bounds = boundsOf(new Map([...levels].map(([name, { spec }]) => [name, spec])), total);
+      for (const level of levels.values()) {
+        level.bounds = bounds.get(level.name)!;
+        level.widest = isExempt(level.spec) ? 1 : widestOf(level.bounds.nominal);
+      }
+      lend(({ queue, smooth }) => ({ high: queue.seatsInUse + queue.seatsWaiting, smooth }));
+    },
+    get: (name) => levels.get(name),
+    all: () => levels.values(),
+    stop: () => cancel(),
+  };
+}
+
+interface Running extends Level {
+  /** Of its demand, over time. */
+  smooth: number;
+  configure(uid: string, spec: PriorityLevelConfigurationSpec): void;
+}
+
+const isExempt = ({ limited }: PriorityLevelConfigurationSpec) => limited === undefined;
+
+function makeLevel(
+  name: string,
+  spec: PriorityLevelConfigurationSpec,
+  onStart: (ticket: Ticket<HeldTurn>) => void,
+  env: Env,
+): Running {
+  const hands = new Map<string, readonly number[]>();
+  const level: Running = {
+    name,
+    uid: '',
+    spec,
+    shape: shapeOf(spec),
+    bounds: { nominal: 0, least: 0, most: 0 },
+    widest: 1,
+    isLeaving: false,
+    smooth: 0,
+    queue: makeFairQueue(env.monotonic(), shapeOf(spec), isExempt(spec) ? Infinity : 0, onStart),
+    advice: makeRetryAdvice(),
+    configure(uid, next) {
+      level.uid = uid;
+      level.spec = next;
+      level.shape = shapeOf(next);
+      hands.clear();
+    },
+    handOf({ schema, distinguisher }) {
+      const { queues } = level.shape;
+      if (queues === 0) return noHand;
+      const flow = `${schema.metadata.name}/${distinguisher}`;
+      let hand = hands.get(flow);
+      if (!hand) {
+        if (hands.size >= rememberedHands) hands.clear();
+        hand = dealHand(flow, queues, level.spec.limited?.limitResponse?.queuing?.handSize ?? 1);
+        hands.set(flow, hand);
+      }
+      return hand;
+    },
+  };
+  return level;
+}
+
+function shapeOf({ limited }: PriorityLevelConfigurationSpec): QueueShape {
+  const { queues = 0, queueLengthLimit = 0 } = limited?.limitResponse?.queuing ?? {};
+  return { queues, queueLengthLimit };
+}

@@ -1,0 +1,112 @@
+/**
+ * Flow control as it runs: by the objects that the world holds, whenever they change.
+ *
+ * It is for requests of REST. Our own components come by gRPC, on listeners and connections of their own, and hold no seats: REST cannot keep them waiting,
+ * since all that it has under way at a time is the server's seats, and what one of those computes in a turn; and they cannot starve REST, since each
+ * component has one stream of writes with at most 64 under way (`grpc/writes.ts`), reads by watching, and slows down with its work queue, while the event
+ * loop takes from every connection in turn.
+ */
+import type { Env } from '#lib/env/env.ts';
+import { equal } from '#lib/meta/equal.ts';
+import { flowSchema } from '#lib/kinds/flow-schema.ts';
+import type { FlowSchema, PriorityLevelConfiguration } from '#lib/kinds/gen/flowcontrol-v1.ts';
+import { priorityLevelConfiguration } from '#lib/kinds/priority-level-configuration.ts';
+import type { Registry } from '#lib/metrics/registry.ts';
+import { makeLookup } from '../verbs/context.ts';
+import { UnavailableError } from '../store/types.ts';
+import type { Subscription, World, WorldEvent } from '../store/world-types.ts';
+import { prefixOf } from '../verbs/selection.ts';
+import type { Verbs } from '../verbs/types.ts';
+import { keepConditions } from './conditions.ts';
+import { makeFlowControl } from './flow-control.ts';
+import type { FlowControl } from './flow-control.ts';
+import { keepFlowObjects } from './keep.ts';
+import { measureFlows, measureLimits } from './meter.ts';
+import { planOf } from './plan.ts';
+import { seatsOf } from './width.ts';
+
+export interface FlowConfig {
+  /** Requests that are served at a time, in seats; upstream's `--max-requests-inflight` and `--max-mutating-requests-inflight` together. */
+  maxInFlight?: number;
+}
+
+/**
+ * The server's seats unless the configuration says otherwise. Requests that wait for the store need as many as it answers at a time; what they compute
+ * they compute one after the other, so that more seats would only let more of it come before a request that others must not hold up.
+ */
+const defaultSeats = 200;
+
+/** A quarter of what a request may take altogether, as upstream. */
+const waitMs = 15_000;
+
+/** Starts by the objects that are there, and keeps those that must be. */
+export function startFlowControl(
+  config: FlowConfig,
+  { verbs, world, registry, env }: { verbs: Verbs; world: World; registry: Registry; env: Env },
+): FlowControl {
+  const look = makeLookup(world);
+  const plan = () => planOf(look.list(flowSchema, ''), look.list(priorityLevelConfiguration, ''));
+  const flows = makeFlowControl(
+    plan(),
+    {
+      seats: config.maxInFlight ?? defaultSeats,
+      waitMs,
+      meter: measureFlows(registry),
+      seatsOf: (info, query, widest) => seatsOf(info, query, widest, world),
+    },
+    env,
+  );
+  measureLimits(registry, flows.levels);
+  const conditions = keepConditions(
+    verbs,
+    () => look.list(flowSchema, ''),
+    (name) => look.get(priorityLevelConfiguration, { namespace: '', name }) !== undefined,
+    env,
+  );
+  const stopFollowing = follow(
+    world,
+    (isAnother) => {
+      if (isAnother) flows.follow(plan());
+      conditions.look();
+    },
+    env,
+  );
+  const stopKeeping = keepFlowObjects(verbs, look, env);
+  return {
+    ...flows,
+    stop() {
+      stopFollowing();
+      stopKeeping();
+      conditions.stop();
+      flows.stop();
+    },
+  };
+}
+
+/** Tells of every change, at once of the present state, and whether it is one of what flow control goes by. */
+function follow(world: World, onChange: (isAnother: boolean) => void, env: Env): () => void {
+  const prefixes = [flowSchema, priorityLevelConfiguration].map((kind) => prefixOf(kind, ''));
+  let subscription: Subscription | undefined;
+  const start = () => {
+    subscription = world.subscribe(prefixes, world.revision, {
+      onEvents(events) {
+        if (events.length > 0) onChange(events.some(isAnother));
+      },
+      onLost(error) {
+        if (error instanceof UnavailableError) return;
+        env.log.info('Reading the objects of flow control anew', { error });
+        start();
+      },
+    });
+    onChange(true);
+  };
+  start();
+  return () => subscription?.close();
+}
+
+/** Whether more has changed than a status. */
+function isAnother({ type, entry, before }: WorldEvent): boolean {
+  if (type === 'DELETE' || !before) return true;
+  const [now, was] = [entry.object, before.object] as (FlowSchema | PriorityLevelConfiguration)[];
+  return now!.metadata.uid !== was!.metadata.uid || !equal(now!.spec, was!.spec);
+}
