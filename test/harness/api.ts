@@ -153,7 +153,8 @@ export async function startTestApi(
       const chunks: Buffer[] = [];
       for await (const chunk of response) chunks.push(chunk as Buffer);
       const bytes = Buffer.concat(chunks);
-      const isJson = String(response.headers['content-type']).includes('json');
+      const { 'content-type': type, 'content-encoding': encoding } = response.headers;
+      const isJson = String(type).includes('json') && encoding === undefined;
       return {
         code: response.statusCode,
         headers: response.headers,
