@@ -7,7 +7,7 @@ import { ApiError, badRequest, isReason } from '#lib/meta/errors.ts';
 import { jsonFault } from '#lib/meta/json-fault.ts';
 import { mediaTypes, unsupportedMediaType } from './negotiate.ts';
 import { decodeEnvelope } from './protobuf.ts';
-import { parseYaml } from './yaml.ts';
+import { parseYaml, repeatedLines } from './yaml.ts';
 
 /** What a request body may take, as upstream. */
 const bodyLimitBytes = 3 * 1024 * 1024;
@@ -75,7 +75,7 @@ export function parseBody(bytes: Buffer, contentType: string | undefined): unkno
   return bytes.length === 0 ? undefined : read(bytes, type, noVersion).value;
 }
 
-/** A patch of this media type as a JSON value. */
+/** A patch of this media type as a JSON value. What YAML gives twice is told by lines. */
 export function parsePatch(bytes: Buffer, type: string): Body {
   const isApply = type.endsWith('yaml');
   const says = (because: string) => {
@@ -83,7 +83,8 @@ export function parsePatch(bytes: Buffer, type: string): Body {
     return type.includes('strategic') ? because : `error decoding patch: ${because}`;
   };
   try {
-    return read(bytes, isApply ? mediaTypes.yaml : mediaTypes.json, says);
+    const body = read(bytes, isApply ? mediaTypes.yaml : mediaTypes.json, says);
+    return isApply && body.duplicates.length > 0 ? { ...body, duplicates: repeatedLines(bytes.toString()) } : body;
   } catch (error) {
     if (isApply && isReason(error, 'BadRequest') && !error.message.startsWith('error decoding')) {
       throw badRequest(says(error.message));

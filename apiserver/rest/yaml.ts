@@ -43,6 +43,28 @@ function documentsOf(text: string): Document.Parsed<ParsedNode>[] {
   return documents;
 }
 
+/** Sentences on the keys that a text gives twice, in the words of Go's parser of YAML. */
+export function repeatedLines(text: string): string[] {
+  const [document] = documentsOf(text);
+  const told: string[] = [];
+  if (!document) return told;
+  visit(document, {
+    Map(_key, map) {
+      const seen = new Set<string>();
+      for (const { key, value } of map.items) {
+        const name = isScalar(key) ? String(key.value) : '';
+        const at = ((value ?? key) as ParsedNode).range[0];
+        const line = text.slice(0, at).split('\n').length;
+        if (seen.has(name) && told.length < maxTold) {
+          told.push(`line ${line}: key ${JSON.stringify(name)} already set in map`);
+        }
+        seen.add(name);
+      }
+    },
+  });
+  return told;
+}
+
 function repetitions(document: Document): string[] {
   const found: string[] = [];
   visit(document, {

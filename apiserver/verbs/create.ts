@@ -26,8 +26,6 @@ export async function create(
   namespace: string,
   body: unknown,
   options: WriteOptions = {},
-  /** Of its fields, where they are known already. */
-  owners?: Entries,
 ): Promise<Entry> {
   demand(context.authorize, caller, 'create', kind, { namespace });
   const draft = decodeObject(kind, body, options);
@@ -37,6 +35,36 @@ export async function create(
   }
   keepUniqueOwners(draft.metadata, warner(options.notes));
   kind.defaults?.(draft);
+  return createDecoded(context, caller, kind, namespace, draft, options);
+}
+
+/** Creates what an update or an apply did not find, for which a caller must be allowed to create it. `draft` is decoded and has its defaults. */
+export async function createAt(
+  context: VerbsContext,
+  caller: Caller,
+  kind: Kind,
+  ref: Ref,
+  draft: Resource,
+  options: WriteOptions,
+  /** Of its fields, where they are known already. */
+  owners?: Entries,
+): Promise<Entry> {
+  demand(context.authorize, caller, 'create', kind, ref);
+  const { notes } = options;
+  const entry = await createDecoded(context, caller, kind, ref.namespace, draft, options, owners);
+  if (notes) notes.created = true;
+  return entry;
+}
+
+async function createDecoded(
+  context: VerbsContext,
+  caller: Caller,
+  kind: Kind,
+  namespace: string,
+  draft: Resource,
+  options: WriteOptions,
+  owners?: Entries,
+): Promise<Entry> {
   const owning = owners ?? ownersOfNew(kind, draft, writerOf(kind, caller, options, context.env.now()));
   delete draft.metadata.managedFields;
   const { name, generateName } = draft.metadata;

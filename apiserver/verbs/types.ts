@@ -28,7 +28,7 @@ export interface WriteOptions {
   /** Whether an apply takes over what others own. */
   force?: boolean;
   fieldValidation?: 'Strict' | 'Warn' | 'Ignore';
-  /** Paths of fields that the body gave twice. */
+  /** Paths of fields that the body gave twice; for an apply, sentences on them. */
   duplicates?: readonly string[];
   /** Preconditions; a failed one answers Conflict. */
   uid?: string;

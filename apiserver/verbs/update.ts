@@ -4,14 +4,14 @@ import type { Writer } from '#lib/kinds/apply/managers.ts';
 import type { Kind, WriteContext } from '#lib/kinds/define-kind.ts';
 import { copy } from '#lib/meta/equal.ts';
 import { badRequest, conflict, invalid, invalidObject, isReason } from '#lib/meta/errors.ts';
-import type { FieldError } from '#lib/meta/errors.ts';
+import type { ApiError, FieldError } from '#lib/meta/errors.ts';
 import type { Ref, Resource } from '#lib/meta/object.ts';
 import type { AdmissionRequest } from '../admission/types.ts';
 import { demand } from '../auth/authorize.ts';
 import type { Entry } from '../store/world-types.ts';
 import { admitted, judged, warner, writeContext } from './context.ts';
 import type { Claim, VerbsContext } from './context.ts';
-import { create } from './create.ts';
+import { createAt } from './create.ts';
 import { decodeObject } from './decode.ts';
 import type { ObjectType } from './decode.ts';
 import { isFinished } from './deletion.ts';
@@ -19,7 +19,7 @@ import { transientEntry } from './entries.ts';
 import { partOf } from './parts.ts';
 import { appliedTo, detached, ownersOfUpdate, setOwners, withoutOwners, writerOf } from './ownership.ts';
 import type { Entries } from './ownership.ts';
-import { applyPatchType, patched, touchesOwners } from './patching.ts';
+import { applyPatchType, decodeApplied, decodePatched, patched, touchesOwners } from './patching.ts';
 import { prepareUpdate } from './prepare.ts';
 import { configOfScale, scaleType, scaleOf, setScale } from './scale.ts';
 import { storageKey } from './selection.ts';
@@ -56,17 +56,17 @@ export async function update(
   keepUniqueOwners(wanted.metadata, warner(options.notes));
   if (spoken === kind) kind.defaults?.(wanted);
   try {
-    const { entry } = await write(context, caller, kind, ref, options, () => ({ object: copy(wanted), given }));
+    // A uid that a client sends says which object it means; a patch that changes it asks for the impossible.
+    const meant = options.uid || wanted.metadata.uid;
+    const replacing = meant ? { ...options, uid: meant } : options;
+    const { entry } = await write(context, caller, kind, ref, replacing, () => ({ object: copy(wanted), given }));
     return answerOf(kind, entry, subresource);
   } catch (error) {
     const conditional = options.uid !== undefined || options.resourceVersion !== undefined;
     if (subresource !== '' || conditional || !kind.createdByUpdate || !isReason(error, 'NotFound')) throw error;
     const { uid } = wanted.metadata;
-    if (uid) throw conflict(kind, ref.name, `Precondition failed: UID in precondition: ${uid}, UID in object meta: `);
-    wanted.metadata.resourceVersion = '';
-    const entry = await create(context, caller, kind, ref.namespace, wanted, options);
-    if (options.notes) options.notes.created = true;
-    return entry;
+    if (uid) throw otherObject(kind, ref, uid, '');
+    return createAt(context, caller, kind, ref, wanted, options);
   }
 }
 
@@ -83,7 +83,10 @@ export async function patch(
   demand(context.authorize, caller, 'patch', kind, { ...ref, subresource });
   const spoken: ObjectType = subresource === 'scale' ? scaleType : kind;
   const finish = (result: unknown): Resource => {
-    const object = decodeObject(spoken, result, options);
+    const object =
+      type === applyPatchType
+        ? decodeApplied(spoken, result, options)
+        : decodePatched(spoken, type, result, body, options);
     checkAddress(kind, object, ref);
     keepUniqueOwners(object.metadata, warner(options.notes), ' after mutating admission happens');
     if (spoken === kind) kind.defaults?.(object);
@@ -137,11 +140,8 @@ async function applyPatch(
       const mismatch = `uid mismatch: the provided object specified uid ${draft.metadata.uid}, and no existing object was found`;
       throw conflict(kind, ref.name, mismatch);
     }
-    draft.metadata.resourceVersion = '';
     try {
-      const entry = await create(context, caller, kind, ref.namespace, draft, options, owners);
-      if (options.notes) options.notes.created = true;
-      return entry;
+      return await createAt(context, caller, kind, ref, draft, options, owners);
     } catch (error) {
       // Someone else was faster: it is applied to what they made.
       if (!isReason(error, 'AlreadyExists') || attempt === applyAttempts) throw error;
@@ -254,16 +254,8 @@ function faultsOf(kind: Kind, object: Resource, before: Resource, subresource: s
 }
 
 function checkPreconditions(kind: Kind, asked: Resource, before: Resource, options: WriteOptions): void {
-  const { name, uid, resourceVersion } = before.metadata;
-  const wantedUid = options.uid || asked.metadata.uid;
-  if (wantedUid && wantedUid !== uid) {
-    const key = storageKey(kind, { namespace: before.metadata.namespace ?? '', name });
-    throw conflict(
-      kind,
-      name,
-      `StorageError: invalid object, Code: 4, Key: ${key}, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in precondition: ${wantedUid}, UID in object meta: ${uid}`,
-    );
-  }
+  const { name, namespace = '', uid, resourceVersion } = before.metadata;
+  if (options.uid && options.uid !== uid) throw otherObject(kind, { namespace, name }, options.uid, uid);
   const wantedVersion = options.resourceVersion || asked.metadata.resourceVersion;
   if (wantedVersion && wantedVersion !== '0') {
     if (wantedVersion !== resourceVersion) throw conflict(kind, name);
@@ -276,6 +268,13 @@ function checkPreconditions(kind: Kind, asked: Resource, before: Resource, optio
       },
     ]);
   }
+}
+
+/** The refusal of a write that is meant for another object than the one of this name. */
+function otherObject(kind: Kind, ref: Ref, wanted: string, is: string): ApiError {
+  const failed = `Precondition failed: UID in precondition: ${wanted}, UID in object meta: ${is}`;
+  const because = `StorageError: invalid object, Code: 4, Key: ${storageKey(kind, ref)}, ResourceVersion: 0, AdditionalErrorMsg: ${failed}`;
+  return conflict(kind, ref.name, because);
 }
 
 /** The object must be where the URL says. */

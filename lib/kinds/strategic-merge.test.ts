@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { copy, equal } from '#lib/meta/equal.ts';
-import { isReason } from '#lib/meta/errors.ts';
 import { applyStrategicMerge } from './strategic-merge.ts';
 
 const podSchema = 'io.k8s.api.core.v1.Pod';
@@ -112,21 +111,117 @@ suite('strategic merge', () => {
     });
   });
 
-  test('nonsense is BadRequest', () => {
-    const list: [object, object][] = [
-      [{}, { $patch: 'explode' }],
-      [{ spec: { containers: [] } }, { spec: { containers: [{ image: 'no key' }] } }],
-      [{ spec: { containers: [] } }, { spec: { containers: ['x'] } }],
-      [{ spec: {} }, { spec: { $retainKeys: ['a'], b: 1 } }],
-      [{}, { metadata: { '$deleteFromPrimitiveList/finalizers': 'x' } }],
+  test('a patch that makes no sense is refused in the words of upstream', () => {
+    const containers = { spec: { containers: [{ name: 'a' }] } };
+    const list: [object, unknown, string, string][] = [
+      [{}, [], 'BadRequest', 'json: cannot unmarshal array into Go value of type map[string]interface {}'],
+      [{}, { $patch: 'explode' }, 'Unknown', 'unknown patch type: explode in map: map[$patch:explode]'],
+      [
+        containers,
+        { spec: { containers: [{ image: 'x' }] } },
+        'Unknown',
+        'map: map[image:x] does not contain declared merge key: name',
+      ],
+      [
+        containers,
+        { spec: { containers: [{ name: 'a', $patch: 'merge' }] } },
+        'Unknown',
+        'merging lists cannot yet be specified in the patch',
+      ],
+      [
+        containers,
+        { spec: { containers: [['x']] } },
+        'Invalid',
+        'the server rejected our request due to an error in our request',
+      ],
+      [{ spec: {} }, { spec: { $retainKeys: ['a'], b: 1 } }, 'BadRequest', 'invalid patch format of retainKeys'],
+      [{ spec: {} }, { spec: { $retainKeys: 'a' } }, 'BadRequest', 'invalid patch format of retainKeys'],
+      [
+        containers,
+        { spec: { '$setElementOrder/containers': 'a' } },
+        'Unknown',
+        'expected a []interface {}, but received a string',
+      ],
+      [
+        containers,
+        { spec: { '$setElementOrder/containers': [{ name: 'b' }], containers: [{ name: 'a', image: 'x' }] } },
+        'Unknown',
+        "The order in patch list:\n[map[image:x name:a]]\n doesn't match $setElementOrder list:\n[map[name:b]]\n",
+      ],
+      [
+        containers,
+        { spec: { '$setElementOrder/none': ['a'] } },
+        'Unknown',
+        'unable to find api field in struct PodSpec for the json field "none"',
+      ],
     ];
-    for (const [original, patch] of list) {
-      assert.throws(
-        () => merge(original, patch),
-        (error) => isReason(error, 'BadRequest'),
-        JSON.stringify(patch),
-      );
+    for (const [original, patch, reason, message] of list) {
+      assert.throws(() => merge(original, patch as object), { reason, message }, JSON.stringify(patch));
     }
+  });
+
+  test('any list is merged item by item, and stands in the order that the patch and the list itself ask for', () => {
+    const key = fc.constantFrom<string>('a', 'b', 'c', 'd', 'e');
+    const item = fc.record(
+      { name: key, image: fc.constantFrom('x', 'y'), workingDir: fc.constantFrom('/', '/tmp') },
+      { requiredKeys: ['name'], noNullPrototype: true },
+    );
+    const unique = { selector: ({ name }: { name: string }) => name };
+    const cases = fc.record({
+      before: fc.uniqueArray(item, unique),
+      changes: fc.uniqueArray(item, unique),
+      deleted: fc.uniqueArray(key),
+      order: fc.option(fc.shuffledSubarray(['a', 'b', 'c', 'd', 'e'])),
+      isReplaced: fc.boolean(),
+    });
+    fc.assert(
+      fc.property(cases, ({ before, changes, deleted, order, isReplaced }) => {
+        const gone = deleted.filter((name) => !changes.some((change) => change.name === name));
+        // An order names all that the patch has, in the patch's own order.
+        const named = order
+          ? [...changes.map(({ name }) => name), ...order.filter((name) => !gone.includes(name))]
+          : [];
+        const wanted = order ? [...new Set(named)] : changes.map(({ name }) => name);
+        const containers = [
+          ...(isReplaced ? [{ $patch: 'replace' }] : []),
+          ...gone.map((name) => ({ $patch: 'delete', name })),
+          ...changes,
+        ];
+        const patch = {
+          spec: {
+            ...(order && { '$setElementOrder/containers': wanted.map((name) => ({ name })) }),
+            containers,
+          },
+        };
+        const merged = (merge({ spec: { containers: before } }, patch) as typeof patch).spec
+          .containers as typeof before;
+        // What there is: every item that was kept, and every one of the patch, field by field.
+        const kept = isReplaced ? [] : before.filter(({ name }) => !gone.includes(name));
+        const expected = new Map(kept.map((each) => [each.name, each]));
+        for (const change of changes) expected.set(change.name, { ...expected.get(change.name), ...change });
+        assert.deepEqual(new Map(merged.map((each) => [each.name, each])), expected);
+        assert.equal(merged.length, expected.size);
+        // Where it stands: no two items of the patch, and no two of the others, are the wrong way round.
+        const names = merged.map(({ name }) => name);
+        const original = before.map(({ name }) => name);
+        const inPatch = (name: string) => wanted.includes(name);
+        assert.deepEqual(
+          names.filter(inPatch),
+          wanted.filter((name) => expected.has(name)),
+        );
+        assert.deepEqual(
+          names.filter((name) => !inPatch(name)),
+          original.filter((name) => expected.has(name) && !inPatch(name)),
+        );
+        // An item of the list comes before one of the patch only if it did so before, or follows such a one.
+        names.forEach((name, at) => {
+          const next = names.slice(at + 1).find(inPatch);
+          if (inPatch(name) || next === undefined || !original.includes(next)) return;
+          assert.ok(original.indexOf(name) < original.indexOf(next), `${name} before ${next} in ${names.join()}`);
+        });
+      }),
+      { numRuns: 500 },
+    );
   });
 
   test('a patch without directives, applied twice, changes nothing the second time', () => {

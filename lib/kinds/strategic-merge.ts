@@ -1,194 +1,217 @@
 /**
  * Strategic merge patch: a merge patch that knows the schema. Lists whose field says so merge by a key of their items, and directives
- * (`$patch`, `$retainKeys`, `$setElementOrder/<list>`, `$deleteFromPrimitiveList/<list>`) say what a plain merge cannot. Rules of upstream's
- * `apimachinery/pkg/util/strategicpatch`.
+ * (`$patch`, `$retainKeys`, `$setElementOrder/<list>`, `$deleteFromPrimitiveList/<list>`) say what a plain merge cannot. Rules and
+ * refusals of upstream's `apimachinery/pkg/util/strategicpatch`, of which most carry no reason.
  */
-import { copy, equal } from '#lib/meta/equal.ts';
-import { badRequest } from '#lib/meta/errors.ts';
+import { isWithin } from '#lib/meta/depth.ts';
+import { badRequest, plainError, unprocessable } from '#lib/meta/errors.ts';
+import { goPrint } from '#lib/meta/go-print.ts';
+import { isMap, put } from '#lib/meta/json-map.ts';
+import type { Json } from '#lib/meta/json-map.ts';
+import { orderedAs, wrongType } from './merge-order.ts';
 import { schemaType, type SchemaField } from './schema.ts';
+import { jsonTypeOf } from './structure-scalars.ts';
 
 /** Levels that a patch may nest. */
 const maxDepth = 512;
 const orderPrefix = '$setElementOrder/';
 const deletePrefix = '$deleteFromPrimitiveList/';
 
-type Json = Record<string, unknown>;
-
-/** Applies `patch` to an object of this definition name; answers a new object, rejects with BadRequest a patch that makes no sense. */
+/** Applies `patch` to an object of this definition name; answers a new object and leaves its arguments as they are. */
 export function applyStrategicMerge(original: unknown, patch: unknown, schema: string): unknown {
-  if (!isMap(original) || !isMap(patch))
-    throw badRequest('error decoding patch: a strategic merge patch must be an object');
-  return mergeMap(original, patch, { $ref: schema }, maxDepth);
+  if (!isMap(patch)) {
+    throw badRequest(`json: cannot unmarshal ${jsonTypeOf(patch)} into Go value of type map[string]interface {}`);
+  }
+  if (!isWithin(patch, maxDepth)) throw badRequest('exceeded max depth');
+  return mergeMap(isMap(original) ? original : {}, patch, { $ref: schema });
 }
 
-function mergeMap(original: Json, patch: Json, facts: SchemaField, depth: number): Json {
-  if (depth === 0) throw badRequest('error decoding patch: nested too deeply');
-  const directive = patch['$patch'];
-  if (directive === 'replace') return plain(without(patch, '$patch'), facts, depth) as Json;
-  if (directive === 'delete') return {};
-  if (directive !== undefined && directive !== 'merge') {
-    throw badRequest(`unrecognized patch type: ${JSON.stringify(directive)} in map`);
-  }
+function mergeMap(original: Json, patch: Json, facts: SchemaField): Json {
+  if (Object.hasOwn(patch, '$patch')) return directed(patch);
   const result = retained(original, patch);
-  for (const [key, value] of Object.entries(patch)) {
-    if (key === '$patch' || key === '$retainKeys') continue;
-    if (key.startsWith(orderPrefix) || key.startsWith(deletePrefix)) continue;
-    const field = fieldOf(facts, key);
-    if (value === null) delete result[key];
-    else if (Array.isArray(value))
-      put(result, key, mergeField(result[key], value, field, patch[orderPrefix + key], depth));
-    else if (!isMap(value)) put(result, key, value);
-    else if (isMap(result[key]) && !strategies(field).includes('replace')) {
-      put(result, key, mergeMap(result[key], value, field, depth - 1));
-    } else put(result, key, plain(value, field, depth));
+  const done = new Set(['$retainKeys']);
+  for (const key of Object.keys(patch)) {
+    if (!key.startsWith(orderPrefix)) continue;
+    const name = key.slice(orderPrefix.length);
+    mergeInOrder(result, patch, name, patch[key], facts);
+    for (const handled of [key, name]) done.add(handled);
   }
   for (const [key, value] of Object.entries(patch)) {
-    if (key.startsWith(deletePrefix)) removeValues(result, key.slice(deletePrefix.length), value);
-    else if (key.startsWith(orderPrefix)) reorder(result, key.slice(orderPrefix.length), value, patch, original, facts);
+    if (done.has(key)) continue;
+    if (key.startsWith(deletePrefix)) removeValues(result, key.slice(deletePrefix.length), value, facts);
+    else if (value === null) delete result[key];
+    else mergeMember(result, key, value, facts);
   }
   return result;
+}
+
+/** A map with a directive of its own takes nothing from the original. */
+function directed(patch: Json): Json {
+  const { $patch: directive, ...rest } = patch;
+  if (directive === 'replace') return rest;
+  if (directive === 'delete') return {};
+  throw plainError(`unknown patch type: ${goPrint(directive)} in map: ${goPrint(patch)}`);
 }
 
 /** A copy of the original, with only the keys that `$retainKeys` names where the patch has that directive. */
 function retained(original: Json, patch: Json): Json {
+  if (!Object.hasOwn(patch, '$retainKeys')) return { ...original };
   const keep = patch['$retainKeys'];
-  if (keep === undefined) return { ...original };
-  if (!Array.isArray(keep)) throw badRequest('error decoding patch: $retainKeys must be a list');
-  for (const key of Object.keys(patch)) {
-    if (!key.startsWith('$') && patch[key] !== null && !keep.includes(key)) {
-      throw badRequest(`error decoding patch: ${JSON.stringify(key)} is set but missing from $retainKeys`);
-    }
+  if (!Array.isArray(keep)) throw badRetainKeys();
+  for (const [key, value] of Object.entries(patch)) {
+    const isBare = key === '$retainKeys' || value === null || key.startsWith(deletePrefix);
+    if (!isBare && !key.startsWith(orderPrefix) && !keep.includes(key)) throw badRetainKeys();
   }
   return Object.fromEntries(Object.entries(original).filter(([key]) => keep.includes(key)));
 }
 
-function mergeField(before: unknown, patch: unknown[], field: SchemaField, order: unknown, depth: number): unknown[] {
-  if (!strategies(field).includes('merge')) return patch.map((item) => plain(item, field.items ?? {}, depth));
-  const list = Array.isArray(before) ? before : [];
-  const merged = field.pk === undefined ? union(list, patch) : mergeList(list, patch, field, field.pk, depth);
-  // An explicit order is applied afterwards, once deletions from the list are done.
-  return order === undefined ? arrange(merged, patch, list, field.pk) : merged;
+const badRetainKeys = () => badRequest('invalid patch format of retainKeys');
+
+function mergeMember(result: Json, key: string, value: unknown, facts: SchemaField): void {
+  const before = Object.hasOwn(result, key) ? result[key] : undefined;
+  if (isMap(before) && isMap(value)) {
+    const field = knownField(facts, key);
+    put(result, key, strategyOf(field) === 'replace' ? value : mergeMap(before, value, field));
+  } else if (Array.isArray(before) && Array.isArray(value)) {
+    put(result, key, mergeList(before, value, knownField(facts, key)));
+  } else {
+    const fresh = asNew(value);
+    if (fresh === undefined) delete result[key];
+    else put(result, key, fresh);
+  }
 }
 
-function union(list: unknown[], patch: unknown[]): unknown[] {
-  return [...list, ...patch].filter((item, i, all) => all.findIndex((other) => equal(other, item)) === i);
+/** The list as the patch leaves it, in the order that it gives. */
+function mergeInOrder(result: Json, patch: Json, name: string, order: unknown, facts: SchemaField): void {
+  if (!Array.isArray(order)) throw wrongType('[]interface {}', order);
+  const before = Object.hasOwn(result, name) ? result[name] : undefined;
+  const change = Object.hasOwn(patch, name) ? patch[name] : undefined;
+  for (const list of [before, change]) {
+    if (list !== undefined && !Array.isArray(list)) throw wrongType('[]interface {}', list);
+  }
+  const [ours, theirs] = [before as unknown[] | undefined, change as unknown[] | undefined];
+  const field = knownField(facts, name);
+  checkOrder(theirs ?? [], order, field.pk);
+  if (!ours && !theirs) return;
+  const merged = !theirs ? ours! : !ours ? (asNew(theirs) as unknown[]) : mergeList(ours, theirs, field);
+  put(result, name, orderedAs(merged, order, ours ?? [], field.pk));
 }
 
-function mergeList(list: unknown[], patch: unknown[], field: SchemaField, key: string, depth: number): unknown[] {
-  const item = field.items ?? {};
-  const patches = patch.map((entry) => {
-    if (!isMap(entry))
-      throw badRequest(`error decoding patch: an item of a list merged by ${JSON.stringify(key)} must be an object`);
-    return entry;
-  });
-  let result = list;
-  if (patches.some((entry) => entry['$patch'] === 'replace')) result = [];
-  for (const entry of patches) {
-    if (entry['$patch'] === 'replace' && entry[key] === undefined) continue;
-    if (entry[key] === undefined) {
-      throw badRequest(`map: ${JSON.stringify(entry)} does not contain declared merge key: ${key}`);
+/** What the patch has in a list must be named by the order, in that order. */
+function checkOrder(patch: readonly unknown[], order: readonly unknown[], pk: string | undefined): void {
+  const named = pk === undefined ? patch : patch.filter((item) => !(isMap(item) && Object.hasOwn(item, '$patch')));
+  if (order.length === 0 || patch.length === 0) return;
+  let next = 0;
+  for (const item of order) {
+    if (next < named.length && keyOf(named[next], pk) === keyOf(item, pk)) next++;
+  }
+  if (next < named.length) {
+    throw plainError(
+      `The order in patch list:\n${goPrint(patch)}\n doesn't match $setElementOrder list:\n${goPrint(order)}\n`,
+    );
+  }
+}
+
+function mergeList(before: unknown[], patch: unknown[], field: SchemaField): unknown[] {
+  if (strategyOf(field) !== 'merge') return patch;
+  const all = [...before, ...patch];
+  if (all.length === 0) return before;
+  if (all.some((item) => Array.isArray(item))) throw unprocessable('lists of lists are not supported');
+  if (!all.some(isMap)) return orderedAs([...new Set(all)], patch, before, undefined);
+  if (field.pk === undefined) throw plainError('cannot merge lists without merge key for type map');
+  const { kept, changes } = withoutDirected(before, patch, field.pk);
+  const merged = mergeItems(kept, changes, field.pk, field.items ?? {});
+  return orderedAs(merged, changes, kept, field.pk);
+}
+
+/** The list without the items that the patch deletes, and what else the patch says of items. */
+function withoutDirected(
+  before: unknown[],
+  patch: readonly unknown[],
+  pk: string,
+): { kept: unknown[]; changes: unknown[] } {
+  let kept = before;
+  let isReplaced = false;
+  const changes: unknown[] = [];
+  for (const item of patch) {
+    if (!isMap(item)) throw wrongType('map[string]interface {}', item);
+    if (!Object.hasOwn(item, '$patch')) {
+      changes.push(item);
+      continue;
     }
-    const at = result.findIndex((other) => keyIn(other, key) === entry[key]);
-    if (entry['$patch'] === 'delete') result = result.filter((other) => keyIn(other, key) !== entry[key]);
-    else if (at < 0) result = [...result, plain(without(entry, '$patch'), item, depth)];
-    else result = result.with(at, mergeMap(result[at] as Json, without(entry, '$patch'), item, depth - 1));
+    const directive = item['$patch'];
+    if (directive === 'delete') {
+      const gone = keyOf(item, pk);
+      kept = kept.filter((other) => !(isMap(other) && other[pk] === gone));
+    } else if (directive === 'replace') isReplaced = true;
+    else if (directive === 'merge') throw plainError('merging lists cannot yet be specified in the patch');
+    else throw plainError(`unknown patch type: ${goPrint(directive)} in map: ${goPrint(item)}`);
+  }
+  return isReplaced ? { kept: changes, changes: [] } : { kept, changes };
+}
+
+function mergeItems(before: unknown[], changes: readonly unknown[], pk: string, facts: SchemaField): unknown[] {
+  const merged = [...before];
+  for (const change of changes as Json[]) {
+    const key = keyOf(change, pk);
+    const at = merged.findIndex((item) => isMap(item) && Object.hasOwn(item, pk) && item[pk] === key);
+    if (at < 0) merged.push(asNew(change));
+    else merged[at] = mergeMap(merged[at] as Json, change, facts);
+  }
+  return merged;
+}
+
+/** Takes values out of a list of scalars. */
+function removeValues(result: Json, key: string, values: unknown, facts: SchemaField): void {
+  const list = Object.hasOwn(result, key) ? result[key] : undefined;
+  if (!Array.isArray(list) || !Array.isArray(values)) return;
+  if (strategyOf(knownField(facts, key)) !== 'merge') put(result, key, values);
+  else
+    put(
+      result,
+      key,
+      orderedAs(
+        list.filter((item) => !values.includes(item)),
+        [],
+        list,
+        undefined,
+      ),
+    );
+}
+
+/** A value where there was none: without nulls, and without what is marked by a directive. Undefined when nothing is left of it. */
+function asNew(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(asNew).filter((item) => item !== undefined);
+  if (!isMap(value)) return value;
+  if (Object.hasOwn(value, '$patch')) return undefined;
+  const result: Json = {};
+  for (const [key, item] of Object.entries(value)) {
+    const fresh = item === null ? undefined : asNew(item);
+    if (fresh !== undefined) put(result, key, fresh);
   }
   return result;
 }
 
-function removeValues(result: Json, key: string, values: unknown): void {
-  if (!Array.isArray(values)) throw badRequest(`error decoding patch: ${deletePrefix}${key} must be a list`);
-  const list = result[key];
-  if (Array.isArray(list))
-    put(
-      result,
-      key,
-      list.filter((item) => !values.some((value) => equal(item, value))),
-    );
-}
-
-function reorder(result: Json, key: string, order: unknown, patch: Json, original: Json, facts: SchemaField): void {
-  if (!Array.isArray(order)) throw badRequest(`error decoding patch: ${orderPrefix}${key} must be a list`);
-  const { pk } = fieldOf(facts, key);
-  const identify = (item: unknown) => (pk === undefined ? item : keyIn(item, pk));
-  const named = order.map(identify);
-  const patched = patch[key];
-  if (Array.isArray(patched)) {
-    const stray = patched.find((item) => (item as Json)?.['$patch'] !== 'delete' && !named.includes(identify(item)));
-    if (stray !== undefined && identify(stray) !== undefined) {
-      throw badRequest(
-        `The order in patch list:\n${JSON.stringify(patched)}\n doesn't match ${orderPrefix} list:\n${JSON.stringify(order)}\n`,
-      );
-    }
-  }
-  const before = original[key];
-  if (Array.isArray(result[key]))
-    put(result, key, arrange(result[key], order, Array.isArray(before) ? before : [], pk));
-}
-
-/**
- * Items that the patch names stand in the patch's order; the others keep their order and their place before those that followed
- * them in the original.
- */
-function arrange(merged: unknown[], order: unknown[], original: unknown[], pk: string | undefined): unknown[] {
-  const identify = (item: unknown) => (pk === undefined ? item : keyIn(item, pk));
-  const rankIn = (list: unknown[]) => new Map(list.map((item, i) => [identify(item), i]));
-  const wanted = rankIn(order);
-  const place = rankIn(original);
-  const named = merged
-    .filter((item) => wanted.has(identify(item)))
-    .sort((a, b) => wanted.get(identify(a))! - wanted.get(identify(b))!);
-  const others = merged.filter((item) => !wanted.has(identify(item)));
-  const result: unknown[] = [];
-  let next = 0;
-  for (const item of named) {
-    const at = place.get(identify(item)) ?? -1;
-    while (next < others.length && (place.get(identify(others[next])) ?? Infinity) < at) {
-      result.push(others[next++]);
-    }
-    result.push(item);
-  }
-  return [...result, ...others.slice(next)];
-}
-
-/** A patch's value as it is when there is nothing to merge it with: without nulls and directives. */
-function plain(value: unknown, facts: SchemaField, depth: number): unknown {
-  if (isMap(value)) return mergeMap({}, value, facts, depth - 1);
-  if (!Array.isArray(value)) return value;
-  return strategies(facts).includes('merge') && facts.pk !== undefined
-    ? mergeList([], value, facts, facts.pk, depth)
-    : value.map((item: unknown) => (isMap(item) ? plain(item, facts.items ?? {}, depth) : copy(item)));
-}
-
 /** What the schema says of a member of a struct or map; nothing for free-form JSON. */
-function fieldOf(facts: SchemaField, key: string): SchemaField {
-  if (facts.$ref) {
-    const props = schemaType(facts.$ref).props ?? {};
-    return Object.hasOwn(props, key) ? props[key]! : {};
+function knownField(facts: SchemaField, key: string): SchemaField {
+  if (!facts.$ref) return facts.additionalProperties ?? {};
+  const { props = {} } = schemaType(facts.$ref);
+  if (Object.hasOwn(props, key)) return props[key]!;
+  if (Object.keys(props).length === 0) return {};
+  const struct = facts.$ref.slice(facts.$ref.lastIndexOf('.') + 1);
+  throw plainError(`unable to find api field in struct ${struct} for the json field ${JSON.stringify(key)}`);
+}
+
+function strategyOf(field: SchemaField): string | undefined {
+  return field.ps?.split(',').find((name) => name !== 'retainKeys');
+}
+
+/** What tells an item of a list apart; the item itself in a list of scalars. */
+function keyOf(item: unknown, pk: string | undefined): unknown {
+  if (pk === undefined) return item;
+  if (!isMap(item)) throw wrongType('map[string]interface {}', item);
+  if (!Object.hasOwn(item, pk)) {
+    throw plainError(`map: ${goPrint(item)} does not contain declared merge key: ${pk}`);
   }
-  return facts.additionalProperties ?? {};
-}
-
-function strategies(field: SchemaField): string[] {
-  return field.ps?.split(',') ?? [];
-}
-
-function keyIn(item: unknown, key: string): unknown {
-  return isMap(item) && Object.hasOwn(item, key) ? item[key] : undefined;
-}
-
-function without(map: Json, key: string): Json {
-  const { [key]: _, ...rest } = map;
-  return rest;
-}
-
-/** A key may be `__proto__`, which must become a member and nothing else. */
-function put(map: Json, key: string, value: unknown): void {
-  if (key === '__proto__')
-    Object.defineProperty(map, key, { value, enumerable: true, writable: true, configurable: true });
-  else map[key] = value;
-}
-
-function isMap(value: unknown): value is Json {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+  return item[pk];
 }

@@ -154,6 +154,16 @@ export function badRequest(message: string): ApiError {
   return new ApiError('BadRequest', message);
 }
 
+/** A request that is understood and does not fit. Upstream does not tell clients why. */
+export function unprocessable(because: string): ApiError {
+  return new ApiError(
+    'Invalid',
+    'the server rejected our request due to an error in our request',
+    {},
+    { cause: because },
+  );
+}
+
 /** A failure that upstream answers with 500 and its text alone. */
 export function plainError(message: string): ApiError {
   return new ApiError('Unknown', message);

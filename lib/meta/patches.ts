@@ -1,6 +1,12 @@
-/** JSON Patch (RFC 6902) and JSON Merge Patch (RFC 7386). Both answer a new document and leave their arguments as they are. */
+/**
+ * JSON Patch (RFC 6902) and JSON Merge Patch (RFC 7386). Both answer a new document and leave their arguments as they are. Where upstream's
+ * library is laxer than the RFC, so is this: what is absent counts as null, a replacement may add a member, indexes may count from the end.
+ */
+import { isWithin } from './depth.ts';
 import { copy, equal } from './equal.ts';
-import { ApiError, badRequest } from './errors.ts';
+import { ApiError, badRequest, unprocessable } from './errors.ts';
+import { isMap, put } from './json-map.ts';
+import type { Json } from './json-map.ts';
 
 /** Operations that one JSON Patch may have, as upstream allows. */
 const maxOperations = 10_000;
@@ -9,13 +15,22 @@ const maxCopied = 3 * 1024 * 1024;
 /** Levels a merge patch may nest. */
 const maxDepth = 512;
 
-type Json = Record<string, unknown>;
-
 interface Operation {
-  op: string;
-  path: string;
-  from?: string;
+  op?: string | null;
+  path?: string | null;
+  from?: string | null;
   value?: unknown;
+}
+
+const members = ['op', 'path', 'from', 'value'];
+
+/** Members of operations that mean nothing, as sentences. */
+export function unknownMembers(patch: unknown): string[] {
+  return (Array.isArray(patch) ? (patch as unknown[]) : []).flatMap((operation, i) =>
+    Object.keys(operation ?? {})
+      .filter((name) => !members.includes(name))
+      .map((name) => `unknown field "[${i}].${name}"`),
+  );
 }
 
 /**
@@ -23,88 +38,93 @@ interface Operation {
  * that does not apply: a path that is not there, a `test` that fails.
  */
 export function applyJsonPatch(document: unknown, patch: unknown): unknown {
-  if (!Array.isArray(patch)) throw badRequest('error decoding patch: a JSON patch must be a list of operations');
-  if (patch.length > maxOperations) {
-    throw new ApiError(
-      'RequestEntityTooLarge',
-      `The allowed maximum operations in a JSON patch is ${maxOperations}, got ${patch.length}`,
-    );
+  const operations = checked(patch);
+  if (operations.length > maxOperations) {
+    const because = `The allowed maximum operations in a JSON patch is ${maxOperations}, got ${operations.length}`;
+    throw new ApiError('RequestEntityTooLarge', `Request entity too large: ${because}`);
   }
-  // A holder makes the whole document a member like any other, so that the empty path needs no rules of its own.
+  // A holder makes the whole document a member like any other, so that the empty path needs few rules of its own.
   const holder: Json = { document: copy(document) };
   const budget = { copied: maxCopied };
-  for (const operation of patch) applyOperation(holder, checkOperation(operation), budget);
+  for (const operation of operations) applyOperation(holder, operation ?? {}, budget);
   return holder['document'];
 }
 
-function checkOperation(operation: unknown): Operation {
-  const { op, path, from } = (operation ?? {}) as Partial<Record<string, unknown>>;
-  if (typeof op !== 'string' || typeof path !== 'string') {
-    throw badRequest('error decoding patch: every operation needs an op and a path');
+/** The patch as Go would decode it. */
+function checked(patch: unknown): readonly (Operation | null)[] {
+  const refuse = (value: unknown, into: string) =>
+    badRequest(`error decoding patch: json: cannot unmarshal ${jsonTypeOf(value)} into Go ${into}`);
+  if (patch === null) return [];
+  if (!Array.isArray(patch)) throw refuse(patch, 'value of type []handlers.jsonPatchOp');
+  for (const operation of patch as unknown[]) {
+    if (operation === null) continue;
+    if (!isMap(operation)) throw refuse(operation, 'value of type handlers.jsonPatchOp');
+    for (const name of ['op', 'path', 'from']) {
+      const value = operation[name] ?? '';
+      if (typeof value !== 'string') throw refuse(value, `struct field jsonPatchOp.${name} of type string`);
+    }
   }
-  if ((op === 'move' || op === 'copy') && typeof from !== 'string') {
-    throw badRequest(`error decoding patch: a ${op} operation needs a from`);
-  }
-  if ((op === 'add' || op === 'replace') && !Object.hasOwn(operation as object, 'value')) {
-    throw badRequest(`error decoding patch: an ${op} operation needs a value`);
-  }
-  return operation as Operation;
+  return patch as Operation[];
 }
 
-function applyOperation(holder: Json, { op, path, from, value }: Operation, budget: { copied: number }): void {
+function jsonTypeOf(value: unknown): string {
+  if (Array.isArray(value)) return 'array';
+  return typeof value === 'boolean' ? 'bool' : typeof value;
+}
+
+function applyOperation(holder: Json, operation: Operation, budget: { copied: number }): void {
+  const { op } = operation;
+  const value = operation.value ?? null;
   switch (op) {
     case 'add':
-      add(holder, path, copy(value));
-      return;
+      return add(holder, pathOf(operation), copy(value));
     case 'remove':
-      remove(holder, path);
+      remove(holder, pathOf(operation));
       return;
     case 'replace':
-      replace(holder, path, copy(value));
-      return;
+      return replace(holder, pathOf(operation), copy(value));
     case 'test':
-      // A missing member equals null, as upstream's library has it.
-      if (!equal(read(holder, path) ?? null, value ?? null)) throw refused(`testing value ${path} failed`);
-      return;
+      return test(holder, pathOf(operation), value);
     case 'copy': {
-      const original = mustRead(holder, from!);
+      const original = read(holder, fromOf(operation)) ?? null;
       budget.copied -= JSON.stringify(original).length;
-      if (budget.copied < 0) throw refused('the copy operations of the patch make the document too large');
-      add(holder, path, copy(original));
-      return;
+      if (budget.copied < 0) throw unprocessable('the copy operations of the patch make the document too large');
+      return add(holder, pathOf(operation), copy(original));
     }
-    case 'move': {
-      const moved = mustRead(holder, from!);
-      if (path !== from && path.startsWith(`${from}/`)) throw refused(`cannot move ${from} into itself`);
-      remove(holder, from!);
-      add(holder, path, moved);
-      return;
-    }
+    case 'move':
+      return add(holder, pathOf(operation), remove(holder, fromOf(operation)));
     default:
-      throw badRequest(`error decoding patch: unknown operation ${JSON.stringify(op)}`);
+      throw unprocessable(`Unexpected kind: ${op ?? 'unknown'}`);
   }
 }
 
-/** The parent of what a pointer names, and the last step towards it. */
+function pathOf({ path }: Operation): string {
+  if (typeof path !== 'string') throw unprocessable('operation missing path field');
+  return path;
+}
+
+function fromOf({ from }: Operation): string {
+  if (typeof from !== 'string') throw unprocessable('operation, missing from field');
+  return from;
+}
+
+/** The parent of what a pointer names, and the last step towards it. Refuses the document itself, which has no parent. */
 function locate(holder: Json, path: string): { parent: Json | unknown[]; key: string } {
-  if (path !== '' && !path.startsWith('/'))
-    throw badRequest(`error decoding patch: ${JSON.stringify(path)} is not a JSON pointer`);
-  const steps = ['document', ...path.split('/').slice(1)].map((step) =>
-    step.replaceAll('~1', '/').replaceAll('~0', '~'),
-  );
-  const key = steps.pop()!;
-  let parent: unknown = holder;
-  for (const step of steps) {
-    parent = memberOf(parent, step);
-    if (typeof parent !== 'object' || parent === null) throw refused(`${path}: missing path`);
-  }
+  const [, ...steps] = path.split('/');
+  const names = steps.map((step) => step.replaceAll('~1', '/').replaceAll('~0', '~'));
+  const key = names.pop();
+  if (key === undefined) throw unprocessable(`${path}: missing path`);
+  let parent: unknown = holder['document'];
+  for (const name of names) parent = memberOf(parent, name);
+  if (typeof parent !== 'object' || parent === null) throw unprocessable(`${path}: missing path`);
   return { parent: parent as Json | unknown[], key };
 }
 
+/** A member, or undefined for one that is not there; refuses an item that is not. */
 function memberOf(parent: unknown, key: string): unknown {
-  if (typeof parent !== 'object' || parent === null || !Object.hasOwn(parent, key)) return undefined;
-  if (Array.isArray(parent) && !/^(0|[1-9]\d*)$/.test(key)) return undefined;
-  return (parent as Json)[key];
+  if (typeof parent !== 'object' || parent === null) return undefined;
+  if (Array.isArray(parent)) return parent[indexOf(key, parent.length)];
+  return Object.hasOwn(parent, key) ? (parent as Json)[key] : undefined;
 }
 
 function read(holder: Json, path: string): unknown {
@@ -112,74 +132,77 @@ function read(holder: Json, path: string): unknown {
   return memberOf(parent, key);
 }
 
-function mustRead(holder: Json, path: string): unknown {
-  const value = read(holder, path);
-  if (value === undefined) throw refused(`${path}: missing path`);
-  return value;
+function test(holder: Json, path: string, value: unknown): void {
+  const is = path === '' ? holder['document'] : read(holder, path);
+  if (!equal(is ?? null, value)) throw unprocessable(`testing value ${path} failed`);
 }
 
 function add(holder: Json, path: string, value: unknown): void {
   const { parent, key } = locate(holder, path);
-  if (!Array.isArray(parent)) {
-    assign(parent, key, value);
-    return;
-  }
-  const index = key === '-' ? parent.length : indexOf(key, path);
-  if (index > parent.length) throw refused(`${path}: invalid index referenced`);
-  parent.splice(index, 0, value);
+  if (!Array.isArray(parent)) put(parent, key, value);
+  else if (key === '-') parent.push(value);
+  // One place more than there are items.
+  else parent.splice(indexOf(key, parent.length + 1), 0, value);
 }
 
-function remove(holder: Json, path: string): void {
+/** Takes a member out and answers it. */
+function remove(holder: Json, path: string): unknown {
   const { parent, key } = locate(holder, path);
-  if (memberOf(parent, key) === undefined)
-    throw refused(`remove operation does not apply: doc is missing path: ${path}: missing value`);
-  if (Array.isArray(parent)) parent.splice(indexOf(key, path), 1);
-  else delete parent[key];
+  if (Array.isArray(parent)) return parent.splice(indexOf(key, parent.length), 1)[0];
+  if (!Object.hasOwn(parent, key)) throw unprocessable(`Unable to remove nonexistent key: ${key}: missing value`);
+  const removed = parent[key];
+  delete parent[key];
+  return removed;
 }
 
 function replace(holder: Json, path: string, value: unknown): void {
+  if (path === '') {
+    if (typeof value !== 'object' || value === null)
+      throw unprocessable('replace operation value must be object or array');
+    holder['document'] = value;
+    return;
+  }
   const { parent, key } = locate(holder, path);
-  if (memberOf(parent, key) === undefined)
-    throw refused(`replace operation does not apply: doc is missing key: ${path}: missing value`);
-  if (Array.isArray(parent)) parent[indexOf(key, path)] = value;
-  else assign(parent, key, value);
+  if (Array.isArray(parent)) parent[indexOf(key, parent.length)] = value;
+  else put(parent, key, value);
 }
 
-function indexOf(key: string, path: string): number {
-  if (!/^(0|[1-9]\d*)$/.test(key)) throw refused(`${path}: invalid index referenced`);
-  return Number(key);
+/** An index as Go reads one, below `length`; a negative one counts from the end. */
+function indexOf(key: string, length: number): number {
+  const index = /^[+-]?\d{1,9}$/.test(key) ? Number(key) : NaN;
+  const place = index < 0 ? index + length : index;
+  if (!(place >= 0 && place < length)) throw unprocessable(`Unable to access invalid index: ${key}`);
+  return place;
 }
 
-/** A key may be `__proto__`, which must become a member and nothing else. */
-function assign(parent: Json, key: string, value: unknown): void {
-  if (key === '__proto__')
-    Object.defineProperty(parent, key, { value, enumerable: true, writable: true, configurable: true });
-  else parent[key] = value;
+/** Applies a merge patch: maps merge, null removes, everything else replaces. Rejects with BadRequest a patch that is no map. */
+export function applyMergePatch(document: unknown, patch: unknown): unknown {
+  if (patch === null) throw badRequest('Invalid JSON Patch');
+  if (!isMap(patch)) {
+    const type = 'map[string]interface {}';
+    throw badRequest(`error decoding patch: json: cannot unmarshal ${jsonTypeOf(patch)} into Go value of type ${type}`);
+  }
+  if (!isWithin(patch, maxDepth)) throw badRequest('error decoding patch: exceeded max depth');
+  return mergeMaps(isMap(document) ? document : {}, patch);
 }
 
-/** A patch that is well formed but does not fit the document. Upstream does not tell clients why. */
-function refused(because: string): ApiError {
-  return new ApiError(
-    'Invalid',
-    'the server rejected our request due to an error in our request',
-    {},
-    { cause: because },
-  );
-}
-
-/** Applies a merge patch: maps merge, null removes, everything else replaces. */
-export function applyMergePatch(document: unknown, patch: unknown, depth = maxDepth): unknown {
-  if (depth === 0) throw badRequest('error decoding patch: nested too deeply');
-  if (!isMap(patch)) return copy(patch);
-  const result: Json = isMap(document) ? { ...document } : {};
+function mergeMaps(document: Json, patch: Json): Json {
+  const result: Json = { ...document };
   for (const key of Object.keys(patch)) {
-    if (patch[key] === null) delete result[key];
-    else
-      assign(result, key, applyMergePatch(Object.hasOwn(result, key) ? result[key] : undefined, patch[key], depth - 1));
+    const change = patch[key];
+    const before = Object.hasOwn(result, key) ? result[key] : undefined;
+    if (change === null) delete result[key];
+    else if (!isMap(before)) put(result, key, pruned(change));
+    else put(result, key, isMap(change) ? mergeMaps(before, change) : copy(change));
   }
   return result;
 }
 
-function isMap(value: unknown): value is Json {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+/** A value where there was no map: without nulls, in lists too. */
+function pruned(value: unknown): unknown {
+  if (Array.isArray(value)) return value.filter((item) => item !== null).map(pruned);
+  if (!isMap(value)) return value;
+  const result: Json = {};
+  for (const key of Object.keys(value)) if (value[key] !== null) put(result, key, pruned(value[key]));
+  return result;
 }
