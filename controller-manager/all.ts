@@ -1,5 +1,6 @@
 /** The list of controllers. */
 import type { Controller } from '#lib/control/reconcile.ts';
+import type { JwtSigner } from '#lib/pki/jwt.ts';
 import { makeCertificatesController } from './certificates/controller.ts';
 import { clusterRoleAggregationController } from './cluster-role-aggregation/controller.ts';
 import { daemonSetController } from './daemon-set/controller.ts';
@@ -22,6 +23,7 @@ import { makeRootCaController } from './root-ca/controller.ts';
 import { serviceAccountController } from './service-account/controller.ts';
 import { statefulSetController } from './stateful-set/controller.ts';
 import type { Timings } from './timings.ts';
+import { makeTokenSecretsController } from './token-secrets/controller.ts';
 import { claimController, ephemeralVolumeController, volumeController } from './volumes/controller.ts';
 
 export interface ControllerOptions {
@@ -29,6 +31,8 @@ export interface ControllerOptions {
   ca: string;
   /** The private key of `ca`, PEM; without it no certificates are signed. */
   caKey?: string | undefined;
+  /** Signs the tokens that lie in Secrets; without it Secrets get none. */
+  tokenSigner?: JwtSigner | undefined;
   clusterCidr: string;
   nodeMaskSize: number;
   timings: Timings;
@@ -39,6 +43,7 @@ export interface ControllerOptions {
 export function allControllers({
   ca,
   caKey,
+  tokenSigner,
   clusterCidr,
   nodeMaskSize,
   timings,
@@ -57,6 +62,7 @@ export function allControllers({
     endpointSliceController,
     endpointSliceMirroringController,
     serviceAccountController,
+    ...(tokenSigner ? [makeTokenSecretsController(tokenSigner, ca)] : []),
     makeRootCaController(ca),
     makeCertificatesController(caKey === undefined ? undefined : { certPem: ca, keyPem: caKey }),
     makeNamespaceController(namespacedKinds.viewed, namespacedKinds.unviewed),

@@ -16,6 +16,8 @@ import { namespace } from '#lib/kinds/namespace.ts';
 import { pod } from '#lib/kinds/pod.ts';
 import { replicaSet } from '#lib/kinds/replica-set.ts';
 import { resourceQuota } from '#lib/kinds/resource-quota.ts';
+import { secret } from '#lib/kinds/secret.ts';
+import { serviceAccount } from '#lib/kinds/service-account.ts';
 import { service } from '#lib/kinds/service.ts';
 import { isReason } from '#lib/meta/errors.ts';
 import { refOf } from '#lib/meta/object.ts';
@@ -39,7 +41,11 @@ suite('controller-manager over the real API', () => {
     };
     client = connect(server, env);
     const caFile = `${api.folder}/ca.crt`;
-    running = await start({ server, clusterCidr: '10.244.0.0/16', caFile, leaderElect: true }, env);
+    const serviceAccountKeyFile = api.config.pki.serviceAccountKeyFile;
+    running = await start(
+      { server, clusterCidr: '10.244.0.0/16', caFile, serviceAccountKeyFile, leaderElect: true },
+      env,
+    );
   });
   suiteTeardown(async () => {
     await running?.stop();
@@ -133,12 +139,38 @@ suite('controller-manager over the real API', () => {
       user: 'system:kube-controller-manager',
       groups: ['system:masters'],
     };
-    running = await start({ server, clusterCidr: '10.244.0.0/16', caFile: `${api.folder}/ca.crt` }, env);
+    const files = { caFile: `${api.folder}/ca.crt`, serviceAccountKeyFile: api.config.pki.serviceAccountKeyFile };
+    running = await start({ server, clusterCidr: '10.244.0.0/16', ...files }, env);
     await eventually(async () => (await podsIn('many')).length >= 300);
     await eventually(
       async () => (await client.list(replicaSet, { namespace: 'many' })).items[0]?.status?.replicas === 300,
     );
     assert.equal((await podsIn('many')).length, 300);
+  });
+
+  test('a Secret gets a token of the account it names, which lets in until either is gone', async () => {
+    await makeNamespace('tokens');
+    const metadata = { namespace: 'tokens', name: 'robot' };
+    const account = await client.create(serviceAccount, { metadata });
+    await client.create(secret, {
+      metadata: { ...metadata, annotations: { 'kubernetes.io/service-account.name': 'robot' } },
+      type: 'kubernetes.io/service-account-token',
+    });
+    const filled = () => client.get(secret, metadata);
+    await eventually(async () => (await filled()).data?.['token'] !== undefined);
+    const { data = {}, metadata: marked } = await filled();
+    assert.deepEqual(Object.keys(data).toSorted(), ['ca.crt', 'namespace', 'token']);
+    assert.equal(marked.annotations?.['kubernetes.io/service-account.uid'], account.metadata.uid);
+    const token = atob(data['token']!);
+    const { code, body } = await api.ask('POST', '/apis/authentication.k8s.io/v1/selfsubjectreviews', {
+      token,
+      body: {},
+    });
+    assert.equal(code, 201);
+    assert.equal(body.status.userInfo.username, 'system:serviceaccount:tokens:robot');
+    await client.delete(serviceAccount, metadata);
+    await eventually(async () => (await client.list(secret, { namespace: 'tokens' })).items.length === 0);
+    assert.equal((await api.ask('GET', '/api', { token })).code, 401);
   });
 
   test('a Job runs to its end', async () => {

@@ -2,16 +2,18 @@
 import type { Indexes, View } from '#lib/client/types.ts';
 import type { Kind } from '#lib/kinds/define-kind.ts';
 import type { ReplicaSet } from '#lib/kinds/gen/apps-v1.ts';
-import type { Pod } from '#lib/kinds/gen/core-v1.ts';
+import type { Pod, Secret } from '#lib/kinds/gen/core-v1.ts';
 import type { EndpointSlice } from '#lib/kinds/gen/discovery-v1.ts';
 import { endpointSlice } from '#lib/kinds/endpoint-slice.ts';
 import { pod } from '#lib/kinds/pod.ts';
 import { replicaSet } from '#lib/kinds/replica-set.ts';
+import { secret } from '#lib/kinds/secret.ts';
 import { keyOf } from '#lib/meta/object.ts';
 import type { Resource } from '#lib/meta/object.ts';
 import { controllerOf } from '#lib/meta/owners.ts';
 import { claimsOf } from './claims-of.ts';
 import { viewedKinds } from './kinds.ts';
+import { accountNameOf } from './token-secrets/decide.ts';
 
 /** The index of a kind's objects by the uids of their owners. */
 export function dependentsIndex(kind: Kind): string {
@@ -35,6 +37,14 @@ export const indexes: Indexes = {
     values: ({ metadata }: EndpointSlice) => {
       const name = metadata.labels?.['kubernetes.io/service-name'];
       return name ? [keyOf({ namespace: metadata.namespace, name })] : [];
+    },
+  },
+  /** `namespace/name` of the account. */
+  tokenSecretsByAccount: {
+    kind: secret,
+    values: (object: Secret) => {
+      const name = accountNameOf(object);
+      return name === undefined ? [] : [keyOf({ namespace: object.metadata.namespace, name })];
     },
   },
   setsByController: { kind: replicaSet, values: (object: ReplicaSet) => [controllerValue(object)] },

@@ -11,7 +11,9 @@ import { runController } from '#lib/control/reconcile.ts';
 import type { Shell } from '#lib/control/reconcile.ts';
 import type { Env } from '#lib/env/env.ts';
 import type { Service } from '#lib/env/service.ts';
+import { readJwtSigner } from '#lib/pki/jwt.ts';
 import { allControllers } from './all.ts';
+import type { ControllerOptions } from './all.ts';
 import { indexes } from './indexes.ts';
 import { viewedKinds } from './kinds.ts';
 import { defaultTimings } from './timings.ts';
@@ -27,6 +29,8 @@ export interface ControllerManagerConfig {
   caFile: string;
   /** The authority's private key, PEM, by which approved requests for certificates are signed. */
   caKeyFile?: string;
+  /** PEM file of the private key that signs tokens of service accounts: those that lie in Secrets are made by us. */
+  serviceAccountKeyFile?: string;
   /** `redis://host:port`: share the work with other controller-managers instead of electing one. */
   redis?: string;
   /** Work only while holding the Lease `kube-system/kube-controller-manager`. */
@@ -43,8 +47,10 @@ const stopGraceMs = 500;
 export async function start(config: ControllerManagerConfig, env: Env): Promise<Service> {
   const ca = await readFile(config.caFile, 'utf8');
   const caKey = config.caKeyFile === undefined ? undefined : await readFile(config.caKeyFile, 'utf8');
+  const { serviceAccountKeyFile: keyFile } = config;
+  const tokenSigner = keyFile === undefined ? undefined : readJwtSigner(await readFile(keyFile, 'utf8'));
   const client = connect(config.server, env);
-  const running = await runControllers({ ...config, ca, caKey }, { client, env });
+  const running = await runControllers({ ...config, ca, caKey, tokenSigner }, { client, env });
   return {
     async stop() {
       // What is under way may end, and the Lease be given back; an API server that does not answer holds nobody up.
@@ -58,7 +64,8 @@ export async function start(config: ControllerManagerConfig, env: Env): Promise<
 
 /** The same over a client that is there already. */
 export async function runControllers(
-  config: Omit<ControllerManagerConfig, 'server' | 'caFile' | 'caKeyFile'> & { ca: string; caKey?: string | undefined },
+  config: Omit<ControllerManagerConfig, 'server' | 'caFile' | 'caKeyFile' | 'serviceAccountKeyFile'> &
+    Pick<ControllerOptions, 'ca' | 'caKey' | 'tokenSigner'>,
   { client, env }: { client: Client; env: Env },
 ): Promise<Service> {
   const stopping = new AbortController();
@@ -69,8 +76,16 @@ export async function runControllers(
     viewedKinds.map((kind) => ({ kind })),
     { indexes, env, signal },
   );
-  const { ca, caKey, clusterCidr, nodeMaskSize = 24 } = config;
-  const controllers = allControllers({ ca, caKey, clusterCidr, nodeMaskSize, timings, clock: env.monotonic });
+  const { ca, caKey, tokenSigner, clusterCidr, nodeMaskSize = 24 } = config;
+  const controllers = allControllers({
+    ca,
+    caKey,
+    tokenSigner,
+    clusterCidr,
+    nodeMaskSize,
+    timings,
+    clock: env.monotonic,
+  });
   const queues = config.redis === undefined ? undefined : await openRedisQueues(config.redis, env);
   const shell: Shell = { view, client, env, ...(queues && { openQueue: queues.open }) };
 

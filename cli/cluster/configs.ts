@@ -33,6 +33,7 @@ export function controlPlaneConfig(cluster: ClusterLayout): ControlPlaneConfig {
       clusterCidr: cluster.podCidr,
       caFile: `${pkiDir}/ca.crt`,
       caKeyFile: `${pkiDir}/ca.key`,
+      serviceAccountKeyFile: `${pkiDir}/service-account.key`,
     },
     cluster: {
       name: cluster.name,
