@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { startTestApi } from '../test/harness/api.ts';
 import type { TestApi } from '../test/harness/api.ts';
-import { testSinceKubectl } from '../test/harness/kubectl.ts';
+import { testSinceKubectl, writeKubeconfig } from '../test/harness/kubectl.ts';
 
 const run = promisify(execFile);
 
@@ -30,19 +30,8 @@ suite('kubectl', () => {
 
   suiteSetup(async () => {
     api = await startTestApi();
-    const file = (name: string) => `${api.folder}/${name}`;
-    writeFileSync(
-      file('kubeconfig'),
-      JSON.stringify({
-        apiVersion: 'v1',
-        kind: 'Config',
-        clusters: [{ name: 'c', cluster: { server: api.url, 'certificate-authority': file('ca.crt') } }],
-        users: [{ name: 'u', user: { 'client-certificate': file('admin.crt'), 'client-key': file('admin.key') } }],
-        contexts: [{ name: 'x', context: { cluster: 'c', user: 'u' } }],
-        'current-context': 'x',
-      }),
-    );
-    writeFileSync(file('web.yaml'), manifest);
+    writeKubeconfig(api);
+    writeFileSync(`${api.folder}/web.yaml`, manifest);
     await kubectl('create', 'serviceaccount', 'default');
   });
 
