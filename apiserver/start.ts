@@ -12,6 +12,8 @@ import { addressRange, numberRange } from '#lib/meta/ranges.ts';
 import { makeAdmission } from './admission/chain.ts';
 import type { AdmissionChoice } from './admission/chain.ts';
 import type { Lookup } from './admission/types.ts';
+import { startAudit } from './audit/start.ts';
+import type { AuditConfig } from './audit/start.ts';
 import { makeAuthenticator } from './auth/authenticate.ts';
 import type { TokenReader } from './auth/authenticate.ts';
 import { makeClusterAuthorizer } from './auth/authorizer.ts';
@@ -21,8 +23,8 @@ import { ensureDefaultRoles } from './auth/rbac/defaults/ensure.ts';
 import { makeEscalationCheck } from './auth/rbac/escalation.ts';
 import { makeReviews } from './auth/reviews.ts';
 import { makeServiceAccountTokens } from './auth/service-account-tokens.ts';
-import type { TokenOptions } from './auth/service-account-tokens.ts';
-import { readTokenKeys } from './auth/signing-keys.ts';
+import type { TokenKeys, TokenOptions } from './auth/service-account-tokens.ts';
+import { followTokenKeys } from './auth/signing-keys.ts';
 import { readTokenFile } from './auth/token-file.ts';
 import { makeTokenAnswerer } from './auth/token-request.ts';
 import { bootstrap } from './bootstrap.ts';
@@ -87,6 +89,8 @@ export interface ApiServerConfig {
   admission?: AdmissionChoice;
   /** How many requests of REST are served at a time. */
   flowControl?: FlowConfig;
+  /** What is logged of the requests of REST, and where. */
+  audit?: AuditConfig;
   /** Where pods and nodes reach REST. */
   advertise: { host: string; port: number };
   /** Issuer of service account tokens; `https://kubernetes.default.svc.<clusterDomain>` when absent. */
@@ -148,7 +152,8 @@ async function serve(
   const ips = makeIpClaims(store, env, config.serviceCidr);
   const ports = makePortClaims(store, env, config.nodePortRange ?? '30000-32767');
   const look = makeLookup(world);
-  const tokens = makeServiceAccountTokens(tokenOptions(config), look, env);
+  const keys = followTokenKeys(config.pki.serviceAccountKeyFile, config.pki.serviceAccountOtherKeyFiles, env);
+  const tokens = makeServiceAccountTokens(tokenOptions(config, keys), look, env);
   const readers: TokenReader[] = [
     ...(config.tokenFile === undefined ? [] : [readTokenFile(pem(config.tokenFile))]),
     async (token) => tokens.read(token),
@@ -191,6 +196,7 @@ async function serve(
   const proxy = makeProxy({ verbs, look, tls, env });
   const documents = makeDocuments(kinds, `${config.advertise.host}:${config.advertise.port}`);
   measureObjects(world, kinds, registry);
+  const audit = config.audit && startAudit(config.audit, registry, env);
   const flows = startFlowControl(config.flowControl ?? {}, { verbs, world, registry, env });
   const app = buildApp({
     verbs: measureWatches(verbs, registry),
@@ -198,7 +204,8 @@ async function serve(
     authenticate: makeAuthenticator(readers),
     authorize,
     flowControl: withFlowControl(flows, env),
-    observers: [measureRequests(registry, env), measureCallers(registry, env)],
+    ...(audit && { audit: audit.filter }),
+    observers: [measureRequests(registry, env), measureCallers(registry, env), ...(audit ? [audit.observer] : [])],
     paths: new Map([
       ...versionPaths,
       ...metrics.paths,
@@ -231,6 +238,8 @@ async function serve(
       proxy.stop();
       await Promise.all([rest.stop(), grpc.stop()]);
       tls.close();
+      keys.close();
+      await audit?.close();
       authorizer.close();
       await world.close();
       await store.close();
@@ -245,11 +254,12 @@ function checkedPaths(store: Store, onHealth: HealthMeter, env: Env): Map<string
   );
 }
 
-function tokenOptions({ pki, issuer, otherIssuers = [], apiAudiences, clusterDomain }: ApiServerConfig): TokenOptions {
-  const pem = (file: string) => readFileSync(file, 'utf8');
-  const keys = readTokenKeys(pem(pki.serviceAccountKeyFile), (pki.serviceAccountOtherKeyFiles ?? []).map(pem));
+function tokenOptions(
+  { issuer, otherIssuers = [], apiAudiences, clusterDomain }: ApiServerConfig,
+  keys: { readonly current: TokenKeys },
+): TokenOptions {
   const issuers = [issuer ?? `https://kubernetes.default.svc.${clusterDomain}`, ...otherIssuers];
-  return { keys: () => keys, issuers, audiences: apiAudiences };
+  return { keys: () => keys.current, issuers, audiences: apiAudiences };
 }
 
 /** The lower part of each range is left to those who ask for an address by name, as upstream does. */

@@ -54,9 +54,12 @@ export const podSecurity: AdmissionPlugin = {
     if (request.kind === namespaceKind) return judgeNamespace(request, look);
     const read = templates.get(request.kind);
     if (!read) return;
-    const { warn } = standardsOf(request, look);
-    const template = warn.level === 'privileged' ? undefined : read(request.object);
-    if (template?.spec) warnOf(request, warn, { annotations: template.metadata?.annotations, spec: template.spec });
+    const { audit, warn } = standardsOf(request, look);
+    const template = audit.level === 'privileged' && warn.level === 'privileged' ? undefined : read(request.object);
+    if (!template?.spec) return;
+    const subject = { annotations: template.metadata?.annotations, spec: template.spec };
+    noteOf(request, audit, subject);
+    warnOf(request, warn, subject);
   },
 };
 
@@ -66,16 +69,28 @@ function standardsOf({ namespace }: AdmissionRequest, look: Lookup): ReturnType<
 
 function judgePod(request: AdmissionRequest, look: Lookup): void {
   if (otherSubresources.has(request.subresource)) return;
-  const { enforce, warn } = standardsOf(request, look);
-  if (enforce.level === 'privileged' && warn.level === 'privileged') return;
+  const { enforce, audit, warn } = standardsOf(request, look);
+  if ([enforce, audit, warn].every(({ level }) => level === 'privileged')) return;
   const pod = request.object as Pod;
   if (request.before && !changesContainers(pod, request.before as Pod)) return;
   const subject = { annotations: pod.metadata.annotations, spec: pod.spec };
+  request.annotate?.('pod-security.kubernetes.io/enforce-policy', standardText(enforce));
+  noteOf(request, audit, subject);
   const violations = violationsOf(enforce, subject);
   if (violations.length > 0) {
     throw refusal(request, `violates PodSecurity "${standardText(enforce)}": ${detailText(violations)}`);
   }
   warnOf(request, warn, subject);
+}
+
+/** What the audit log is told. */
+function noteOf({ annotate }: AdmissionRequest, standard: Standard, subject: Subject): void {
+  const violations = annotate ? violationsOf(standard, subject) : [];
+  if (violations.length === 0) return;
+  annotate!(
+    'pod-security.kubernetes.io/audit-violations',
+    `would violate PodSecurity "${standardText(standard)}": ${detailText(violations)}`,
+  );
 }
 
 function warnOf(request: AdmissionRequest, standard: Standard, subject: Subject): void {

@@ -19,6 +19,8 @@ export interface AdmissionRequest {
   dryRun: boolean;
   /** Tells the client's user something; the same sentence twice counts once. */
   warn(text: string): void;
+  /** Adds to what the audit log holds of the request; absent when it holds nothing. */
+  annotate?: ((key: string, value: string) => void) | undefined;
 }
 
 /** A refusal for want of something that a controller is about to make: it is tried again for a short while. */

@@ -8,6 +8,7 @@ import { ApiError } from '#lib/meta/errors.ts';
 import { isCompressed, sendCompressed } from './compressed.ts';
 import { mediaTypes, negotiateFailure, notAcceptable } from './negotiate.ts';
 import type { Accepted } from './negotiate.ts';
+import { contextOf } from './observed-response.ts';
 import { encodeEnvelope } from './protobuf.ts';
 
 /** Requests and answers as handlers see them; those of HTTP/2 have the same shape. */
@@ -92,13 +93,15 @@ export function sendEncoded(
   pretty: boolean,
 ): void {
   const isAsStored = accepted.format === 'json' && !pretty && !accepted.pretty;
-  if (isAsStored) sendBytes(response, code, mediaTypes.json, entry.bytes);
-  else sendValue(response, code, entry.object, accepted, pretty);
+  if (!isAsStored) return sendValue(response, code, entry.object, accepted, pretty);
+  contextOf(response)?.audit?.answered(() => entry.bytes);
+  sendBytes(response, code, mediaTypes.json, entry.bytes);
 }
 
 /** Answers a value in the format the client accepts. */
 export function sendValue(response: Response, code: number, value: object, accepted: Accepted, pretty: boolean): void {
   const { format } = accepted;
+  contextOf(response)?.audit?.answered(() => value);
   if (format === 'yaml') return sendBytes(response, code, mediaTypes.yaml, Buffer.from(stringify(value)));
   if (format === 'protobuf') {
     const bytes = encodeEnvelope(value as { apiVersion: string; kind: string });

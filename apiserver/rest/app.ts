@@ -91,7 +91,7 @@ export function buildApp(options: AppOptions): App {
 
   const apps: Record<1 | 2, Application> = { 1: makeExpress(1, observer), 2: makeExpress(2, observer) };
   for (const app of Object.values(apps)) {
-    app.use((_request: ExpressRequest, response: ExpressResponse) => run(contextOf(response)));
+    app.use((_request: ExpressRequest, response: ExpressResponse) => run(contextOf(response)!));
   }
 
   /** Undefined for a path that nobody can read. */

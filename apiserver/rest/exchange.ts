@@ -66,6 +66,7 @@ export function sendEntry(exchange: Exchange, code: number, entry: Entry, accept
     if (accepted.format !== 'protobuf' || entry.key === '') {
       return sendEncoded(response, code, entry, accepted, pretty);
     }
+    exchange.context.audit?.answered(() => entry.bytes);
     return sendBytes(response, code, mediaTypes.protobuf, entryEnvelope(kind, entry));
   }
   if (accepted.shape === 'metadataList') {
@@ -92,10 +93,11 @@ export async function sendList(
   const pretty = isPretty(exchange);
   const { kind } = route;
   if (accepted.shape === 'object') {
+    const isAsStored = accepted.format === 'protobuf' || (accepted.format === 'json' && !pretty && !accepted.pretty);
+    if (isAsStored) exchange.context.audit?.answered(() => Buffer.concat(listParts(kind, result)));
     if (accepted.format === 'protobuf')
       return sendParts(response, 200, mediaTypes.protobuf, listEnvelope(kind, result));
-    if (accepted.format === 'json' && !pretty && !accepted.pretty)
-      return sendParts(response, 200, mediaTypes.json, listParts(kind, result));
+    if (isAsStored) return sendParts(response, 200, mediaTypes.json, listParts(kind, result));
     return sendValue(response, 200, listOf(kind, result), accepted, pretty);
   }
   if (accepted.shape === 'metadata') {

@@ -12,9 +12,9 @@ export function setContext(response: object, of: RequestContext): void {
   (response as Answer)[context] = of;
 }
 
-/** The context that was set. */
-export function contextOf(response: object): RequestContext {
-  return (response as Required<Answer>)[context];
+/** The context that was set; undefined for the answer to what is no request of ours. */
+export function contextOf(response: object): RequestContext | undefined {
+  return (response as Answer)[context];
 }
 
 type Method = (this: Answer, ...args: unknown[]) => unknown;

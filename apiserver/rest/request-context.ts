@@ -4,6 +4,7 @@ import type { ApiError } from '#lib/meta/errors.ts';
 import { anonymous } from '../auth/anonymous.ts';
 import type { Caller } from '../verbs/types.ts';
 import type { Request, Response } from './answer.ts';
+import type { AuditTrail } from '../audit/trail.ts';
 import { isLongRunning } from './request-info.ts';
 import type { RequestInfo } from './request-info.ts';
 import { routeOf } from './route.ts';
@@ -42,6 +43,8 @@ export interface RequestContext {
   bytesSent: number;
   /** Why the request was refused or failed, when it was. */
   failure: ApiError | undefined;
+  /** What is taken down for the audit log; undefined when that is not to hold the request. */
+  audit: AuditTrail | undefined;
 }
 
 /** A connection to be taken over from HTTP. */
@@ -100,6 +103,7 @@ export function makeRequestContext(arrival: Arrival): RequestContext {
     code: 0,
     bytesSent: 0,
     failure: undefined,
+    audit: undefined,
   };
 }
 

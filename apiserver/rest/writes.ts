@@ -22,7 +22,7 @@ const patchTypes = [
 export async function create(exchange: Exchange, accepted: Accepted, serving: Serving): Promise<void> {
   const { response, route, query, caller } = exchange;
   const { kind, namespace, subresource } = route;
-  const options = withNotes(writeOptions(query, 'CreateOptions', agentOf(exchange)));
+  const options = withNotes(exchange, writeOptions(query, 'CreateOptions', agentOf(exchange)));
   if (subresource) {
     const body = (await bodyOf(exchange, serving)) ?? {};
     const answer = await serving.verbs.createSubresource(caller, kind, route, subresource, body, options);
@@ -39,7 +39,7 @@ export async function create(exchange: Exchange, accepted: Accepted, serving: Se
 
 export async function update(exchange: Exchange, accepted: Accepted, serving: Serving): Promise<void> {
   const { response, route, query, caller } = exchange;
-  const options = withNotes({
+  const options = withNotes(exchange, {
     ...writeOptions(query, 'UpdateOptions', agentOf(exchange)),
     subresource: route.subresource,
   });
@@ -55,8 +55,9 @@ export async function patch(exchange: Exchange, accepted: Accepted, serving: Ser
   if (!patchTypes.includes(type)) throw unsupportedMediaType(patchTypes);
   const faults = applyFaults(type === applyPatchType, query);
   const given = writeOptions(query, 'PatchOptions', agentOf(exchange), faults);
-  const options = withNotes({ ...given, subresource: route.subresource });
+  const options = withNotes(exchange, { ...given, subresource: route.subresource });
   const { value, duplicates } = parsePatch(await readBody(request, serving.env), type);
+  exchange.context.audit?.asked(value);
   const entry = await serving.verbs.patch(caller, route.kind, route, type, value, { ...options, duplicates });
   addWarnings(response, options.notes.warnings);
   sendEntry(exchange, options.notes.created ? 201 : 200, entry, accepted, serving);
@@ -85,19 +86,24 @@ export async function removeCollection(exchange: Exchange, accepted: Accepted, s
   await sendList(exchange, result, accepted, serving);
 }
 
-async function objectOf({ request, route }: Exchange, { env }: Serving): Promise<Body> {
+async function objectOf({ request, route, context }: Exchange, { env }: Serving): Promise<Body> {
   const kind = route.subresource === 'scale' ? scaleType.kind : route.kind.kind;
-  return parseObject(await readBody(request, env), request.headers['content-type'], kind);
+  const body = parseObject(await readBody(request, env), request.headers['content-type'], kind);
+  context.audit?.asked(body.value);
+  return body;
 }
 
-async function bodyOf({ request }: Exchange, { env }: Serving): Promise<unknown> {
-  return parseBody(await readBody(request, env), request.headers['content-type']);
+async function bodyOf({ request, context }: Exchange, { env }: Serving): Promise<unknown> {
+  const body = parseBody(await readBody(request, env), request.headers['content-type']);
+  context.audit?.asked(body);
+  return body;
 }
 
 function agentOf({ request }: Exchange): string | undefined {
   return request.headers['user-agent'];
 }
 
-function withNotes(options: WriteOptions): WriteOptions & { notes: WriteNotes } {
-  return { ...options, notes: { warnings: [], created: false } };
+function withNotes({ context }: Exchange, options: WriteOptions): WriteOptions & { notes: WriteNotes } {
+  const { audit } = context;
+  return { ...options, notes: { warnings: [], created: false, ...(audit && { annotate: audit.annotate }) } };
 }

@@ -113,6 +113,7 @@ async function createNamed(
     caller,
     dryRun,
     warn: warner(notes),
+    annotate: notes?.annotate,
   };
   const object = await admitted(context, request);
   prepareCreate(kind, object, writeContext(context, caller));

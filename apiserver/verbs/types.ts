@@ -17,6 +17,8 @@ export interface WriteNotes {
   warnings: string[];
   /** Whether a patch or an update created the object. */
   created: boolean;
+  /** Adds to what the audit log holds of the write; absent when it holds nothing. */
+  annotate?(key: string, value: string): void;
 }
 
 export interface WriteOptions {

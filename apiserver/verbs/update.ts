@@ -187,6 +187,7 @@ async function write(
         caller,
         dryRun,
         warn: warner(options.notes),
+        annotate: options.notes?.annotate,
       };
       const object = await admitted(context, request);
       const faults = faultsOf(kind, object, before, subresource);

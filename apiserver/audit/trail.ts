@@ -1,0 +1,130 @@
+/** What is taken down of one request, and told stage by stage. */
+import type { Env } from '#lib/env/env.ts';
+import type { RequestContext } from '../rest/request-context.ts';
+import type { AuditEvent, ObjectReference, ShownStatus } from './event.ts';
+import type { Verdict } from './evaluate.ts';
+import type { Stage } from './policy.ts';
+import { sourceIps } from './source-ips.ts';
+import { objectText } from './objects.ts';
+
+/** What those who serve the request add to it. */
+export interface AuditTrail {
+  /** The first value of a key counts. */
+  annotate(key: string, value: string): void;
+  /** The body as a JSON value. */
+  asked(body: unknown): void;
+  /** What is answered, as a JSON value or as the bytes of one, made only when it is to be told. */
+  answered(object: () => unknown): void;
+}
+
+export interface TellingTrail extends AuditTrail {
+  /** Tells a stage, unless the policy omits it. */
+  tell(stage: Stage): void;
+  /** Whether the stage has come, told or not. */
+  has(stage: Stage): boolean;
+}
+
+/** `emit` takes the events. */
+export function makeTrail(
+  context: RequestContext,
+  { level, omitStages, omitManagedFields }: Verdict,
+  env: Pick<Env, 'now' | 'monotonic'>,
+  emit: (event: AuditEvent) => void,
+): TellingTrail {
+  const { request, info, user, auditId } = context;
+  const receivedMs = env.now() - (env.monotonic() - context.startedAtMs);
+  const annotations = new Map<string, string>();
+  const objectRef = info.isResource ? referenceTo(info) : undefined;
+  const told = new Set<Stage>();
+  let requestObject: string | undefined;
+  let responseObject: string | undefined;
+  let answeredStatus: ShownStatus | undefined;
+
+  return {
+    annotate(key, value) {
+      if (!annotations.has(key)) annotations.set(key, value);
+    },
+    asked(body) {
+      if (body === undefined) return;
+      if (objectRef && !Array.isArray(body) && info.verb !== 'patch') completeReference(objectRef, body);
+      if (level === 'Request' || level === 'RequestResponse') requestObject = objectText(body, omitManagedFields);
+    },
+    answered(object) {
+      // A handler that comes too late answers nobody.
+      if (context.code !== 0) return;
+      const isTold = level === 'RequestResponse';
+      if (!isTold && !mayBeStatus(context)) return;
+      const value = object();
+      answeredStatus = statusIn(value);
+      if (isTold) responseObject = objectText(value, omitManagedFields);
+    },
+    has: (stage) => told.has(stage),
+    tell(stage) {
+      told.add(stage);
+      if (omitStages.has(stage)) return;
+      emit({
+        level,
+        auditId,
+        stage,
+        requestUri: request.url ?? '',
+        verb: info.verb,
+        user,
+        impersonatedUser: context.caller === user || !user ? undefined : context.caller,
+        sourceIps: sourceIps(request.headers, request.socket.remoteAddress),
+        userAgent: request.headers['user-agent'] ?? '',
+        objectRef,
+        responseStatus: stage === 'RequestReceived' ? undefined : statusOf(context, stage, answeredStatus),
+        requestObject,
+        responseObject,
+        receivedMs,
+        stageMs: stage === 'RequestReceived' ? receivedMs : Math.max(env.now(), receivedMs),
+        annotations,
+      });
+    },
+  };
+}
+
+function referenceTo(info: RequestContext['info']): ObjectReference {
+  const { resource, namespace, name, group: apiGroup, version: apiVersion, subresource } = info;
+  return { resource, namespace, name, apiGroup, apiVersion, subresource };
+}
+
+/** What the path does not say, the object that was sent may. */
+function completeReference(reference: ObjectReference, body: unknown): void {
+  const { metadata } = (body ?? {}) as { metadata?: Record<string, unknown> | null };
+  if (typeof metadata !== 'object' || metadata === null) return;
+  for (const field of ['namespace', 'name', 'uid', 'resourceVersion'] as const) {
+    const value = metadata[field];
+    if (typeof value === 'string') reference[field] ||= value;
+  }
+}
+
+/** Failures are known without looking at them, and only deletions and creations through a subresource answer Status otherwise. */
+function mayBeStatus({ info, failure }: RequestContext): boolean {
+  return !failure && (info.verb === 'delete' || (info.verb === 'create' && info.subresource !== ''));
+}
+
+function statusIn(value: unknown): ShownStatus | undefined {
+  if (typeof value !== 'object' || value === null || (value as { kind?: unknown }).kind !== 'Status') return undefined;
+  return shown(value);
+}
+
+/** The bounded part of a Status. */
+function shown({ status, message, reason, details }: Partial<ShownStatus>): ShownStatus {
+  return {
+    metadata: {},
+    ...(status && { status }),
+    ...(message && { message }),
+    ...(reason && { reason }),
+    ...(details && { details }),
+  };
+}
+
+function statusOf({ code, failure }: RequestContext, stage: Stage, answered: ShownStatus | undefined): ShownStatus {
+  if (stage === 'Panic') {
+    const message = `APIServer panic'd: ${(failure?.cause as Error | undefined)?.message ?? 'unknown'}`;
+    return { metadata: {}, status: 'Failure', message, reason: 'InternalError', code: 500 };
+  }
+  if (code === 0) return { metadata: {}, status: 'Success', message: 'Connection closed early', code: 200 };
+  return { ...((failure && shown(failure.toStatus())) ?? answered ?? { metadata: {} }), code };
+}
