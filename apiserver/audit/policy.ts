@@ -9,7 +9,7 @@ export const levels = ['None', 'Metadata', 'Request', 'RequestResponse'] as cons
 export type Level = (typeof levels)[number];
 
 /** When it is told: on arrival, when a long answer begins, at the end, or when the server failed by a fault of its own. */
-export const stages = ['RequestReceived', 'ResponseStarted', 'ResponseComplete', 'Panic'] as const;
+const stages = ['RequestReceived', 'ResponseStarted', 'ResponseComplete', 'Panic'] as const;
 export type Stage = (typeof stages)[number];
 
 /** Requests that fulfil everything a rule names are of its level. The first rule that fits counts. */

@@ -20,11 +20,12 @@ resources:
 `;
 }
 
-/** The server; Secrets are encrypted by key 1. */
+/** The server. Secrets are encrypted by key 1; there is a place for an audit policy, and none in it. */
 export function operatedApi(): Promise<TestApi> {
   started ??= startTestApi((config, folder) => {
     config.encryptionConfigFile = join(folder, 'encryption.yaml');
     writeFileSync(config.encryptionConfigFile, encryptionBy(1));
+    config.audit = { policyFile: join(folder, 'audit-policy.yaml'), logFile: join(folder, 'log/audit.log') };
   });
   return started;
 }
