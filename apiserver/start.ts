@@ -28,6 +28,7 @@ import { followTokenKeys } from './auth/signing-keys.ts';
 import { readTokenFile } from './auth/token-file.ts';
 import { makeTokenAnswerer } from './auth/token-request.ts';
 import { bootstrap } from './bootstrap.ts';
+import { dumpPaths } from './flow/dump-paths.ts';
 import { startFlowControl } from './flow/start.ts';
 import type { FlowConfig } from './flow/start.ts';
 import { startGrpc } from './grpc/server.ts';
@@ -209,6 +210,7 @@ async function serve(
     paths: new Map([
       ...versionPaths,
       ...metrics.paths,
+      ...dumpPaths(flows, env),
       ...checkedPaths(store, metrics.onHealth, env),
       ...issuerPaths(tokens, config.advertise),
     ]),

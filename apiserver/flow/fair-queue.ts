@@ -27,10 +27,21 @@ export interface Ticket<T> {
 
 export interface QueueDigest<T> {
   index: number;
+  /** In their order. */
   waiting: Ticket<T>[];
-  executing: number;
+  executing: Ticket<T>[];
   seatsInUse: number;
-  nextDispatchR: number;
+  /** When, in seat milliseconds of virtual time, the next one is to start. */
+  nextR: number;
+  /** Seat milliseconds that the waiting ones are taken to need. */
+  work: number;
+}
+
+export interface Digest<T> {
+  /** Those in use, by their numbers. */
+  queues: QueueDigest<T>[];
+  /** What executes without ever having had a queue. */
+  executing: Ticket<T>[];
 }
 
 export interface FairQueue<T> {
@@ -48,8 +59,7 @@ export interface FairQueue<T> {
   reshape(nowMs: number, shape: QueueShape, limit: number): void;
   /** What was asked for since this was last called. */
   takeDemand(nowMs: number): SeatDemand;
-  /** Of the queues that are in use, by their numbers. */
-  digest(): QueueDigest<T>[];
+  digest(): Digest<T>;
 }
 
 /** How long the first requests of a level are taken to last, as upstream takes all of them. */
@@ -87,7 +97,8 @@ export function makeFairQueue<T>(
   /** Those in use, by number: others hold nothing. */
   const queues = new Map<number, Queue<T>>();
   const demand = makeDemandMeter();
-  let [waiting, executing, seatsInUse, seatsWaiting, arrivals, turns] = [0, 0, 0, 0, 0, 0];
+  const executing = new Set<Held<T>>();
+  let [waiting, seatsInUse, seatsWaiting, arrivals, turns] = [0, 0, 0, 0, 0];
   /** Virtual time: what each queue in use could have been given since the beginning, in seat milliseconds. */
   let currentR = 0;
   let lastMs = nowMs;
@@ -100,7 +111,7 @@ export function makeFairQueue<T>(
     lastMs += passedMs;
   };
   /** A request wider than the level has it to itself. */
-  const fits = (seats: number) => seatsInUse + seats <= limit || (seats > limit && executing === 0);
+  const fits = (seats: number) => seatsInUse + seats <= limit || (seats > limit && executing.size === 0);
 
   const queueFor = (hand: readonly number[]): Queue<T> => {
     const offset = arrivals++;
@@ -118,7 +129,7 @@ export function makeFairQueue<T>(
     const { queue, seats } = ticket;
     ticket.state = 'executing';
     ticket.startedAtMs = nowMs;
-    executing++;
+    executing.add(ticket);
     seatsInUse += seats;
     if (!queue) return;
     queue.executing++;
@@ -173,7 +184,7 @@ export function makeFairQueue<T>(
       return waiting;
     },
     get executing() {
-      return executing;
+      return executing.size;
     },
     get seatsInUse() {
       return seatsInUse;
@@ -223,7 +234,7 @@ export function makeFairQueue<T>(
       } else {
         const tookMs = nowMs - ticket.startedAtMs;
         assumedMs += (tookMs - assumedMs) * learning;
-        executing--;
+        executing.delete(ticket);
         seatsInUse -= seats;
         if (queue) {
           queue.executing--;
@@ -249,16 +260,19 @@ export function makeFairQueue<T>(
       return demand.take(seatsInUse + seatsWaiting);
     },
 
-    digest: () =>
-      [...queues.values()]
+    digest: () => ({
+      queues: [...queues.values()]
         .toSorted((a, b) => a.index - b.index)
         .map((queue) => ({
           index: queue.index,
           waiting: [...queue.waiting],
-          executing: queue.executing,
+          executing: [...executing].filter((ticket) => ticket.queue === queue),
           seatsInUse: queue.seatsInUse,
-          nextDispatchR: queue.nextR,
+          nextR: queue.nextR,
+          work: queue.seatsWaiting * assumedMs,
         })),
+      executing: [...executing].filter(({ queue }) => !queue),
+    }),
   };
 }
 

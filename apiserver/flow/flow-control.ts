@@ -100,8 +100,15 @@ function makeTurn(entry: Entry, series: FlowSeries, waitMs: number, env: Env): H
 
   const refuse = (why: Refusal, waitedMs?: number) => {
     series.refused(why, seats, waitedMs);
+    level.counts.rejected++;
+    if (why === 'time-out') level.counts.timedOut++;
+    if (why === 'cancelled') level.counts.cancelled++;
     // Who has gone away need not be told when to come back.
     if (why !== 'cancelled') level.advice.refused(env.monotonic() / 1000);
+  };
+  const started = (waitedMs: number, hasWaited: boolean) => {
+    series.started(seats, waitedMs, hasWaited);
+    level.counts.dispatched++;
   };
   const giveUp = (why: Refusal) => {
     const waiting = ticket!;
@@ -122,7 +129,7 @@ function makeTurn(entry: Entry, series: FlowSeries, waitMs: number, env: Env): H
       if (!ticket) return refuse(level.shape.queues === 0 ? 'concurrency-limit' : 'queue-full');
       if (ticket.state === 'executing') {
         granted = true;
-        series.started(seats, 0, false);
+        started(0, false);
         return;
       }
       series.queued(seats, level.queue.lengthOf(ticket));
@@ -131,7 +138,7 @@ function makeTurn(entry: Entry, series: FlowSeries, waitMs: number, env: Env): H
     },
     start() {
       cancel();
-      series.started(seats, ticket!.startedAtMs - ticket!.arrivedAtMs, true);
+      started(ticket!.startedAtMs - ticket!.arrivedAtMs, true);
       settle!(true);
     },
     leave() {

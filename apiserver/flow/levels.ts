@@ -24,6 +24,8 @@ export interface Level {
   isLeaving: boolean;
   readonly queue: FairQueue<HeldTurn>;
   readonly advice: RetryAdvice;
+  /** Since it began. Those that waited too long, and those that gave up, were rejected too. */
+  readonly counts: { dispatched: number; rejected: number; timedOut: number; cancelled: number };
   /** The queues that a request may wait in. */
   handOf(turn: Pick<Turn, 'schema' | 'distinguisher'>): readonly number[];
 }
@@ -118,6 +120,7 @@ function makeLevel(
     smooth: 0,
     queue: makeFairQueue(env.monotonic(), shapeOf(spec), isExempt(spec) ? Infinity : 0, onStart),
     advice: makeRetryAdvice(),
+    counts: { dispatched: 0, rejected: 0, timedOut: 0, cancelled: 0 },
     configure(uid, next) {
       level.uid = uid;
       level.spec = next;
