@@ -35,7 +35,7 @@ export function makeEscalationCheck(policy: Policy, authorize: Authorizer): (req
     if (lacking.length === 0) return undefined;
     const who = `user ${JSON.stringify(caller.name)} (groups=${quoted(caller.groups)})`;
     const because = `${who} is attempting to grant RBAC permissions not currently held:\n${rulesText(lacking)}`;
-    return missing.length > 0 ? `${because}; resolution errors: ${aggregate(missing)}` : because;
+    return missing.length > 0 ? `${because}; resolution errors: [${aggregate(missing)}]` : because;
   };
 
   const checkRole = ({ kind, caller, namespace, name, object, before, operation }: AdmissionRequest) => {
