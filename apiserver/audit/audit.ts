@@ -33,6 +33,7 @@ export function makeAudit(policy: AuditPolicy, sink: Sink, registry: Registry, e
   );
   const perLevel = new Map(levels.map((level) => [level, levelFamily.with(level)]));
   const trails = new WeakMap<RequestContext, TellingTrail>();
+  const addresses = new WeakMap<RequestContext, string>();
   const emit = (event: AuditEvent) => {
     events.add();
     sink.write(eventLine(event));
@@ -49,7 +50,7 @@ export function makeAudit(policy: AuditPolicy, sink: Sink, registry: Registry, e
       if (!evaluate) return next(context);
       const verdict = judged(evaluate, context);
       if (verdict.level === 'None') return next(context);
-      const trail = makeTrail(context, verdict, env, emit);
+      const trail = makeTrail(context, verdict, addresses.get(context), env, emit);
       trails.set(context, trail);
       context.audit = trail;
       trail.tell('RequestReceived');
@@ -57,6 +58,10 @@ export function makeAudit(policy: AuditPolicy, sink: Sink, registry: Registry, e
       return next(context);
     },
     observer: {
+      onRequest(context) {
+        const { remoteAddress } = context.request.socket;
+        if (policy.current && remoteAddress !== undefined) addresses.set(context, remoteAddress);
+      },
       onAnswer(context) {
         if (context.isLongRunning) trails.get(context)?.tell('ResponseStarted');
       },
@@ -75,7 +80,8 @@ export function makeAudit(policy: AuditPolicy, sink: Sink, registry: Registry, e
     const evaluate = policy.current;
     if (!evaluate || !context.failure || context.user) return;
     const verdict = judged(evaluate, context);
-    if (verdict.level !== 'None') makeTrail(context, verdict, env, emit).tell('ResponseStarted');
+    if (verdict.level !== 'None')
+      makeTrail(context, verdict, addresses.get(context), env, emit).tell('ResponseStarted');
   }
 }
 

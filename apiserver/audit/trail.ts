@@ -24,16 +24,18 @@ export interface TellingTrail extends AuditTrail {
   has(stage: Stage): boolean;
 }
 
-/** `emit` takes the events. */
+/** `remoteAddress` is where the connection is from, which is not known any more once that has ended; `emit` takes the events. */
 export function makeTrail(
   context: RequestContext,
   { level, omitStages, omitManagedFields }: Verdict,
+  remoteAddress: string | undefined,
   env: Pick<Env, 'now' | 'monotonic'>,
   emit: (event: AuditEvent) => void,
 ): TellingTrail {
   const { request, info, user, auditId } = context;
   const receivedMs = env.now() - (env.monotonic() - context.startedAtMs);
   const annotations = new Map<string, string>();
+  const ips = sourceIps(request.headers, remoteAddress);
   const objectRef = info.isResource ? referenceTo(info) : undefined;
   const told = new Set<Stage>();
   let requestObject: string | undefined;
@@ -70,7 +72,7 @@ export function makeTrail(
         verb: info.verb,
         user,
         impersonatedUser: context.caller === user || !user ? undefined : context.caller,
-        sourceIps: sourceIps(request.headers, request.socket.remoteAddress),
+        sourceIps: ips,
         userAgent: request.headers['user-agent'] ?? '',
         objectRef,
         responseStatus: stage === 'RequestReceived' ? undefined : statusOf(context, stage, answeredStatus),
