@@ -47,7 +47,13 @@ export function makeKubectlRun({ command, minor }: Kubectl, space: Space, kubeco
       return result.stderr;
     },
     async edit(editor, ...args) {
-      const result = await runCommand('env', [`KUBE_EDITOR=${editor}`, command, ...common, ...args]);
+      const result = await runCommand('env', [
+        `KUBE_EDITOR=${editor}`,
+        `TMPDIR=${folder}`,
+        command,
+        ...common,
+        ...args,
+      ]);
       assert.equal(result.exitCode, 0, told(args, result));
       return result.stdout + result.stderr;
     },
