@@ -32,10 +32,12 @@ import { dumpPaths } from './flow/dump-paths.ts';
 import { startFlowControl } from './flow/start.ts';
 import type { FlowConfig } from './flow/start.ts';
 import { startGrpc } from './grpc/server.ts';
+import { makeHealth } from './health-checks.ts';
+import { announce } from './members/announce.ts';
+import { makeMemberLeases } from './members/leases.ts';
 import { buildApp } from './rest/app.ts';
 import { measureAdmission } from './metrics/admission.ts';
 import { measureCallers } from './metrics/callers.ts';
-import type { HealthMeter } from './metrics/health.ts';
 import { makeMetrics } from './metrics/metrics.ts';
 import type { Metrics } from './metrics/metrics.ts';
 import { measureRequests } from './metrics/requests.ts';
@@ -43,8 +45,6 @@ import { measureObjects, measureStore } from './metrics/store.ts';
 import { measureWatches } from './metrics/watches.ts';
 import { makeDocuments } from './openapi/documents.ts';
 import { withFlowControl } from './rest/filters/flow-control.ts';
-import { healthPaths } from './rest/health.ts';
-import type { Handler } from './rest/request-context.ts';
 import { listen } from './rest/server.ts';
 import { versionPaths } from './rest/version.ts';
 import { followEncryption } from './store/encryption/live.ts';
@@ -94,6 +94,8 @@ export interface ApiServerConfig {
   audit?: AuditConfig;
   /** Where pods and nodes reach REST. */
   advertise: { host: string; port: number };
+  /** How long the server goes on serving after `/readyz` has begun to say no; 0 when absent. */
+  shutdownDelayMs?: number;
   /** Issuer of service account tokens; `https://kubernetes.default.svc.<clusterDomain>` when absent. */
   issuer?: string;
   /** Issuers whose tokens, by the same keys, are believed besides. */
@@ -199,6 +201,7 @@ async function serve(
   measureObjects(world, kinds, registry);
   const audit = config.audit && startAudit(config.audit, registry, env);
   const flows = startFlowControl(config.flowControl ?? {}, { verbs, world, registry, env });
+  const health = makeHealth(store, world, metrics.onHealth, env);
   const app = buildApp({
     verbs: measureWatches(verbs, registry),
     env,
@@ -211,7 +214,7 @@ async function serve(
       ...versionPaths,
       ...metrics.paths,
       ...dumpPaths(flows, env),
-      ...checkedPaths(store, metrics.onHealth, env),
+      ...health.paths,
       ...issuerPaths(tokens, config.advertise),
     ]),
     documents,
@@ -224,21 +227,32 @@ async function serve(
       listen: config.listen,
       tls,
       app,
-      log: env.log,
+      env,
     }),
   ]);
+  const announcement = await announce({
+    leases: makeMemberLeases(store, config.advertise.host, env),
+    verbs,
+    look,
+    port: config.advertise.port,
+    env,
+  });
   const stopRepair = repairRegularly(() => repair(look, ips, ports), env);
   const [first] = rest.addresses;
   return {
     address: { host: config.listen[0]?.host ?? '', port: first?.port ?? 0 },
     grpcPort: grpc.port,
     async stop() {
+      health.fail();
+      await announcement.stop();
+      await env.sleep(config.shutdownDelayMs ?? 0);
       stopRepair();
       flows.stop();
+      const drained = rest.stop();
       app.endWatches();
       streams.stop();
       proxy.stop();
-      await Promise.all([rest.stop(), grpc.stop()]);
+      await Promise.all([drained, grpc.stop()]);
       tls.close();
       keys.close();
       await audit?.close();
@@ -247,13 +261,6 @@ async function serve(
       await store.close();
     },
   };
-}
-
-function checkedPaths(store: Store, onHealth: HealthMeter, env: Env): Map<string, Handler> {
-  const checks = { ping: async () => {}, etcd: async () => void (await store.revision()) };
-  return new Map(
-    ['healthz', 'livez', 'readyz'].flatMap((endpoint) => [...healthPaths(endpoint, checks, env, onHealth)]),
-  );
 }
 
 function tokenOptions(

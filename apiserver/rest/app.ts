@@ -47,6 +47,9 @@ export interface App {
   listener(request: Request, response: Response): void;
   /** For requests to speak another protocol on their connection. */
   upgrade(request: Request, socket: Duplex, head: Buffer): void;
+  /** Resolves when no request is under way but such as stay open by nature. */
+  quiet(): Promise<void>;
+  /** Ends watches, those too that begin from now on. */
   endWatches(): void;
 }
 
@@ -109,13 +112,25 @@ export function buildApp(options: AppOptions): App {
     }
   };
 
+  let underWay = 0;
+  let onQuiet: (() => void)[] = [];
+  const leave = () => {
+    if (--underWay > 0) return;
+    for (const tell of onQuiet) tell();
+    onQuiet = [];
+  };
+
   return {
     listener(request, response) {
       const context = begin({ request, response });
       if (!context) return sendText(response, 400, '400 Bad Request');
       response.setHeader('audit-id', context.auditId);
       setContext(response, context);
-      response.once('close', () => observer.onEnd(context));
+      if (!context.isLongRunning) underWay++;
+      response.once('close', () => {
+        observer.onEnd(context);
+        if (!context.isLongRunning) leave();
+      });
       observer.onRequest(context);
       apps[request.httpVersionMajor === 2 ? 2 : 1](request, response);
     },
@@ -131,6 +146,7 @@ export function buildApp(options: AppOptions): App {
       observer.onRequest(context);
       void run(context);
     },
+    quiet: () => (underWay === 0 ? Promise.resolve() : new Promise((resolve) => onQuiet.push(resolve))),
     endWatches: () => resources.endWatches(),
   };
 }

@@ -15,7 +15,7 @@ import { create, patch, remove, removeCollection, update } from './writes.ts';
 export interface Resources {
   serve(exchange: Exchange): Promise<void>;
   upgrade(upgrade: Upgrade): Promise<void>;
-  /** Ends all watches, as when the server stops. */
+  /** Ends all watches, those too that begin from now on, as when the server stops. */
   endWatches(): void;
 }
 
@@ -36,10 +36,17 @@ export function makeResources(
 ): Resources {
   const open = new Set<WatchStream>();
   let underWay = 0;
+  let isStopping = false;
+  const endAll = () => {
+    for (const stream of open) stream.end();
+  };
   const actions: Record<Verb, Action> = {
     get,
     list,
-    watch: (exchange, accepted, serving) => watch(exchange, accepted, serving, open),
+    async watch(exchange, accepted, serving) {
+      await watch(exchange, accepted, serving, open);
+      if (isStopping) endAll();
+    },
     create,
     update,
     patch,
@@ -69,7 +76,8 @@ export function makeResources(
       await handler(upgrade);
     },
     endWatches() {
-      for (const stream of open) stream.end();
+      isStopping = true;
+      endAll();
     },
   };
 }

@@ -3,10 +3,11 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { createSecureServer } from 'node:http2';
 import type { Http2SecureServer, ServerHttp2Session } from 'node:http2';
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { Server } from 'node:net';
 import type { AddressInfo, Socket } from 'node:net';
+import type { Env } from '#lib/env/env.ts';
 import type { LiveTls } from '#lib/env/live-tls.ts';
-import type { Log } from '#lib/env/log.ts';
 import type { App } from './app.ts';
 
 export interface ServerOptions {
@@ -14,12 +15,16 @@ export interface ServerOptions {
   /** The authority that signs clients, and our own certificate and key. Connections last when they change; new ones are by what holds then. */
   tls: LiveTls;
   app: App;
-  log: Log;
+  env: Env;
 }
 
 export interface RunningServer {
   /** Where it listens, in the order asked for. */
   addresses: AddressInfo[];
+  /**
+   * Takes no more connections at once, lets requests under way end, and closes connections as they fall idle: those of HTTP/2 are told by GOAWAY, those
+   * of HTTP/1 with their next answer. Whatever still goes on after a while is cut.
+   */
   stop(): Promise<void>;
 }
 
@@ -38,8 +43,14 @@ const sessionMemoryMiB = 512;
 /** An idle connection of HTTP/1 is kept this long; client-go gives up its own after 90 seconds. */
 const keepAliveMs = 120_000;
 
-/** How long answers under way may take when the server stops. */
-const drainMs = 1000;
+/** How long requests under way may take when the server stops; a process has five seconds for all of its services. */
+const drainMs = 3000;
+
+/** How long what has been written when everything is answered may take to leave. */
+const farewellMs = 200;
+
+/** A connection of HTTP/1 that has been idle for this long, as the server stops, is one that its client does not use just now. */
+const idleMs = 50;
 
 export async function listen(options: ServerOptions): Promise<RunningServer> {
   const servers = options.listen.map(() => makeServer(options));
@@ -57,10 +68,11 @@ export async function listen(options: ServerOptions): Promise<RunningServer> {
   };
 }
 
-function makeServer({ tls, app, log }: ServerOptions): {
+function makeServer({ tls, app, env }: ServerOptions): {
   server: Http2SecureServer;
   stop(): Promise<void>;
 } {
+  const { log } = env;
   const server = createSecureServer({
     allowHTTP1: true,
     ...tls.current,
@@ -79,7 +91,13 @@ function makeServer({ tls, app, log }: ServerOptions): {
   (server as unknown as { keepAliveTimeout: number }).keepAliveTimeout = keepAliveMs;
   const sockets = new Set<Socket>();
   const sessions = new Set<ServerHttp2Session>();
+  /** Connections that were made, or that a request has come by, lately; there are none while the server does not stop. */
+  let usedLately: Set<unknown> | undefined;
   server.on('request', (request, response) => {
+    if (usedLately && request.httpVersionMajor === 1) {
+      usedLately.add(request.socket);
+      response.setHeader('connection', 'close');
+    }
     app.listener(request as unknown as IncomingMessage, response as never);
   });
   server.on('upgrade' as 'request', app.upgrade as never);
@@ -90,6 +108,7 @@ function makeServer({ tls, app, log }: ServerOptions): {
   });
   server.on('secureConnection', (socket) => {
     sockets.add(socket);
+    usedLately?.add(socket);
     socket.setNoDelay(true);
     socket.on('close', () => sockets.delete(socket));
   });
@@ -99,22 +118,49 @@ function makeServer({ tls, app, log }: ServerOptions): {
     server,
     async stop() {
       unfollow();
-      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      const used = (usedLately = new Set<unknown>());
+      // Its own close() would cut the connections of HTTP/1 that are idle at this very moment.
+      const closed = new Promise<void>((resolve) => Server.prototype.close.call(server, () => resolve()));
       for (const session of sessions) session.close();
-      const deadline = AbortSignal.timeout(drainMs);
-      deadline.addEventListener('abort', () => {
-        for (const session of sessions) session.destroy();
-        for (const socket of sockets) socket.destroy();
-      });
-      // Idle HTTP/1 connections would keep the server open: whoever has an answer under way has until the deadline.
-      for (const socket of sockets) if (!isBusy(socket)) socket.destroy();
+      for (const socket of sockets) tellLast(socket);
+      const stopSweeping = sweepIdle(sockets, used, env);
+      await Promise.race([app.quiet(), env.sleep(drainMs)]);
+      await Promise.race([closed, env.sleep(farewellMs)]);
+      stopSweeping();
+      for (const session of sessions) session.destroy();
+      for (const socket of sockets) socket.destroy();
       await closed;
+      server.close();
     },
   };
 }
 
+/** Closes connections of HTTP/1 that nothing has gone on over for a while. `used` holds those by which something has come since. Returns the way to stop. */
+function sweepIdle(sockets: ReadonlySet<Socket>, used: Set<unknown>, env: Env): () => void {
+  let cancel = () => {};
+  const later = () => {
+    used.clear();
+    for (const socket of sockets) if (isBusy(socket)) used.add(socket);
+    cancel = env.after(idleMs, () => {
+      for (const socket of sockets) if (!isBusy(socket) && !used.has(socket)) socket.end();
+      later();
+    });
+  };
+  later();
+  return () => cancel();
+}
+
+/** A connection as Node's HTTP server sees it. */
+type HttpSocket = Socket & { alpnProtocol?: string | false; _httpMessage?: ServerResponse | null };
+
 /** Whether an HTTP/1 connection has an answer under way, or is one of HTTP/2, which ends by itself. */
 function isBusy(socket: Socket): boolean {
-  const { alpnProtocol, _httpMessage } = socket as Socket & { alpnProtocol?: string | false; _httpMessage?: unknown };
+  const { alpnProtocol, _httpMessage } = socket as HttpSocket;
   return alpnProtocol === 'h2' || Boolean(_httpMessage);
+}
+
+/** Lets the answer under way say that it is the last on its connection, if it is not too late. */
+function tellLast(socket: Socket): void {
+  const { alpnProtocol, _httpMessage } = socket as HttpSocket;
+  if (alpnProtocol !== 'h2' && _httpMessage && !_httpMessage.headersSent) _httpMessage.setHeader('connection', 'close');
 }

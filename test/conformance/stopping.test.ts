@@ -1,0 +1,179 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import type { IncomingMessage } from 'node:http';
+import { connect, constants } from 'node:http2';
+import { Agent, request } from 'node:https';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { makeRealEnv } from '#lib/env/real.ts';
+import { start } from '../../apiserver/start.ts';
+import type { ApiServer } from '../../apiserver/start.ts';
+import type { TestApi } from '../harness/api.ts';
+import { makeSpace } from './server.ts';
+import type { Space } from './server.ts';
+
+suite('stopping', () => {
+  let space: Space;
+  let api: TestApi;
+  /** The server that is stopped, beside the shared one. */
+  let server: ApiServer | undefined;
+  let url: string;
+
+  suiteSetup(async () => {
+    space = await makeSpace('stopping');
+    ({ api } = space);
+    await space.configMap('there', { data: { text: 'x'.repeat(10_000) } });
+  });
+
+  setup(async () => {
+    const config = {
+      ...api.config,
+      listen: [{ host: '127.0.0.1', port: 0 }],
+      grpc: { socket: join(api.folder, 'stopping.sock') },
+      advertise: { host: '10.99.0.3', port: 6443 },
+      shutdownDelayMs: 300,
+    };
+    server = await start(config, makeRealEnv({ service: 'stopping' }));
+    url = `https://127.0.0.1:${server.address.port}`;
+  });
+
+  teardown(() => server?.stop());
+
+  const stop = async () => {
+    const stopping = server!;
+    server = undefined;
+    await stopping.stop();
+  };
+  const tls = () => ({
+    ca: readFileSync(join(api.folder, 'ca.crt')),
+    cert: readFileSync(join(api.folder, 'admin.crt')),
+    key: readFileSync(join(api.folder, 'admin.key')),
+  });
+  const maps = () => `${space.path}/configmaps`;
+  const wholeOf = async (response: IncomingMessage) => {
+    const chunks: Buffer[] = [];
+    for await (const chunk of response) chunks.push(chunk as Buffer);
+    assert.ok(response.complete, 'the answer was cut');
+    return Buffer.concat(chunks).toString();
+  };
+
+  test('/readyz says no first, while everything is still served', async () => {
+    const stopped = stop();
+    const deadline = Date.now() + 5000;
+    let ready = await api.ask('GET', '/readyz', { url });
+    while (ready.code === 200 && Date.now() < deadline) ready = await api.ask('GET', '/readyz', { url });
+    assert.equal(ready.code, 500);
+    assert.match(
+      ready.bytes.toString(),
+      /^\[\+\]ping ok\n\[\+\]etcd ok\n\[\+\]informer-sync ok\n\[-\]shutdown failed: reason withheld\nreadyz check failed\n$/,
+    );
+    const alone = await api.ask('GET', '/readyz/shutdown', { url });
+    assert.equal(alone.bytes.toString(), 'internal server error: process is shutting down\n');
+    assert.equal((await api.ask('GET', '/livez', { url })).code, 200);
+    assert.equal((await api.ask('GET', `${maps()}/there`, { url })).code, 200);
+    await stopped;
+    await assert.rejects(api.ask('GET', '/readyz', { url }));
+  });
+
+  test('no answer is cut over HTTP/1.1 or HTTP/2, and then nobody is let in', async () => {
+    const path = `${maps()}/there`;
+    const answered = { 1: 0, 2: 0 };
+    const overOne = async () => {
+      const agent = new Agent({ ...tls(), keepAlive: true, maxSockets: 1 });
+      for (;;) {
+        const sending = request(url + path, { agent });
+        let isConnected = false;
+        sending.once('socket', (socket) => {
+          isConnected = sending.reusedSocket;
+          if (!isConnected) socket.once('secureConnect', () => (isConnected = true));
+        });
+        sending.end();
+        try {
+          const [response] = (await once(sending, 'response')) as [IncomingMessage];
+          assert.match(await wholeOf(response), /"there"/);
+          answered[1]++;
+        } catch (error) {
+          agent.destroy();
+          // A connection that was not made is no answer that was cut.
+          assert.ok(!isConnected, String(error));
+          return;
+        }
+      }
+    };
+    const overTwo = async () => {
+      const session = connect(url, tls());
+      let goneAway = false;
+      session.on('goaway', () => (goneAway = true));
+      session.on('error', () => {});
+      await once(session, 'connect');
+      while (!goneAway && !session.closed) {
+        const stream = session.request({ ':path': path });
+        let text = '';
+        stream.on('data', (chunk: Buffer) => (text += chunk.toString()));
+        try {
+          await once(stream, 'end');
+        } catch (error) {
+          // A stream that the server promises not to have looked at may be asked for elsewhere.
+          const { code } = error as NodeJS.ErrnoException;
+          const isRefused = stream.rstCode === constants.NGHTTP2_REFUSED_STREAM;
+          assert.ok(isRefused || /GOAWAY|INVALID_SESSION/.test(code ?? ''), String(error));
+          return;
+        }
+        assert.match(text, /"there".*\}\n?$/s);
+        answered[2]++;
+      }
+    };
+    const traffic = Promise.all([...Array.from({ length: 6 }, overOne), ...Array.from({ length: 3 }, overTwo)]);
+    const deadline = Date.now() + 10_000;
+    while (answered[1] < 50 || answered[2] < 50) {
+      assert.ok(Date.now() < deadline, 'no traffic');
+      await sleep(10);
+    }
+    await Promise.all([stop(), traffic]);
+  });
+
+  test('a body that is arriving is waited for', async () => {
+    const body = JSON.stringify({ metadata: { name: 'late' } });
+    const sending = request(`${url}${maps()}`, {
+      ...tls(),
+      method: 'POST',
+      headers: { 'content-type': 'application/json', 'content-length': body.length },
+    });
+    sending.write(body.slice(0, 10));
+    await once(sending, 'socket').then(([socket]) => once(socket as NodeJS.EventEmitter, 'secureConnect'));
+    const stopped = stop();
+    // By now new connections are refused: those that are there are all that the server waits for.
+    const refused = async () =>
+      api.ask('GET', '/livez', { url, headers: { connection: 'close' } }).then(
+        () => false,
+        () => true,
+      );
+    const deadline = Date.now() + 5000;
+    while (!(await refused())) assert.ok(Date.now() < deadline, 'the server still listens');
+    sending.end(body.slice(10));
+    const [response] = (await once(sending, 'response')) as [IncomingMessage];
+    assert.equal(response.statusCode, 201);
+    assert.equal(response.headers.connection, 'close');
+    await wholeOf(response);
+    await stopped;
+  });
+
+  test('watches end as if their time were up', async () => {
+    const sending = request(`${url}${maps()}?watch=1`, tls());
+    sending.end();
+    const [response] = (await once(sending, 'response')) as [IncomingMessage];
+    const text = wholeOf(response);
+    const session = connect(url, tls());
+    const stream = session.request({ ':path': `${maps()}?watch=1` });
+    const codes: number[] = [];
+    stream.on('close', () => codes.push(stream.rstCode ?? -1));
+    stream.resume();
+    await once(stream, 'response');
+    const ended = Promise.all([once(stream, 'end'), once(session, 'close')]);
+    await stop();
+    assert.match(await text, /^\{"type":"ADDED".*\}\n$/s);
+    await ended;
+    assert.deepEqual(codes, [0]);
+  });
+});
