@@ -1,0 +1,138 @@
+/** Clients that list, watch, lose their connections and go on: what they were told is what happened, though many write at once. */
+import assert from 'node:assert/strict';
+import fc from 'fast-check';
+import { makeRealEnv } from '#lib/env/real.ts';
+import type { Resource } from '#lib/meta/object.ts';
+import { makeEtcdStore } from '../../apiserver/store/etcd.ts';
+import type { TestApi } from '../harness/api.ts';
+import { makeSpace } from './server.ts';
+import type { Space } from './server.ts';
+
+const names = ['a', 'b', 'c', 'd', 'e', 'f'];
+const writes = 60;
+
+interface Change {
+  type: 'PUT' | 'DELETE';
+  name: string;
+  on: string | undefined;
+  revision: bigint;
+}
+
+suite('history', () => {
+  let space: Space;
+  let api: TestApi;
+  let maps: string;
+  suiteSetup(async () => {
+    space = await makeSpace('history');
+    ({ api } = space);
+    maps = `${space.path}/configmaps`;
+  });
+
+  test('every client is told what etcd has kept, in order and without gaps', async () => {
+    const seed = Date.now() % 2 ** 31;
+    try {
+      await run(seed);
+    } catch (error) {
+      throw new Error(`With seed ${seed}`, { cause: error });
+    }
+  });
+
+  async function run(seed: number): Promise<void> {
+    const chance = fc.sample(fc.infiniteStream(fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true })), {
+      seed,
+      numRuns: 1,
+    })[0]!;
+    const random = () => chance.next().value as number;
+    const start = BigInt((await space.configMap('start')).body.metadata.resourceVersion);
+    let end: bigint | undefined;
+    const isDone = (position: string) => end !== undefined && BigInt(position) >= end;
+    const clients = ['', 'on=yes', 'on!=yes', ''].map((selector, i) => follow(selector, random, isDone, i === 3));
+    await Promise.all(Array.from({ length: 4 }, () => writeAtRandom(random)));
+    // The last change is one that every client is told of.
+    await space.configMap('end', { labels: { on: 'yes' } });
+    end = BigInt(
+      (await space.patch(`${maps}/end`, { metadata: { labels: { on: 'no' } } })).body.metadata.resourceVersion,
+    );
+    const changes = await changesBetween(start, end);
+    for (const { selector, listedAt, events } of await Promise.all(clients)) {
+      assert.deepEqual(events, expected(changes, selector, listedAt), `labelSelector=${selector}`);
+    }
+  }
+
+  async function writeAtRandom(random: () => number): Promise<void> {
+    for (let i = 0; i < writes; i++) {
+      const name = names[Math.floor(random() * names.length)]!;
+      const on = random() < 0.5 ? 'yes' : 'no';
+      if (random() < 0.3) await api.ask('DELETE', `${maps}/${name}`);
+      else if ((await space.configMap(name, { labels: { on } })).code === 409) {
+        await space.patch(`${maps}/${name}`, { metadata: { labels: { on } } });
+      }
+    }
+  }
+
+  /** Lists, then watches until it has seen the end, dropping the connection now and then. */
+  async function follow(
+    selector: string,
+    random: () => number,
+    isDone: (position: string) => boolean,
+    isSlow: boolean,
+  ) {
+    const query = `labelSelector=${encodeURIComponent(selector)}`;
+    let { metadata } = (await api.ask('GET', `${maps}?${query}&limit=2`)).body;
+    while (metadata.continue) {
+      ({ metadata } = (await api.ask('GET', `${maps}?${query}&limit=2&continue=${metadata.continue}`)).body);
+    }
+    const listedAt: string = metadata.resourceVersion;
+    const events: string[] = [];
+    let position = listedAt;
+    const options = 'watch=1&allowWatchBookmarks=true&timeoutSeconds=3';
+    while (!isDone(position)) {
+      const watch = await api.watch(`${maps}?${options}&${query}&resourceVersion=${position}`);
+      assert.equal(watch.code, 200);
+      for (let patience = random() * 30; patience > 0 && !isDone(position); patience--) {
+        if (isSlow) await new Promise((resolve) => setImmediate(resolve));
+        const event = await watch.next();
+        if (!event) break;
+        position = event.object.metadata.resourceVersion;
+        if (event.type !== 'BOOKMARK') events.push(`${event.type} ${event.object.metadata.name} ${position}`);
+      }
+      watch.close();
+    }
+    return { selector, listedAt: BigInt(listedAt), events };
+  }
+
+  /** What etcd itself tells of the namespace. */
+  async function changesBetween(start: bigint, end: bigint): Promise<Change[]> {
+    const prefix = `/registry/configmaps/${space.name}/`;
+    const store = makeEtcdStore({ endpoints: [api.etcd.endpoint] }, makeRealEnv({ service: 'test' }));
+    const stop = new AbortController();
+    const changes: Change[] = [];
+    for await (const batch of store.watch(prefix, start, stop.signal)) {
+      for (const { type, key, value, revision } of batch.events) {
+        const object = type === 'PUT' ? (JSON.parse(value.toString()) as Resource) : undefined;
+        changes.push({ type, name: key.slice(prefix.length), on: object?.metadata.labels?.['on'], revision });
+      }
+      if (batch.revision >= end) break;
+    }
+    stop.abort();
+    await store.close();
+    return changes;
+  }
+
+  function expected(changes: readonly Change[], selector: string, after: bigint): string[] {
+    const state = new Map<string, Change>();
+    const selects = (change: Change | undefined) => {
+      if (change?.type !== 'PUT') return false;
+      return selector === '' || (change.on === 'yes') === (selector === 'on=yes');
+    };
+    const events: string[] = [];
+    for (const change of changes) {
+      const was = selects(state.get(change.name));
+      const is = selects(change);
+      state.set(change.name, change);
+      if (change.revision <= after || (!was && !is)) continue;
+      events.push(`${is ? (was ? 'MODIFIED' : 'ADDED') : 'DELETED'} ${change.name} ${change.revision}`);
+    }
+    return events;
+  }
+});
