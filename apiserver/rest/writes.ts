@@ -26,15 +26,15 @@ export async function create(exchange: Exchange, accepted: Accepted, serving: Se
   if (subresource) {
     const body = (await bodyOf(exchange, serving)) ?? {};
     const answer = await serving.verbs.createSubresource(caller, kind, route, subresource, body, options);
-    // Upstream's Status of a success carries no metadata.
-    const shown = answer.kind === 'Status' ? { ...answer, metadata: {} } : answer;
+    const shown = answer.kind === 'Status' ? plainStatus(answer) : answer;
     sendValue(response, 201, shown, accepted, isPretty(exchange));
     return;
   }
   const { value, duplicates } = await objectOf(exchange, serving);
   const entry = await serving.verbs.create(caller, kind, namespace, value, { ...options, duplicates });
   addWarnings(response, options.notes.warnings);
-  sendEntry(exchange, 201, entry, accepted, serving);
+  if (entry.object.kind === 'Status') sendValue(response, 201, plainStatus(entry.object), accepted, isPretty(exchange));
+  else sendEntry(exchange, 201, entry, accepted, serving);
 }
 
 export async function update(exchange: Exchange, accepted: Accepted, serving: Serving): Promise<void> {
@@ -97,6 +97,11 @@ async function bodyOf({ request, context }: Exchange, { env }: Serving): Promise
   const body = parseBody(await readBody(request, env), request.headers['content-type']);
   context.audit?.asked(body);
   return body;
+}
+
+/** Upstream's Status of a success carries no metadata. */
+function plainStatus(status: object): object {
+  return { ...status, metadata: {} };
 }
 
 function agentOf({ request }: Exchange): string | undefined {

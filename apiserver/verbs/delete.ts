@@ -24,13 +24,14 @@ export async function remove(
   return removeAuthorized(context, caller, kind, ref, options);
 }
 
-/** Deletes for a caller who has been found to be allowed. */
+/** Deletes for a caller who has been found to be allowed. `note` is what is written of the deletion into an object that stays for now. */
 export async function removeAuthorized(
   context: VerbsContext,
   caller: Caller,
   kind: Kind,
   ref: Ref,
   options: DeleteOptions,
+  note: (object: Resource) => Resource = (object) => object,
 ): Promise<{ entry: Entry; removed: boolean }> {
   const { dryRun = false } = options;
   const { entry, removed } = await context.writer.change(kind, ref, dryRun, async (current: Resource) => {
@@ -48,7 +49,9 @@ export async function removeAuthorized(
     };
     await admitted(context, request);
     await judged(context, request);
-    const deletion = decideDeletion(kind, current, options, context.env.now());
+    const noted = note(current);
+    const deletion = decideDeletion(kind, noted, options, context.env.now());
+    if (deletion.do === 'nothing') return { do: 'store', object: noted };
     return deletion.do === 'mark' ? { do: 'store', object: deletion.object } : deletion;
   });
   if (removed && !dryRun) await context.attachments.get(kind)?.release(entry.object);

@@ -14,7 +14,7 @@ suite('disruption budgets', () => {
   teardown(() => fixture.stop());
 
   const evict = (name: string, body: object = {}) =>
-    fixture.verbs.createSubresource(caller, podKind, at(name), 'eviction', body);
+    fixture.verbs.createSubresource(caller, podKind, at(name), 'eviction', { metadata: { name }, ...body });
   const setStatus = (kind: Kind, name: string, status: object) =>
     fixture.verbs.patch(
       caller,

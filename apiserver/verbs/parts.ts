@@ -7,36 +7,47 @@ export type Part = (next: Resource, before: Resource) => Resource;
 
 type Loose = Resource & { spec?: Record<string, unknown>; status?: Record<string, unknown> };
 
+/** Takes one field of the spec. Of a namespace its metadata may change along with it, of a pod nothing else may. */
 const ofSpec =
-  (field: string): Part =>
+  (field: string, keepsMetadata: boolean): Part =>
   (next, before) => {
     const value = (next as Loose).spec?.[field];
     const spec = { ...(before as Loose).spec };
     if (value === undefined) delete spec[field];
     else spec[field] = value;
-    return { ...before, metadata: next.metadata, spec } as Resource;
+    return { ...before, metadata: keepsMetadata ? before.metadata : next.metadata, spec } as Resource;
   };
 
 /** Containers keep everything but their resources. */
 const resources: Part = (next, before) => {
-  const wanted = ((next as Loose).spec?.['containers'] ?? []) as { name: string; resources?: unknown }[];
-  const containers = (((before as Loose).spec?.['containers'] ?? []) as { name: string }[]).map((container) => {
+  const wanted = containersOf(next);
+  const containers = containersOf(before).map((container) => {
     const change = wanted.find((item) => item.name === container.name);
     return change ? { ...container, resources: change.resources ?? {} } : container;
   });
-  return { ...before, metadata: next.metadata, spec: { ...(before as Loose).spec, containers } } as Resource;
+  return { ...before, spec: { ...(before as Loose).spec, containers } } as Resource;
 };
 
-/** A decision on a certificate request: conditions alone. */
+interface Container {
+  name: string;
+  resources?: object;
+}
+
+function containersOf(object: Resource): readonly Container[] {
+  return ((object as Loose).spec?.['containers'] ?? []) as Container[];
+}
+
+/** A decision on a certificate request: of its status, conditions alone. */
 const approval: Part = (next, before) => {
   const conditions = (next as Loose).status?.['conditions'] ?? [];
-  return { ...before, status: { ...(before as Loose).status, conditions } } as Resource;
+  const status = { ...(before as Loose).status, conditions };
+  return { ...before, metadata: next.metadata, status } as Resource;
 };
 
 const parts: Readonly<Record<string, Part>> = {
-  'pods/ephemeralcontainers': ofSpec('ephemeralContainers'),
+  'pods/ephemeralcontainers': ofSpec('ephemeralContainers', true),
   'pods/resize': resources,
-  'namespaces/finalize': ofSpec('finalizers'),
+  'namespaces/finalize': ofSpec('finalizers', false),
   'certificatesigningrequests/approval': approval,
 };
 

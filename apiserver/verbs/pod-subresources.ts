@@ -5,7 +5,7 @@ import { binding as bindingKind } from '#lib/kinds/binding.ts';
 import { pod as kind } from '#lib/kinds/pod.ts';
 import { podDisruptionBudget } from '#lib/kinds/pod-disruption-budget.ts';
 import { withCondition } from '#lib/meta/conditions.ts';
-import { badRequest, conflict, invalidObject, isReason, notSupported, required } from '#lib/meta/errors.ts';
+import { badRequest, conflict, isReason, notSupported, plainError, required } from '#lib/meta/errors.ts';
 import type { Ref } from '#lib/meta/object.ts';
 import { formatTime } from '#lib/meta/time.ts';
 import { demand } from '../auth/authorize.ts';
@@ -14,6 +14,7 @@ import type { VerbsContext } from './context.ts';
 import { decodeBody } from './decode.ts';
 import { removeAuthorized } from './delete.ts';
 import { consentTo, spend, stillProcessed } from './disruption-budget.ts';
+import { checkMeant } from './meant.ts';
 import type { Caller, DeleteOptions, WriteOptions } from './types.ts';
 
 /** Assigns a pod to a node, once. Resolves to the revision of the write. */
@@ -24,24 +25,14 @@ export async function bindPod(
   body: unknown,
   options: WriteOptions,
 ): Promise<bigint> {
-  const binding = decodeBody<Binding>(bindingKind, body);
   demand(context.authorize, caller, 'create', kind, { ...ref, subresource: 'binding' });
-  if (binding.metadata.name && binding.metadata.name !== ref.name) {
-    throw badRequest(`name in URL does not match name in Binding object`);
-  }
+  const binding = decodeBody<Binding>(bindingKind, body);
+  checkName('Binding', binding, ref);
   checkTarget(binding);
   const refuse = (because: string) => conflict({ group: '', plural: 'pods/binding' }, ref.name, because);
   const written = await context.writer.change(kind, ref, options.dryRun ?? false, async (before) => {
     const pod = before as Pod;
-    const { uid, resourceVersion } = binding.metadata;
-    if (uid && uid !== pod.metadata.uid) {
-      throw conflict(
-        kind,
-        ref.name,
-        `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${pod.metadata.uid}`,
-      );
-    }
-    if (resourceVersion && resourceVersion !== pod.metadata.resourceVersion) throw conflict(kind, ref.name);
+    checkMeant(kind, ref, binding.metadata, pod.metadata);
     if (pod.metadata.deletionTimestamp !== undefined) {
       throw refuse(`pod ${ref.name} is being deleted, cannot be assigned to a host`);
     }
@@ -74,11 +65,9 @@ export async function evictPod(
   body: unknown,
   options: WriteOptions,
 ): Promise<bigint> {
-  const eviction = decodeBody<Eviction>(evictionType, body);
   demand(context.authorize, caller, 'create', kind, { ...ref, subresource: 'eviction' });
-  if (eviction.metadata?.name && eviction.metadata.name !== ref.name) {
-    throw badRequest('name in URL does not match name in Eviction object');
-  }
+  const eviction = decodeBody<Eviction>(evictionType, body);
+  checkName('Eviction', eviction, ref);
   const { gracePeriodSeconds, preconditions, propagationPolicy, dryRun: asked } = eviction.deleteOptions ?? {};
   const dryRun = options.dryRun === true || asked?.includes('All') === true;
   await admitted(context, {
@@ -114,23 +103,33 @@ async function removeWithConsent(
   options: DeleteOptions,
 ): Promise<bigint> {
   const pinned = options.preconditions?.resourceVersion !== undefined;
+  const time = formatTime(context.env.now());
   for (let attempt = 1; ; attempt++) {
     const pod = (await context.reader.get(kind, ref)).object as Pod;
     const consent = consentTo(pod, context.look.list(podDisruptionBudget, ref.namespace));
     if (consent.do === 'spend') await spendFrom(context, consent.budget, pod, options.dryRun ?? false);
     const unchanged = consent.do === 'delete-unchanged' && !pinned;
     const { resourceVersion } = pod.metadata;
+    const how = { ...options, ...(unchanged && { preconditions: { ...options.preconditions, resourceVersion } }) };
     try {
-      const { entry } = await removeAuthorized(context, caller, kind, ref, {
-        ...options,
-        ...(unchanged && { preconditions: { ...options.preconditions, resourceVersion } }),
-      });
+      const { entry } = await removeAuthorized(context, caller, kind, ref, how, (object) =>
+        evicted(object as Pod, time),
+      );
       return entry.revision;
     } catch (error) {
-      // What has changed meanwhile is looked at anew; a wrong uid stays wrong.
-      if (!unchanged || !isReason(error, 'Conflict') || attempt === evictionAttempts) throw error;
+      if (!unchanged || !isReason(error, 'Conflict')) throw error;
+      // A pod that a budget covers may count by now; others are looked at anew.
+      if (consent.budget !== undefined) throw stillProcessed(consent.budget);
+      if (attempt === evictionAttempts) throw error;
     }
   }
+}
+
+/** The pod with the reason of its end, for those who count how Jobs fail. */
+function evicted(pod: Pod, time: string): Pod {
+  const reason = { reason: 'EvictionByEvictionAPI', message: 'Eviction API: evicting' };
+  const condition = { type: 'DisruptionTarget', status: 'True', ...reason };
+  return { ...pod, status: { ...pod.status, conditions: withCondition(pod.status?.conditions, condition, time) } };
 }
 
 async function spendFrom(
@@ -169,10 +168,15 @@ function assigned(pod: Pod, { target, metadata }: Binding, nowMs: number): Pod {
   };
 }
 
-function checkTarget({ target, metadata }: Binding): void {
+function checkTarget({ target }: Binding): void {
   const faults = [
     ...(target?.kind && target.kind !== 'Node' ? [notSupported('target.kind', target.kind, ['Node', '<empty>'])] : []),
     ...(target?.name ? [] : [required('target.name')]),
   ];
-  if (faults.length > 0) throw invalidObject({ group: '', kind: 'Binding' }, metadata.name, faults);
+  const sentences = faults.map(({ field, message }) => `${field}: ${message}`);
+  if (sentences.length > 0) throw plainError(sentences.length === 1 ? sentences[0]! : `[${sentences.join(', ')}]`);
+}
+
+function checkName(title: string, { metadata }: { metadata?: { name?: string } | undefined }, { name }: Ref): void {
+  if (metadata?.name !== name) throw badRequest(`name in URL does not match name in ${title} object`);
 }

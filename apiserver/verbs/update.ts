@@ -4,7 +4,7 @@ import type { Writer } from '#lib/kinds/apply/managers.ts';
 import type { Kind, WriteContext } from '#lib/kinds/define-kind.ts';
 import { copy } from '#lib/meta/equal.ts';
 import { badRequest, conflict, invalid, invalidObject, isReason } from '#lib/meta/errors.ts';
-import type { ApiError, FieldError } from '#lib/meta/errors.ts';
+import type { FieldError } from '#lib/meta/errors.ts';
 import type { Ref, Resource } from '#lib/meta/object.ts';
 import type { AdmissionRequest } from '../admission/types.ts';
 import { demand } from '../auth/authorize.ts';
@@ -16,13 +16,13 @@ import { decodeObject } from './decode.ts';
 import type { ObjectType } from './decode.ts';
 import { isFinished } from './deletion.ts';
 import { transientEntry } from './entries.ts';
+import { checkMeant, otherObject } from './meant.ts';
 import { partOf } from './parts.ts';
 import { appliedTo, detached, ownersOfUpdate, setOwners, withoutOwners, writerOf } from './ownership.ts';
 import type { Entries } from './ownership.ts';
 import { applyPatchType, decodeApplied, decodePatched, patched, touchesOwners } from './patching.ts';
 import { prepareUpdate } from './prepare.ts';
 import { configOfScale, scaleType, scaleOf, setScale } from './scale.ts';
-import { storageKey } from './selection.ts';
 import type { Caller, WriteOptions } from './types.ts';
 import { keepUniqueOwners } from './unique-owners.ts';
 import type { Change, Written } from './writer.ts';
@@ -65,7 +65,7 @@ export async function update(
     const conditional = options.uid !== undefined || options.resourceVersion !== undefined;
     if (subresource !== '' || conditional || !kind.createdByUpdate || !isReason(error, 'NotFound')) throw error;
     const { uid } = wanted.metadata;
-    if (uid) throw otherObject(kind, ref, uid, '');
+    if (uid) throw otherObject(kind, ref, 'uid', uid);
     return createAt(context, caller, kind, ref, wanted, options);
   }
 }
@@ -256,7 +256,7 @@ function faultsOf(kind: Kind, object: Resource, before: Resource, subresource: s
 
 function checkPreconditions(kind: Kind, asked: Resource, before: Resource, options: WriteOptions): void {
   const { name, namespace = '', uid, resourceVersion } = before.metadata;
-  if (options.uid && options.uid !== uid) throw otherObject(kind, { namespace, name }, options.uid, uid);
+  checkMeant(kind, { namespace, name }, { uid: options.uid }, { uid });
   const wantedVersion = options.resourceVersion || asked.metadata.resourceVersion;
   if (wantedVersion && wantedVersion !== '0') {
     if (wantedVersion !== resourceVersion) throw conflict(kind, name);
@@ -269,13 +269,6 @@ function checkPreconditions(kind: Kind, asked: Resource, before: Resource, optio
       },
     ]);
   }
-}
-
-/** The refusal of a write that is meant for another object than the one of this name. */
-function otherObject(kind: Kind, ref: Ref, wanted: string, is: string): ApiError {
-  const failed = `Precondition failed: UID in precondition: ${wanted}, UID in object meta: ${is}`;
-  const because = `StorageError: invalid object, Code: 4, Key: ${storageKey(kind, ref)}, ResourceVersion: 0, AdditionalErrorMsg: ${failed}`;
-  return conflict(kind, ref.name, because);
 }
 
 /** The object must be where the URL says. */
