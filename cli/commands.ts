@@ -12,6 +12,7 @@ const usage = `Usage: wherry COMMAND [OPTION...]
 
 Clusters on this machine:
   up [--nodes N]            start the cluster, or what of it is not running; N nodes (1, or as many as before)
+     [--audit-policy FILE]  keep an audit log by this policy, until it is "none"
   down                      end everything that runs; objects and images stay for the next up
   delete                    down, and remove the cluster's state
   status                    what runs
@@ -102,6 +103,10 @@ async function start(options: Options, env: Env): Promise<ClusterLayout> {
   const begin = env.monotonic();
   const facts = await settleFacts(options.name, options.nodes, options.folders);
   const cluster = layoutOf(facts, options.folders);
+  if (options.auditPolicy !== undefined) {
+    const { layAuditPolicy } = await import('./cluster/audit-policy.ts');
+    layAuditPolicy(cluster, options.auditPolicy);
+  }
   await up(cluster, env, (stage, ms) => say(`  ${stage.padEnd(24)} ${seconds(ms)}`));
   if (options.userKubeconfig !== undefined) addToUserKubeconfig(cluster, options.userKubeconfig);
   say(`  ${'cluster up'.padEnd(24)} ${seconds(env.monotonic() - begin)}`);

@@ -12,6 +12,7 @@ const common = {
   kubeconfig: { type: 'string' },
   'no-kubeconfig': { type: 'boolean', default: false },
   nodes: { type: 'string' },
+  'audit-policy': { type: 'string' },
   tag: { type: 'string' },
   file: { type: 'string' },
   help: { type: 'boolean', short: 'h', default: false },
@@ -22,6 +23,8 @@ export interface Options {
   folders: Folders;
   name: string;
   nodes: number | undefined;
+  /** A file, or `none`; undefined to leave the audit log as it is. */
+  auditPolicy: string | undefined;
   tag: string | undefined;
   file: string | undefined;
   /** The user's kubeconfig; undefined to leave it alone. */
@@ -55,6 +58,7 @@ export function parseOptions(argv: readonly string[], user: UserFacts): Options 
     folders: { stateRoot: path.resolve(values['state-root']), runRoot: path.resolve(values['run-root']) },
     name: values.name,
     nodes: values.nodes === undefined ? undefined : Number(values.nodes),
+    auditPolicy: values['audit-policy'],
     tag: values.tag,
     file: values.file,
     userKubeconfig: values['no-kubeconfig'] ? undefined : kubeconfig,

@@ -1,7 +1,7 @@
 /** The audit log of requests: which ones it tells of, and when. Without a policy it does nothing. */
 import type { Env } from '#lib/env/env.ts';
 import type { Registry } from '#lib/metrics/registry.ts';
-import type { Filter, RequestContext, RequestObserver } from '../rest/request-context.ts';
+import type { Filter, Handler, RequestContext, RequestObserver } from '../rest/request-context.ts';
 import { UnavailableError } from '../store/types.ts';
 import { eventLine } from './event.ts';
 import type { AuditEvent } from './event.ts';
@@ -45,22 +45,15 @@ export function makeAudit(policy: AuditPolicy, sink: Sink, registry: Registry, e
   };
 
   return {
-    filter: (next) => async (context) => {
+    filter: (next) => (context) => {
       const evaluate = policy.current;
-      if (!evaluate) return next(context);
-      const verdict = judged(evaluate, context);
-      if (verdict.level === 'None') return next(context);
-      const trail = makeTrail(context, verdict, addresses.get(context), env, emit);
-      trails.set(context, trail);
-      context.audit = trail;
-      trail.tell('RequestReceived');
-      await sink.room();
-      return next(context);
+      return evaluate ? audited(evaluate, context, next) : next(context);
     },
     observer: {
       onRequest(context) {
+        if (!policy.current) return;
         const { remoteAddress } = context.request.socket;
-        if (policy.current && remoteAddress !== undefined) addresses.set(context, remoteAddress);
+        if (remoteAddress !== undefined) addresses.set(context, remoteAddress);
       },
       onAnswer(context) {
         if (context.isLongRunning) trails.get(context)?.tell('ResponseStarted');
@@ -74,6 +67,17 @@ export function makeAudit(policy: AuditPolicy, sink: Sink, registry: Registry, e
       },
     },
   };
+
+  async function audited(evaluate: Evaluate, context: RequestContext, next: Handler): Promise<void> {
+    const verdict = judged(evaluate, context);
+    if (verdict.level === 'None') return next(context);
+    const trail = makeTrail(context, verdict, addresses.get(context), env, emit);
+    trails.set(context, trail);
+    context.audit = trail;
+    trail.tell('RequestReceived');
+    await sink.room();
+    return next(context);
+  }
 
   /** Of who could not be made out, upstream tells one stage. */
   function tellTurnedAway(context: RequestContext): void {

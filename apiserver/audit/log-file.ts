@@ -1,5 +1,5 @@
 /** The audit log as a file that is set aside when it has grown, and whose old parts go by number and age; or as standard output. */
-import { chmodSync, closeSync, existsSync, mkdirSync, openSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync } from 'node:fs';
 import { open, readdir, rename, rm } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import path from 'node:path';
@@ -18,13 +18,16 @@ export interface LogFileConfig {
   maxBackups?: number;
 }
 
-/** Throws when the file cannot be written. Only our own user may read it. */
+/** Opens the file when it is first written. Only our own user may read it. */
 export function openLog(config: LogFileConfig, env: Env): Target {
-  if (config.logFile === '-') return standardOutput;
-  mkdirSync(path.dirname(config.logFile), { recursive: true });
-  closeSync(openSync(config.logFile, 'a', 0o600));
-  chmodSync(config.logFile, 0o600);
-  return makeFile(config, env);
+  return config.logFile === '-' ? standardOutput : makeFile(config, env);
+}
+
+/** Throws when the file cannot be written. */
+export function demandLog({ logFile }: LogFileConfig): void {
+  if (logFile === '-') return;
+  mkdirSync(path.dirname(logFile), { recursive: true });
+  closeSync(openSync(logFile, 'a', 0o600));
 }
 
 function makeFile({ logFile, maxSizeMb = 100, maxAgeDays = 30, maxBackups = 10 }: LogFileConfig, env: Env): Target {
@@ -34,6 +37,7 @@ function makeFile({ logFile, maxSizeMb = 100, maxAgeDays = 30, maxBackups = 10 }
   let isTorn = false;
 
   const openFile = async (): Promise<FileHandle> => {
+    mkdirSync(path.dirname(logFile), { recursive: true });
     const opened = await open(logFile, 'a', 0o600);
     sizeBytes = (await opened.stat()).size;
     return opened;

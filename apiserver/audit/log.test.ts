@@ -9,7 +9,7 @@ import { makeRegistry } from '#lib/metrics/registry.ts';
 import type { Registry } from '#lib/metrics/registry.ts';
 import { doomedBackups } from './backups.ts';
 import { eventLine } from './event.ts';
-import { openLog } from './log-file.ts';
+import { demandLog, openLog } from './log-file.ts';
 import { objectText } from './objects.ts';
 import { makeSink } from './sink.ts';
 import type { Target } from './sink.ts';
@@ -154,8 +154,9 @@ suite('openLog()', () => {
     assert.equal(readFileSync(logFile, 'utf8'), 'b\n');
   });
 
-  test('throws at once for a file that cannot be', () => {
-    assert.throws(() => openLog({ logFile: folder }, env), /EISDIR/);
+  test('demandLog() throws for a file that cannot be', () => {
+    assert.throws(() => demandLog({ logFile: folder }), /EISDIR/);
+    demandLog({ logFile: '-' });
   });
 
   test('doomedBackups() names those that are too old or too many, and no other files', () => {

@@ -6,7 +6,7 @@ import type { Registry } from '#lib/metrics/registry.ts';
 import { makeAudit } from './audit.ts';
 import type { Audit } from './audit.ts';
 import { evaluator } from './evaluate.ts';
-import { openLog } from './log-file.ts';
+import { demandLog, openLog } from './log-file.ts';
 import type { LogFileConfig } from './log-file.ts';
 import { readPolicy } from './policy.ts';
 import { makeSink } from './sink.ts';
@@ -28,6 +28,7 @@ export function startAudit(config: AuditConfig, registry: Registry, env: Env): R
     const text = readFileSync(policyFile, 'utf8');
     return { text, evaluate: evaluator(readPolicy(text)) };
   };
+  if (read().evaluate) demandLog(config);
   const live = followFiles('audit policy', [policyFile], read, (a, b) => a.text === b.text, env);
   const sink = makeSink(openLog(config, env), registry, env);
   const policy = {

@@ -22,6 +22,7 @@ export function controlPlaneConfig(cluster: ClusterLayout): ControlPlaneConfig {
         serviceAccountKeyFile: `${pkiDir}/service-account.key`,
       },
       encryptionConfigFile: `${pkiDir}/encryption.yaml`,
+      audit: { policyFile: cluster.auditPolicy, logFile: `${cluster.logDir}/audit.log` },
       tokenFile: `${pkiDir}/tokens.csv`,
       serviceCidr: cluster.serviceCidr,
       clusterDomain: cluster.domain,

@@ -31,6 +31,8 @@ export interface ClusterLayout {
   imageDir: string;
   logDir: string;
   kubeconfig: string;
+  /** Policy of the audit log; there need not be one. */
+  auditPolicy: string;
   /** Unix socket of the API server's gRPC. */
   socket: string;
   bridge: string;
@@ -84,6 +86,7 @@ export function layoutOf({ name, slot, nodes }: ClusterFacts, { stateRoot, runRo
     imageDir: `${stateDir}/images`,
     logDir: `${stateDir}/log`,
     kubeconfig: `${stateDir}/kubeconfig`,
+    auditPolicy: `${stateDir}/audit-policy.yaml`,
     socket: `${runDir}/apiserver.sock`,
     bridge: `wherry${slot}`,
     gateway: `172.29.${slot}.1`,

@@ -1,5 +1,11 @@
 /** `wherry up` and `down`: state survives, nothing else does. */
 import assert from 'node:assert/strict';
+import { X509Certificate } from 'node:crypto';
+import { once } from 'node:events';
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import tls from 'node:tls';
+import { runCommand } from '#lib/env/command.ts';
+import { issue } from '#lib/pki/certificates.ts';
 import { assertNothingRemains, eventually, startTestCluster, testImage } from '../harness/cluster.ts';
 import type { TestCluster } from '../harness/cluster.ts';
 
@@ -46,6 +52,100 @@ suite('wherry up and down', function () {
       ['etcd', 'control-plane', 'node-1'].map((name) => cluster.pidOf(name)),
       pids,
     );
+  });
+
+  test('Secrets lie encrypted in etcd, and other objects do not', async () => {
+    await cluster.kubectl('create', 'secret', 'generic', 'locked', '--from-literal=word=hush-hush-hush');
+    await cluster.kubectl('create', 'configmap', 'open', '--from-literal=word=read-me-aloud');
+    const isInEtcd = async (text: string) =>
+      (await runCommand('grep', ['-rqa', text, cluster.layout.etcdDir])).exitCode === 0;
+    assert.equal(await isInEtcd('read-me-aloud'), true);
+    assert.equal(await isInEtcd('k8s:enc:aesgcm:v1:key1:'), true);
+    for (const text of ['hush-hush-hush', Buffer.from('hush-hush-hush').toString('base64').slice(0, 18)])
+      assert.equal(await isInEtcd(text), false);
+    const read = await cluster.kubectl('get', 'secret', 'locked', '-o', 'jsonpath={.data.word}');
+    assert.equal(Buffer.from(read, 'base64').toString(), 'hush-hush-hush');
+  });
+
+  test('up renews certificates that are about to end, and what runs takes them over', async () => {
+    const { layout } = cluster;
+    const [node] = layout.nodes;
+    const textOf = (file: string) => readFileSync(`${layout.pkiDir}/${file}`, 'utf8');
+    const serialOf = (name: string) => new X509Certificate(textOf(`${name}.crt`)).serialNumber;
+    const shownAt = async (host: string, port: number) => {
+      const pair = { cert: textOf('admin.crt'), key: textOf('admin.key') };
+      const socket = tls.connect({ host, port, rejectUnauthorized: false, ALPNProtocols: ['h2'], ...pair });
+      await once(socket, 'secureConnect');
+      const { serialNumber } = socket.getPeerCertificate();
+      socket.destroy();
+      return serialNumber;
+    };
+    const areShown = async () =>
+      (await shownAt('127.0.0.1', layout.apiPort)) === serialOf('apiserver') &&
+      (await shownAt(layout.gateway, layout.grpcPort)) === serialOf('apiserver') &&
+      (await shownAt(node!.address, layout.agentPort)) === serialOf(node!.name);
+    const put = (file: string, text: string) => {
+      writeFileSync(`${layout.pkiDir}/${file}.tmp`, text, { mode: 0o600 });
+      renameSync(`${layout.pkiDir}/${file}.tmp`, `${layout.pkiDir}/${file}`);
+    };
+    const dayMs = 24 * 60 * 60 * 1000;
+    const authority = { certPem: textOf('ca.crt'), keyPem: textOf('ca.key') };
+    const names = ['apiserver', 'admin', node!.name];
+    for (const name of names) {
+      const { subject, subjectAltName = '' } = new X509Certificate(textOf(`${name}.crt`));
+      const entries = (text: string, what: RegExp) => [...text.matchAll(what)].map(([, value]) => value!);
+      const request = {
+        commonName: entries(subject, /^CN=(.*)$/gm)[0]!,
+        organizations: entries(subject, /^O=(.*)$/gm),
+        dnsNames: entries(subjectAltName, /DNS:([^,]+)/g),
+        ipAddresses: entries(subjectAltName, /IP Address:([^,]+)/g),
+        usages: ['server', 'client'] as const,
+      };
+      const old = await issue(authority, request, Date.now() - 300 * dayMs);
+      put(`${name}.key`, old.keyPem);
+      put(`${name}.crt`, old.certPem);
+    }
+    await eventually('the old certificates are shown', areShown);
+    const before = names.map(serialOf);
+    const pids = ['control-plane', 'node-1'].map((name) => cluster.pidOf(name));
+    await cluster.wherry('up');
+    for (const [i, name] of names.entries()) assert.notEqual(serialOf(name), before[i], name);
+    await eventually('the new certificates are shown', areShown);
+    assert.deepEqual(
+      ['control-plane', 'node-1'].map((name) => cluster.pidOf(name)),
+      pids,
+    );
+    assert.match(
+      readFileSync(layout.kubeconfig, 'utf8'),
+      new RegExp(Buffer.from(textOf('admin.crt')).toString('base64').slice(0, 60)),
+    );
+    assert.equal(await cluster.kubectl('exec', 'sleeper', '--', 'echo', 'alive'), 'alive\n');
+  });
+
+  test('up --audit-policy begins an audit log, and ends it, while the cluster runs', async () => {
+    const policy = `${cluster.layout.runDir}/policy.yaml`;
+    const log = `${cluster.layout.logDir}/audit.log`;
+    assert.equal(existsSync(log), false);
+    writeFileSync(policy, 'apiVersion: audit.k8s.io/v1\nkind: Policy\nrules: [{level: All}]\n');
+    await assert.rejects(cluster.wherry('up', '--audit-policy', policy), /rules\[0\]\.level: Unsupported value/);
+    writeFileSync(policy, 'apiVersion: audit.k8s.io/v1\nkind: Policy\nrules: [{level: Metadata, verbs: [list]}]\n');
+    await cluster.wherry('up', '--audit-policy', policy);
+    const lines = () => (existsSync(log) ? readFileSync(log, 'utf8').trimEnd().split('\n') : []);
+    await eventually('kubectl is told of', async () => {
+      await cluster.kubectl('get', 'secrets');
+      return lines().length > 0;
+    });
+    const event = JSON.parse(lines().at(-1)!);
+    assert.deepEqual(
+      [event.verb, event.objectRef.resource, event.user.username],
+      ['list', 'secrets', 'kubernetes-admin'],
+    );
+    await cluster.wherry('up', '--audit-policy', 'none');
+    await eventually('nothing is told any more', async () => {
+      const count = lines().length;
+      await cluster.kubectl('get', 'secrets');
+      return lines().length === count;
+    });
   });
 
   test('up --nodes 2 adds a node to a running cluster', async () => {
