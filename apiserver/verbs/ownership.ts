@@ -177,10 +177,9 @@ function ignoredFields(kind: Kind, subresource: string): FieldSet {
   if (subresource === '') return kind.status ? setOfPath('status') : leaf;
   if (subresource !== 'status') return leaf;
   const spec = setOfPath('spec');
-  const metadata = (...path: string[]) => setOfPath('metadata', ...path);
-  if (kind.plural === 'deployments') return union(spec, metadata('labels'));
-  if (kind.plural === 'pods') return union(union(spec, metadata('deletionTimestamp')), metadata('ownerReferences'));
-  return spec;
+  if (kind.statusKeepsMetadata) return union(spec, setOfPath('metadata'));
+  const kept = [...(kind.graceSeconds ? ['deletionTimestamp'] : []), ...(kind.statusKeeps ?? [])];
+  return kept.reduce((all, field) => union(all, setOfPath('metadata', field)), spec);
 }
 
 /** Other versions of the same stored kind. */

@@ -50,7 +50,11 @@ export function prepareUpdate(
   context: WriteContext,
 ): Resource {
   keepSystemMetadata(next.metadata, before.metadata);
-  if (part === 'status') return withStatus(kind, next, before);
+  if (part === 'status') {
+    const merged = withStatus(kind, next, before);
+    kind.prepareStatus?.(merged, before, context, part);
+    return merged;
+  }
   if (kind.status) carry(next, before, 'status');
   kind.prepareUpdate?.(next, before, context);
   const raises = typeof kind.generation === 'function' ? kind.generation : changesIntent;
@@ -65,12 +69,12 @@ function changesIntent(next: Resource, before: Resource): boolean {
   return !equal(now, was);
 }
 
-/** `before` with the status and the editable metadata of `next`. Pods keep their owners, whatever a status says. */
+/** `before` with the status and the editable metadata of `next`. */
 function withStatus(kind: Kind, next: Resource, before: Resource): Resource {
   const metadata = kind.statusKeepsMetadata ? { ...before.metadata } : next.metadata;
   const merged: Resource & { status?: unknown } = { ...before, metadata };
   carry(merged, next, 'status');
-  if (kind.plural === 'pods') carry(merged.metadata, before.metadata, 'ownerReferences');
+  for (const field of kind.statusKeeps ?? []) carry(metadata, before.metadata, field);
   return merged;
 }
 

@@ -242,7 +242,9 @@ function merged(kind: Kind, asked: Resource, before: Resource, subresource: stri
   const next = part(asked, before);
   const metadata = { ...next.metadata };
   const framed = prepareUpdate(kind, { ...next, metadata }, before, 'status', writing);
-  return { ...next, metadata: framed.metadata };
+  const object = { ...next, metadata: framed.metadata };
+  kind.prepareStatus?.(object, before, writing, subresource);
+  return object;
 }
 
 function faultsOf(kind: Kind, object: Resource, before: Resource, subresource: string): FieldError[] {

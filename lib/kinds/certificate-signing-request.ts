@@ -1,5 +1,6 @@
 import { fieldForbidden, invalid, required, type FieldError } from '#lib/meta/errors.ts';
 import { humanDuration } from '#lib/meta/duration.ts';
+import { formatTime } from '#lib/meta/time.ts';
 import { unchanged } from './checks/metadata.ts';
 import { oneOf } from './checks/values.ts';
 import { ageColumn, nameColumn, none, text } from './columns.ts';
@@ -56,6 +57,10 @@ export const certificateSigningRequest = defineKind<CertificateSigningRequest>({
   prepareUpdate: (object, before) => {
     object.spec = before.spec;
   },
+  prepareStatus: (object, before, { now }, subresource) => {
+    if (subresource === 'status') keepDecision(object, before);
+    if (object.status?.conditions) setTimes(object.status.conditions, before.status?.conditions ?? [], formatTime(now));
+  },
   check: (object, before) => [...checkSpec(object), ...(before ? unchanged('spec', object.spec, before.spec) : [])],
   checkStatus: checkConditions,
   checkSubresource: (_subresource, object) => checkConditions(object),
@@ -103,6 +108,30 @@ function checkSpec({ spec }: CertificateSigningRequest): FieldError[] {
     );
   }
   return faults;
+}
+
+type Conditions = NonNullable<NonNullable<CertificateSigningRequest['status']>['conditions']>;
+
+const isDecision = ({ type }: Conditions[number]) => type === 'Approved' || type === 'Denied';
+
+/** Whoever writes the status does not decide, and does not undo a decision. */
+function keepDecision(object: CertificateSigningRequest, before: CertificateSigningRequest): void {
+  const others = (object.status?.conditions ?? []).filter((condition) => !isDecision(condition));
+  const conditions = [...(before.status?.conditions ?? []).filter(isDecision), ...others];
+  const { conditions: _, ...status } = object.status ?? {};
+  object.status = { ...status, ...(conditions.length > 0 && { conditions }) };
+}
+
+/** Conditions that do not say when they came about did so now, or when they first held. */
+function setTimes(conditions: Conditions, before: Conditions, now: string): void {
+  conditions.forEach((condition, i) => {
+    const same = before.find(({ type, status }) => type === condition.type && status === condition.status);
+    conditions[i] = {
+      ...condition,
+      lastUpdateTime: condition.lastUpdateTime ?? now,
+      lastTransitionTime: condition.lastTransitionTime ?? same?.lastTransitionTime ?? now,
+    };
+  });
 }
 
 function isRequest(base64: string): boolean {

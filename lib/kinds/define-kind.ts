@@ -87,6 +87,8 @@ interface KindSource<T extends Resource> {
   status?: boolean;
   /** Whether a write of the status leaves all of the metadata as it is, labels and annotations too. */
   statusKeepsMetadata?: boolean;
+  /** Fields of the metadata that a write of the status leaves as they are, where it may change others. */
+  statusKeeps?: readonly ('labels' | 'ownerReferences')[];
   scale?: ScaleAccess<T>;
   /** Further subresources, such as `log` or `binding`, by name: the verbs they answer to and the kind they speak. */
   subresources?: Readonly<Record<string, { verbs: readonly string[]; kind: string; group?: string; version?: string }>>;
@@ -120,6 +122,8 @@ interface KindSource<T extends Resource> {
   prepareCreate?(object: T, context: WriteContext): void;
   /** Before update of the object itself (no subresource): carries over what an update may not change. `status` is carried over already. */
   prepareUpdate?(object: T, before: T, context: WriteContext): void;
+  /** Before a write of the status, or of a part of it such as `approval`: carries over what that may not change. */
+  prepareStatus?(object: T, before: T, context: WriteContext, subresource: string): void;
   /** Faults beyond the schema's structure; `before` is there on updates. */
   check?(object: T, before: T | undefined): FieldError[];
   /** Faults of a status write. */

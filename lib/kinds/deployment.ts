@@ -19,6 +19,7 @@ export const deployment = defineKind<Deployment>({
   namespaced: true,
   schema: 'io.k8s.api.apps.v1.Deployment',
   status: true,
+  statusKeeps: ['labels'],
   generation: ({ metadata, spec }, before) =>
     !equal(spec, before.spec) || !equal(metadata.annotations ?? {}, before.metadata.annotations ?? {}),
   scale: {

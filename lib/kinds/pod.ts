@@ -21,6 +21,7 @@ export const pod = defineKind<Pod>({
   schema: 'io.k8s.api.core.v1.Pod',
   returnsDeleted: true,
   status: true,
+  statusKeeps: ['ownerReferences'],
   subresources: {
     attach: { verbs: ['create', 'get'], kind: 'PodAttachOptions' },
     binding: { verbs: ['create'], kind: 'Binding' },

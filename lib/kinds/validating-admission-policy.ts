@@ -15,6 +15,7 @@ export const validatingAdmissionPolicy = defineKind<ValidatingAdmissionPolicy>({
   namesVersion: true,
   schema: 'io.k8s.api.admissionregistration.v1.ValidatingAdmissionPolicy',
   status: true,
+  statusKeepsMetadata: true,
   generation: true,
   defaults: ({ spec }) => {
     spec.failurePolicy ??= 'Fail';

@@ -15,6 +15,7 @@ export const volumeAttachment = defineKind<VolumeAttachment>({
   schema: 'io.k8s.api.storage.v1.VolumeAttachment',
   returnsDeleted: true,
   status: true,
+  statusKeepsMetadata: true,
   check: ({ spec }, before) => [
     ...missing('spec.attacher', spec.attacher),
     ...missing('spec.nodeName', spec.nodeName),
