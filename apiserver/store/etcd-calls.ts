@@ -44,7 +44,14 @@ export interface EtcdCalls {
 /** `to` is where the range ends; undefined for the one key `from`. */
 export function makeEtcdCalls(endpoints: string[], tls: TlsMaterial | undefined, env: Env): EtcdCalls {
   const channel = makeEtcdChannel(endpoints, tls, env);
-  const client = new Etcd3(clientOptions(endpoints, tls, env));
+  let client: { of: Etcd3; ca: Buffer | undefined; cert: Buffer | undefined } | undefined;
+  /** The library's client, made anew when our proofs have changed. */
+  const leasing = (): Etcd3 => {
+    if (client && client.ca === tls?.ca && client.cert === tls?.cert) return client.of;
+    client?.of.close();
+    client = { of: new Etcd3(clientOptions(endpoints, tls, env)), ca: tls?.ca, cert: tls?.cert };
+    return client.of;
+  };
   let newest = 0n;
   const note = (revision: bigint): void => {
     if (revision > newest) newest = revision;
@@ -60,11 +67,11 @@ export function makeEtcdCalls(endpoints: string[], tls: TlsMaterial | undefined,
       note(answer.revision);
       return answer;
     },
-    grant: async (ttlSeconds) => (await client.leaseClient.leaseGrant({ TTL: ttlSeconds })).ID,
+    grant: async (ttlSeconds) => (await leasing().leaseClient.leaseGrant({ TTL: ttlSeconds })).ID,
     newest: () => newest,
     close() {
       channel.close();
-      client.close();
+      client?.of.close();
     },
   };
 }

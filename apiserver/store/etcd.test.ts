@@ -224,15 +224,18 @@ suite('makeEtcdStore() over other transports', () => {
     await etcd.stop();
   });
 
-  test('mutual TLS, by address', async () => {
+  test('mutual TLS, by address, and by other certificates from one moment on', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'wherry-etcd-tls-'));
     const authority = await makeAuthority('etcd-ca', env.now());
     const usages = ['server', 'client'] as const;
     const pair = await issue(authority, { commonName: 'etcd', dnsNames: ['localhost'], usages }, env.now());
     const files = { caFile: join(folder, 'ca'), certFile: join(folder, 'cert'), keyFile: join(folder, 'key') };
-    writeFileSync(files.caFile, authority.certPem);
-    writeFileSync(files.certFile, pair.certPem);
-    writeFileSync(files.keyFile, pair.keyPem);
+    const lay = (certPem: string, own: { certPem: string; keyPem: string }) => {
+      writeFileSync(files.caFile, certPem);
+      writeFileSync(files.certFile, own.certPem);
+      writeFileSync(files.keyFile, own.keyPem);
+    };
+    lay(authority.certPem, pair);
     const port = await freePort();
     const flags = {
       'listen-client-urls': `https://127.0.0.1:${port}`,
@@ -243,7 +246,24 @@ suite('makeEtcdStore() over other transports', () => {
       'client-cert-auth': 'true',
     };
     const etcd = await startEtcd({ flags });
-    await writeAndWatch(makeEtcdStore({ ...files, endpoints: [`https://127.0.0.1:${port}`] }, env));
+    const endpoints = [`https://127.0.0.1:${port}`];
+    await writeAndWatch(makeEtcdStore({ ...files, endpoints }, env));
+    const store = makeEtcdStore({ ...files, endpoints }, env);
+    const abort = new AbortController();
+    const start = await store.revision();
+    revisionOf(await store.put('/registry/first', Buffer.from('1'), 0n, 3600));
+    const watched = collect(store.watch('/registry/', start, abort.signal), 2);
+    const other = await makeAuthority('other-ca', env.now());
+    lay(other.certPem, await issue(other, { commonName: 'etcd', dnsNames: ['localhost'], usages }, env.now()));
+    await etcd.kill();
+    await etcd.restart();
+    revisionOf(await store.put('/registry/second', Buffer.from('2'), 0n, 7200));
+    assert.deepEqual(
+      (await watched).map((event) => event.key),
+      ['/registry/first', '/registry/second'],
+    );
+    abort.abort();
+    await store.close();
     await etcd.stop();
     rmSync(folder, { recursive: true });
   });

@@ -4,7 +4,7 @@ import { backoffMs } from '#lib/meta/backoff.ts';
 import { isLeaseGone, makeEtcdCalls, sortOf } from './etcd-calls.ts';
 import type { EtcdCalls } from './etcd-calls.ts';
 import { makeLeases } from './etcd-leases.ts';
-import { readTls } from './etcd-tls.ts';
+import { followEtcdTls } from './etcd-tls.ts';
 import { watchEtcd } from './etcd-watch.ts';
 import { writeConditionally } from './etcd-write.ts';
 import type { Answer, Attempts, ConditionalWrite } from './etcd-write.ts';
@@ -14,7 +14,7 @@ import type { ListPage, Store } from './types.ts';
 export interface EtcdConfig {
   /** `http://host:port`, `https://host:port` or `unix:/path`, one or more of a sort. */
   endpoints: string[];
-  /** With https endpoints: the CA that etcd's certificate is checked against, and our own certificate. PEM files. */
+  /** With https endpoints: the CA that etcd's certificate is checked against, and our own certificate. PEM files, taken over when they change. */
   caFile?: string;
   certFile?: string;
   keyFile?: string;
@@ -30,7 +30,8 @@ const pauses = { firstMs: 50, maxMs: 500 };
 
 /** Connects lazily: an etcd that is not there yet shows as UnavailableError of the calls. */
 export function makeEtcdStore(config: EtcdConfig, env: Env): Store {
-  const tls = readTls(config);
+  const followed = followEtcdTls(config, env);
+  const tls = followed?.material;
   const calls = makeEtcdCalls(config.endpoints, tls, env);
   const leases = makeLeases(env, calls.grant);
   const range: EtcdCalls['range'] = (...args) => persist(() => calls.range(...args), env);
@@ -69,7 +70,10 @@ export function makeEtcdStore(config: EtcdConfig, env: Env): Store {
         signal,
       ),
     revision,
-    close: async () => calls.close(),
+    async close() {
+      calls.close();
+      followed?.close();
+    },
   };
 }
 
