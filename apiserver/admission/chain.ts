@@ -12,7 +12,8 @@ import { limitRanger } from './limit-ranger.ts';
 import { namespaceLifecycle } from './namespace-lifecycle.ts';
 import { nodeRestriction } from './node-restriction.ts';
 import { makeOwnerReferencesPermission } from './owner-references.ts';
-import { podSecurity } from './pod-security.ts';
+import { makePodSecurity } from './pod-security.ts';
+import type { PodSecurityOptions } from './pod-security.ts';
 import { priority } from './priority.ts';
 import { runtimeClass } from './runtime-class.ts';
 import { makeServiceAccountAdmission } from './service-account.ts';
@@ -32,6 +33,7 @@ export interface AdmissionChoice {
   enable?: readonly string[];
   /** Names of plugins that are not to run. */
   disable?: readonly string[];
+  podSecurity?: PodSecurityOptions;
 }
 
 export interface AdmissionOptions extends AdmissionChoice {
@@ -48,6 +50,7 @@ export function makeAdmission({
   around = (_plugin, _phase, rule) => rule,
   enable = [],
   disable = [],
+  podSecurity,
 }: AdmissionOptions): Admission {
   const all: readonly AdmissionPlugin[] = [
     namespaceLifecycle,
@@ -56,7 +59,7 @@ export function makeAdmission({
     nodeRestriction,
     taintNodesByCondition,
     alwaysPullImages,
-    podSecurity,
+    makePodSecurity(podSecurity),
     priority,
     defaultTolerations,
     extendedResourceToleration,

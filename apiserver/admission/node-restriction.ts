@@ -139,6 +139,9 @@ function nodeRule({ operation, name, object, before }: AdmissionRequest, self: s
   }
   if (operation !== 'UPDATE') return undefined;
   if (!equal(now.spec.taints ?? [], was?.spec.taints ?? [])) return `node "${self}" is not allowed to modify taints`;
+  if (!equal(now.metadata.ownerReferences ?? [], was?.metadata.ownerReferences ?? [])) {
+    return `node "${self}" is not allowed to modify ownerReferences`;
+  }
   const labels = forbiddenLabels(now.metadata.labels ?? {}, was?.metadata.labels ?? {});
   return labels.length > 0 ? `node "${self}" is not allowed to modify labels: ${labels.join(', ')}` : undefined;
 }

@@ -3,12 +3,13 @@ import { deployment } from '#lib/kinds/deployment.ts';
 import { namespace } from '#lib/kinds/namespace.ts';
 import { pod } from '#lib/kinds/pod.ts';
 import { lookOf, objectOf, refusalBy, requestOf } from './fixture.ts';
-import { podSecurity } from './pod-security.ts';
+import { makePodSecurity } from './pod-security.ts';
 
 const spaceOf = (labels: Record<string, string>) =>
   objectOf(namespace, 'default', {
     metadata: { labels: Object.fromEntries(Object.entries(labels).map(([key, value]) => [`${prefix}${key}`, value])) },
   });
+const podSecurity = makePodSecurity();
 const prefix = 'pod-security.kubernetes.io/';
 const within = (labels: Record<string, string>) => lookOf([namespace, spaceOf(labels)]);
 
@@ -167,6 +168,70 @@ suite('podSecurity', () => {
     const ofWork = requestOf(deployment, objectOf(deployment, 'd', { spec: { template } }));
     assert.equal(refusalBy(podSecurity, ofWork, within({ enforce: 'baseline', warn: 'baseline' })), '');
     assert.deepEqual(ofWork.warnings, ofPod.warnings);
+  });
+
+  test('warns of what is enforced where nothing is said of warnings, as templates are not refused', () => {
+    const template = { spec: { hostPID: true, containers: [{ name: 'c' }] } };
+    const warned = (labels: Record<string, string>) => {
+      const request = requestOf(deployment, objectOf(deployment, 'd', { spec: { template } }));
+      assert.equal(refusalBy(podSecurity, request, within(labels)), '');
+      return request.warnings;
+    };
+    const violation = (standard: string) => [`would violate PodSecurity "${standard}": host namespaces (hostPID=true)`];
+    assert.deepEqual(warned({ enforce: 'baseline' }), violation('baseline:latest'));
+    assert.deepEqual(warned({ enforce: 'baseline', 'enforce-version': 'v1.20' }), violation('baseline:v1.20'));
+    assert.deepEqual(
+      warned({ enforce: 'baseline', 'enforce-version': 'v1.20', 'warn-version': 'v1.21' }),
+      violation('baseline:v1.21'),
+    );
+    assert.deepEqual(warned({ enforce: 'baseline', warn: 'privileged' }), []);
+    assert.deepEqual(warned({ enforce: 'tight' }), []);
+  });
+
+  test('tells the audit log what it was held to, and what would be refused', () => {
+    const noted = (object: ReturnType<typeof podOf>, labels: Record<string, string>, plugin = podSecurity) => {
+      const notes: Record<string, string> = {};
+      const request = requestOf(pod, object, { annotate: (key, value) => (notes[key.replace(prefix, '')] = value) });
+      refusalBy(plugin, request, within(labels));
+      return notes;
+    };
+    assert.deepEqual(noted(podOf({}), {}), { 'enforce-policy': 'privileged:latest' });
+    assert.deepEqual(
+      noted(podOf({ hostPID: true }), { enforce: 'baseline', audit: 'baseline', 'audit-version': 'v1.20' }),
+      {
+        'enforce-policy': 'baseline:latest',
+        'audit-violations': 'would violate PodSecurity "baseline:v1.20": host namespaces (hostPID=true)',
+      },
+    );
+    assert.match(
+      noted(podOf({}), { audit: 'tight' })['error']!,
+      /^Failed to parse policy: .*must be one of privileged, baseline, restricted$/,
+    );
+    const exempting = makePodSecurity({ exemptions: { usernames: ['admin'] } });
+    assert.deepEqual(noted(podOf({ hostPID: true }), { enforce: 'baseline' }, exempting), { exempt: 'user' });
+  });
+
+  test('lets pass what the administrator exempts, and holds namespaces without labels to the defaults', () => {
+    const bad = () => podOf({ hostPID: true, runtimeClassName: 'vm' });
+    const refused = (options: Parameters<typeof makePodSecurity>[0], labels: Record<string, string>) =>
+      refusalBy(makePodSecurity(options), requestOf(pod, bad()), within(labels)) !== '';
+    const enforced = { enforce: 'baseline' };
+    assert.equal(refused({}, enforced), true);
+    assert.equal(refused({ exemptions: { usernames: ['admin'] } }, enforced), false);
+    assert.equal(refused({ exemptions: { namespaces: ['default'] } }, enforced), false);
+    assert.equal(refused({ exemptions: { runtimeClasses: ['vm'] } }, enforced), false);
+    assert.equal(
+      refused({ exemptions: { usernames: ['x'], namespaces: ['x'], runtimeClasses: ['x'] } }, enforced),
+      true,
+    );
+    const defaults = { [`${prefix}enforce`]: 'baseline' };
+    assert.equal(refused({ defaults }, {}), true);
+    assert.equal(refused({ defaults }, { warn: 'restricted' }), true);
+    assert.equal(refused({ defaults }, { enforce: 'privileged' }), false);
+    assert.throws(
+      () => makePodSecurity({ defaults: { [`${prefix}enforce`]: 'tight' } }),
+      /Cannot run PodSecurity: .*tight/,
+    );
   });
 
   test('looks at updates that change an image, and at no others', () => {

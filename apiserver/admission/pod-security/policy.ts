@@ -27,12 +27,19 @@ const latest: Standard = { level: 'privileged', minor: Infinity };
 const unrestricted: Policy = { enforce: latest, audit: latest, warn: latest, faults: [] };
 
 /** The policy of a namespace. What cannot be read is held against pods when enforced, and else ignored. */
-export function policyOf(labels: Labels | undefined): Policy {
-  if (!labels || !Object.keys(labels).some((key) => key.startsWith(prefix))) return unrestricted;
+export function policyOf(labels: Labels | undefined, defaults: Policy = unrestricted): Policy {
+  if (!labels || !Object.keys(labels).some((key) => key.startsWith(prefix))) return defaults;
   const faults: FieldError[] = [];
-  const enforce = standardOf(labels, 'enforce', 'restricted', faults);
-  const audit = standardOf(labels, 'audit', 'privileged', faults);
-  const warn = standardOf(labels, 'warn', 'privileged', faults);
+  const enforce = standardOf(labels, 'enforce', defaults.enforce, 'restricted', faults);
+  const isGood = faults.every(({ field }) => field !== `metadata.labels[${prefix}enforce]`);
+  const audit = standardOf(labels, 'audit', defaults.audit, 'privileged', faults);
+  const warn = standardOf(labels, 'warn', defaults.warn, 'privileged', faults);
+  // Who enforces more than is warned of anyway is warned of it, too, in what makes pods.
+  const warnsAsEnforced = labels[`${prefix}warn`] === undefined && labels[`${prefix}enforce`] !== undefined && isGood;
+  if (warnsAsEnforced && levels.indexOf(enforce.level) > levels.indexOf(warn.level)) {
+    warn.level = enforce.level;
+    if (labels[`${prefix}warn-version`] === undefined) warn.minor = enforce.minor;
+  }
   return { enforce, audit, warn, faults };
 }
 
@@ -50,22 +57,22 @@ export function isRelaxed(a: Standard, b: Standard): boolean {
   return a.minor === b.minor && levels.indexOf(a.level) <= levels.indexOf(b.level);
 }
 
-function standardOf(labels: Labels, mode: string, onFault: Level, faults: FieldError[]): Standard {
-  const read = <T>(key: string, unset: T, failed: T, parse: (text: string) => T | undefined, detail: string): T => {
+function standardOf(labels: Labels, mode: string, unset: Standard, onFault: Level, faults: FieldError[]): Standard {
+  const read = <T>(key: string, otherwise: T, failed: T, parse: (text: string) => T | undefined, detail: string): T => {
     const text = labels[key];
-    if (text === undefined) return unset;
+    if (text === undefined) return otherwise;
     const value = parse(text);
     if (value === undefined) faults.push(invalid(`metadata.labels[${key}]`, text, detail));
     return value ?? failed;
   };
   const level = read<Level>(
     `${prefix}${mode}`,
-    'privileged',
+    unset.level,
     onFault,
     (text) => levels.find((name) => name === text),
     `must be one of ${levels.join(', ')}`,
   );
-  const minor = read(`${prefix}${mode}-version`, Infinity, Infinity, minorOf, 'must be "latest" or "v1.x"');
+  const minor = read(`${prefix}${mode}-version`, unset.minor, Infinity, minorOf, 'must be "latest" or "v1.x"');
   return { level, minor };
 }
 
