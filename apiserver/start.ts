@@ -205,7 +205,7 @@ async function serve(
   const app = buildApp({
     verbs: measureWatches(verbs, registry),
     env,
-    authenticate: makeAuthenticator(readers),
+    authenticate: makeAuthenticator(readers, { ca: () => tls.current.ca, now: env.now }),
     authorize,
     flowControl: withFlowControl(flows, env),
     ...(audit && { audit: audit.filter }),

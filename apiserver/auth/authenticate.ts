@@ -1,5 +1,4 @@
 /** Who asks: by client certificate, by a bearer token of whatever sort, or nobody known. */
-import { createHash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { TLSSocket } from 'node:tls';
 import { ApiError } from '#lib/meta/errors.ts';
@@ -7,9 +6,8 @@ import type { Caller } from '../verbs/types.ts';
 import { anonymous } from './anonymous.ts';
 import { authenticatedGroup } from './authorize.ts';
 import { tokenInHeader, tokenInProtocols } from './bearer.ts';
-
-/** Which credential a caller showed, as an extra of the caller. */
-export const credentialIdKey = 'authentication.kubernetes.io/credential-id';
+import { makeCertificateReader } from './certificate-caller.ts';
+import type { CertificateReader, Trust } from './certificate-caller.ts';
 
 /** The caller of a request: anonymous when it shows no credentials. Throws Unauthorized for wrong ones. */
 export type Authenticator = (request: IncomingMessage) => Promise<Caller>;
@@ -17,12 +15,17 @@ export type Authenticator = (request: IncomingMessage) => Promise<Caller>;
 /** Whom a bearer token stands for; undefined when it is not one of the reader's. */
 export type TokenReader = (token: string) => Promise<Caller | undefined>;
 
-export function makeAuthenticator(readers: readonly TokenReader[]): Authenticator {
-  return async (request) => (await identify(readers, request)) ?? anonymous;
+export function makeAuthenticator(readers: readonly TokenReader[], trust: Trust): Authenticator {
+  const callerOfCertificate = makeCertificateReader(trust);
+  return async (request) => (await identify(readers, callerOfCertificate, request)) ?? anonymous;
 }
 
 /** A good certificate comes before any token; what cannot be believed counts only when nothing better is shown. */
-async function identify(readers: readonly TokenReader[], request: IncomingMessage): Promise<Caller | undefined> {
+async function identify(
+  readers: readonly TokenReader[],
+  callerOfCertificate: CertificateReader,
+  request: IncomingMessage,
+): Promise<Caller | undefined> {
   const certificate = callerOfCertificate(socketOf(request));
   if (certificate && certificate !== 'unknown') return certificate;
   const token = tokenInHeader(request.headers.authorization) ?? tokenOfWebSocket(request);
@@ -50,29 +53,6 @@ export async function callerOfToken(readers: readonly TokenReader[], token: stri
 }
 
 const unauthorized = () => new ApiError('Unauthorized', 'Unauthorized');
-
-/**
- * The certificate's common name is the user, its organizations are the groups. 'unknown' for one that is of another authority, not in force, or not for clients.
- */
-function callerOfCertificate(socket: TLSSocket): Caller | 'unknown' | undefined {
-  const known = callers.get(socket);
-  if (known) return known;
-  const { subject, raw } = socket.getPeerCertificate();
-  if (raw === undefined) return undefined;
-  if (!socket.authorized) return 'unknown';
-  const name = [subject.CN].flat()[0];
-  if (!name) return undefined;
-  const caller: Caller = {
-    name,
-    groups: [...[subject.O].flat().filter((group) => group !== undefined), authenticatedGroup],
-    extra: { [credentialIdKey]: [`X509SHA256=${createHash('sha256').update(raw).digest('hex')}`] },
-  };
-  callers.set(socket, caller);
-  return caller;
-}
-
-/** A connection keeps its certificate, so it is read once. */
-const callers = new WeakMap<TLSSocket, Caller>();
 
 /** The TLS socket under a request of either HTTP version. */
 export function socketOf(request: IncomingMessage): TLSSocket {

@@ -12,7 +12,7 @@ import { legacyIssuer } from '#lib/pki/legacy-tokens.ts';
 import type { Lookup } from '../admission/types.ts';
 import type { Caller } from '../verbs/types.ts';
 import { accountCaller } from './account-caller.ts';
-import { credentialIdKey } from './authenticate.ts';
+import { credentialIdKey } from './certificate-caller.ts';
 import { judgeLegacy } from './legacy-tokens.ts';
 
 /** What a token is bound to besides its account: it ends with it. */

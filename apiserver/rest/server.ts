@@ -1,5 +1,4 @@
 /** The TLS listeners: HTTP/1.1 and HTTP/2 on one port, client certificates asked for but not demanded. */
-import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { createSecureServer } from 'node:http2';
 import type { Http2SecureServer, ServerHttp2Session } from 'node:http2';
@@ -33,9 +32,6 @@ const streamLimit = 1000;
 
 /** A connection that has not shaken hands in this time is closed. */
 const handshakeLimitMs = 10_000;
-
-/** What TLS encrypts session tickets by. */
-const ticketKeyBytes = 48;
 
 /** Bytes that one HTTP/2 connection may have under way, in MiB: a client's lists and watches share one. */
 const sessionMemoryMiB = 512;
@@ -83,9 +79,8 @@ function makeServer({ tls, app, env }: ServerOptions): {
     settings: { maxConcurrentStreams: streamLimit, initialWindowSize: 1024 * 1024 },
   });
   const unfollow = tls.onChange((now) => {
+    // Session tickets of before are void with it, so that nobody comes back unasked whom only the authorities of before knew.
     server.setSecureContext(now);
-    // Who comes back by a ticket is not asked for a certificate again, and may be one whom the authorities of before knew.
-    server.setTicketKeys(randomBytes(ticketKeyBytes));
   });
   // With allowHTTP1 the server has what an HTTP/1 server has, though its type does not say so.
   (server as unknown as { keepAliveTimeout: number }).keepAliveTimeout = keepAliveMs;

@@ -4,7 +4,7 @@ import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { request } from 'node:https';
+import { Agent, request } from 'node:https';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { IncomingMessage } from 'node:http';
 import tls from 'node:tls';
@@ -54,9 +54,9 @@ suite('certificates that change', function () {
     socket.destroy();
     return serialNumber;
   };
-  /** The status of a request over a new connection by this client. */
-  const statusFor = async (client: KeyPair) => {
-    const options = { cert: client.certPem, key: client.keyPem, rejectUnauthorized: false, agent: false as const };
+  /** The status of a request by this client, over a new connection or by this agent. */
+  const statusFor = async (client: KeyPair, agent: Agent | false = false) => {
+    const options = { cert: client.certPem, key: client.keyPem, rejectUnauthorized: false, agent };
     const sending = request(`${api.url}${configMaps}`, options).end();
     const [response] = (await once(sending, 'response')) as [IncomingMessage];
     response.resume();
@@ -109,5 +109,26 @@ suite('certificates that change', function () {
     replaceFile(join(api.folder, 'ca.crt'), other.certPem);
     await eventually('the first is kept out', async () => (await statusFor(ours)) === 401);
     assert.equal(await statusFor(theirs), 200);
+  });
+
+  test('a connection that is open is judged by the authorities of now, and by the end of its certificate', async () => {
+    const agents = [1, 2].map(() => new Agent({ keepAlive: true, maxSockets: 1 }));
+    const [agent, other] = agents as [Agent, Agent];
+    const ours = await adminPair();
+    assert.equal(await statusFor(ours, agent), 200);
+    const [socket] = Object.values(agent.freeSockets).flat();
+    const strange = await makeAuthority('strange', Date.now());
+    replaceFile(join(api.folder, 'ca.crt'), strange.certPem);
+    await eventually('it is kept out', async () => (await statusFor(ours, agent)) === 401);
+    replaceFile(join(api.folder, 'ca.crt'), `${strange.certPem}${authority.certPem}`);
+    await eventually('it is let in again', async () => (await statusFor(ours, agent)) === 200);
+    assert.equal(Object.values(agent.freeSockets).flat()[0], socket, 'all over one connection');
+
+    const yearMs = 365 * 24 * 60 * 60 * 1000;
+    const request = { commonName: 'jo', organizations: ['system:masters'], usages: ['client'] as const };
+    const short = await issue(authority, request, Date.now() - yearMs + 3000);
+    assert.equal(await statusFor(short, other), 200);
+    await eventually('its end is heeded', async () => (await statusFor(short, other)) === 401);
+    for (const one of agents) one.destroy();
   });
 });
