@@ -93,6 +93,8 @@ export function appliedTo(
   config: unknown,
   writer: Writer,
   force: boolean,
+  /** The version that conflicts are told in, where it is another than that of the object. */
+  toldVersion?: string,
 ): AppliedObject {
   const body = checkedConfig(kind, config);
   const type = structType(kind.schema);
@@ -117,10 +119,10 @@ export function appliedTo(
   if ('conflicts' in result) {
     const takeable = isKubectl ? (takeableFields(type, live.object, kind.apiVersion) ?? leaf) : leaf;
     if (!isEmpty(difference(fieldsOfConflicts(result.conflicts), takeable))) {
-      throw conflictError(conflictsWithout(result.conflicts, takeable));
+      throw conflictError(conflictsWithout(result.conflicts, takeable), toldVersion);
     }
     result = attempt(true);
-    if ('conflicts' in result) throw conflictError(result.conflicts);
+    if ('conflicts' in result) throw conflictError(result.conflicts, toldVersion);
   }
   const object = result.object ?? live.object;
   return { object: isKubectl ? withRecord(object, body) : object, owners: result.entries };

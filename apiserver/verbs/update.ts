@@ -16,7 +16,7 @@ import { decodeObject } from './decode.ts';
 import type { ObjectType } from './decode.ts';
 import { isFinished } from './deletion.ts';
 import { transientEntry } from './entries.ts';
-import { checkMeant, otherObject } from './meant.ts';
+import { checkMeant, checkMeantBy, goneObject } from './meant.ts';
 import { partOf } from './parts.ts';
 import { appliedTo, detached, ownersOfUpdate, setOwners, withoutOwners, writerOf } from './ownership.ts';
 import type { Entries } from './ownership.ts';
@@ -65,7 +65,7 @@ export async function update(
     const conditional = options.uid !== undefined || options.resourceVersion !== undefined;
     if (subresource !== '' || conditional || !kind.createdByUpdate || !isReason(error, 'NotFound')) throw error;
     const { uid } = wanted.metadata;
-    if (uid) throw otherObject(kind, ref, 'uid', uid);
+    if (uid) throw goneObject(kind, ref, uid);
     return createAt(context, caller, kind, ref, wanted, options);
   }
 }
@@ -122,7 +122,7 @@ async function applyPatch(
       return { object: finish(object), owners };
     }
     const { config, resourceVersion } = configOfScale(kind, ref, body);
-    const { object, owners } = appliedTo(kind, current, config, writer, force);
+    const { object, owners } = appliedTo(kind, current, config, writer, force, scaleType.apiVersion);
     const scale = scaleOf(kind, object as Resource);
     if (resourceVersion) scale.metadata.resourceVersion = resourceVersion;
     return { object: finish(scale), owners };
@@ -258,7 +258,8 @@ function faultsOf(kind: Kind, object: Resource, before: Resource, subresource: s
 
 function checkPreconditions(kind: Kind, asked: Resource, before: Resource, options: WriteOptions): void {
   const { name, namespace = '', uid, resourceVersion } = before.metadata;
-  checkMeant(kind, { namespace, name }, { uid: options.uid }, { uid });
+  const check = options.subresource === 'scale' ? checkMeantBy.bind(undefined, 'scale') : checkMeant;
+  check(kind, { namespace, name }, { uid: options.uid }, { uid });
   const wantedVersion = options.resourceVersion || asked.metadata.resourceVersion;
   if (wantedVersion && wantedVersion !== '0') {
     if (wantedVersion !== resourceVersion) throw conflict(kind, name);

@@ -5,9 +5,10 @@ import type { FieldSet } from './field-set.ts';
 import type { ManagerEntry } from './managers.ts';
 import type { Conflict } from './ownership.ts';
 
-export function conflictError(conflicts: readonly Conflict[]): ApiError {
+/** `toldVersion` is shown in place of the version in which a field is owned. */
+export function conflictError(conflicts: readonly Conflict[], toldVersion?: string): ApiError {
   const all = conflicts.flatMap(({ entry, fields }) =>
-    pathsOf(fields).map((field) => ({ manager: describe(entry), field })),
+    pathsOf(fields).map((field) => ({ manager: describe(entry, toldVersion), field })),
   );
   const causes = all.map(({ manager, field }) => ({
     reason: 'FieldManagerConflict',
@@ -40,8 +41,8 @@ function messageOf(all: readonly { manager: string; field: string }[]): string {
   return `Apply failed with ${all.length} conflicts: ${lines.join('\n')}`;
 }
 
-function describe({ manager, operation, apiVersion, subresource }: ManagerEntry): string {
+function describe({ manager, operation, apiVersion, subresource }: ManagerEntry, toldVersion = apiVersion): string {
   const name = JSON.stringify(manager) + (subresource ? ` with subresource ${JSON.stringify(subresource)}` : '');
   if (operation === 'Apply') return name;
-  return `${name} using ${apiVersion}`;
+  return `${name} using ${toldVersion}`;
 }
