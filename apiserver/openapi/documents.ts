@@ -9,7 +9,11 @@ import { swaggerDocument } from './openapi-v2.ts';
 import { openapiDocuments, openapiIndex } from './openapi-v3.ts';
 
 /** The document at a path in a form that the Accept header allows; undefined where there is none. */
-export type Documents = (path: string, accept: string) => Document | undefined;
+export interface Documents {
+  (path: string, accept: string): Document | undefined;
+  /** The paths that clients are told of. */
+  readonly paths: readonly string[];
+}
 
 /** The version of Kubernetes' API that the OpenAPI documents are of. */
 const apiVersion = 'v1.32.0';
@@ -21,17 +25,15 @@ export function makeDocuments(kinds: readonly Kind[], serverAddress: string): Do
   addDiscovery(plain, aggregated, kinds, serverAddress);
   addOpenapi(plain, kinds);
   const binary = once(() => packed(encodeSwagger(swaggerDocument(kinds, apiVersion)), swaggerProtobuf));
-  const paths = [...plain.keys()].sort();
-  plain.set(
-    '/',
-    once(() => jsonDocument({ paths })),
-  );
-  return (path, accept) => {
-    const at = path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path;
+  // The documents of OpenAPI v3 are found by its index.
+  const paths = ['/apis/', '/openapi/v3/', ...[...plain.keys()].filter((path) => !path.startsWith('/openapi/v3/'))];
+  const find = (path: string, accept: string) => {
+    const at = path.startsWith('/api') && path.endsWith('/') ? path.slice(0, -1) : path;
     if (at === '/openapi/v2' && wantsProtobuf(accept)) return binary();
     const version = aggregated.has(at) ? aggregatedVersion(accept) : undefined;
     return version ? aggregated.get(at)!(version) : plain.get(at)?.();
   };
+  return Object.assign(find, { paths });
 }
 
 function addOpenapi(plain: Map<string, () => Document>, kinds: readonly Kind[]): void {

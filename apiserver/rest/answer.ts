@@ -1,6 +1,8 @@
 /** Writing answers: prebuilt bytes for objects and lists, Status for failures. */
 import { STATUS_CODES } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { constants } from 'node:http2';
+import type { ServerHttp2Stream } from 'node:http2';
 import type { Duplex } from 'node:stream';
 import { stringify } from 'yaml';
 import type { Log } from '#lib/env/log.ts';
@@ -132,15 +134,18 @@ export function sendError(response: Response, known: ApiError): void {
   const seconds = known.details?.retryAfterSeconds;
   if (seconds !== undefined) response.setHeader('retry-after', seconds);
   if (known.reason === 'Unauthorized') response.setHeader('www-authenticate', 'Bearer realm="wherry"');
-  // A client that is still sending a body nobody reads must not keep the connection busy.
-  const unread = known.reason === 'RequestEntityTooLarge' || known.reason === 'Timeout';
-  if (unread && response.req.httpVersionMajor === 1) {
-    response.setHeader('connection', 'close');
-  }
+  if (known.reason === 'RequestEntityTooLarge' || known.reason === 'Timeout') endSending(response);
   const { req: request } = response;
   const [, query] = (request.url ?? '').split('?', 2);
   const pretty = isPretty(request, new URLSearchParams(query));
   sendValue(response, known.code, known.toStatus(), negotiateFailure(request.headers.accept), pretty);
+}
+
+/** A client that is still sending a body nobody reads must not keep the connection busy, or its stream open. */
+function endSending(response: Response): void {
+  const { stream } = response as Response & { stream?: ServerHttp2Stream };
+  if (stream) stream.once('finish', () => stream.close(constants.NGHTTP2_NO_ERROR));
+  else response.setHeader('connection', 'close');
 }
 
 /** Answers a failure on a connection that was to be taken over, and closes it. */

@@ -20,6 +20,7 @@ import { contextOf, setContext } from './observed-response.ts';
 import { allOf, chain, makeRequestContext } from './request-context.ts';
 import type { Arrival, Filter, Handler, RequestContext, RequestObserver } from './request-context.ts';
 import { requestInfoOf } from './request-info.ts';
+import { indexPaths } from './index-path.ts';
 import { makeResources } from './resources.ts';
 
 export interface AppOptions {
@@ -29,7 +30,7 @@ export interface AppOptions {
   authorize: Authorizer;
   /** Of paths that name no resource: those with a handler, by the path to the letter; and documents. */
   paths: ReadonlyMap<string, Handler>;
-  documents: AnsweredPaths['documents'];
+  documents: AnsweredPaths['documents'] & { readonly paths: readonly string[] };
   /** By `plural/subresource`: those that are no objects, such as `pods/log`. */
   handlers?: ReadonlyMap<string, SubresourceHandler>;
   /** By `plural/subresource`: those that take the connection over, such as `pods/exec`. */
@@ -56,6 +57,7 @@ export interface App {
 export function buildApp(options: AppOptions): App {
   const { env, authenticate, authorize } = options;
   const resources = makeResources(options, options.handlers ?? new Map(), options.upgrades ?? new Map());
+  const paths = new Map([...options.paths, ...indexPaths([...options.paths.keys(), ...options.documents.paths])]);
   const observer = allOf(options.observers ?? []);
 
   const handle = chain(
@@ -71,7 +73,7 @@ export function buildApp(options: AppOptions): App {
     serveRoutes(
       resources,
       serveAnsweredPaths({
-        handlers: options.paths,
+        handlers: paths,
         documents: options.documents,
         groups: new Set(kinds.map(({ group }) => group)),
         now: () => env.now(),
@@ -104,7 +106,7 @@ export function buildApp(options: AppOptions): App {
     try {
       const info = requestInfoOf(request.method ?? '', path, query);
       const auditId = auditIdOf(request) ?? env.uuid();
-      const ownPath = options.paths.has(info.path) ? info.path : '';
+      const ownPath = paths.has(info.path) ? info.path : '';
       return makeRequestContext({ ...arrival, info, ownPath, query, auditId, startedAtMs: env.monotonic() });
     } catch (error) {
       if (error instanceof URIError) return undefined;

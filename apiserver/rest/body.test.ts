@@ -1,9 +1,6 @@
 import assert from 'node:assert/strict';
-import type { IncomingMessage } from 'node:http';
-import { PassThrough, Readable } from 'node:stream';
-import { makeFakeEnv } from '#lib/env/fake.ts';
 import { isReason } from '#lib/meta/errors.ts';
-import { parseBody, parseObject, parsePatch, readBody } from './body.ts';
+import { parseBody, parseObject, parsePatch } from './body.ts';
 
 suite('bodies', () => {
   const yaml = 'application/yaml';
@@ -14,19 +11,6 @@ suite('bodies', () => {
       assert.match(error.message, pattern);
       return true;
     });
-
-  test('readBody() gives up on a body that does not arrive, or is too large', async () => {
-    const env = makeFakeEnv();
-    const slow = new PassThrough() as unknown as IncomingMessage;
-    slow.headers = {};
-    const reading = assert.rejects(readBody(slow, env), (error) => isReason(error, 'Timeout'));
-    await env.advance(60_000);
-    await reading;
-    const large = Readable.from([Buffer.alloc(2 ** 21), Buffer.alloc(2 ** 21)]) as unknown as IncomingMessage;
-    large.headers = {};
-    await assert.rejects(readBody(large, env), (error) => isReason(error, 'RequestEntityTooLarge'));
-    assert.equal(env.pending(), 0);
-  });
 
   test('parseObject() tells what it could not read, and the beginning of it', () => {
     says(

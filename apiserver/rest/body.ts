@@ -1,54 +1,14 @@
-/** Request bodies: read within a limit, parsed by media type. */
-import type { IncomingMessage } from 'node:http';
-import type { Env } from '#lib/env/env.ts';
+/** Request bodies, parsed by media type. */
 import { isWithin } from '#lib/meta/depth.ts';
 import { duplicateKeys } from '#lib/meta/duplicate-keys.ts';
-import { ApiError, badRequest, isReason } from '#lib/meta/errors.ts';
+import { badRequest, isReason } from '#lib/meta/errors.ts';
 import { jsonFault } from '#lib/meta/json-fault.ts';
 import { mediaTypes, unsupportedMediaType } from './negotiate.ts';
 import { decodeEnvelope } from './protobuf.ts';
 import { parseYaml, repeatedLines } from './yaml.ts';
 
-/** What a request body may take, as upstream. */
-const bodyLimitBytes = 3 * 1024 * 1024;
-
 /** Levels that a body may nest. */
 const depthLimit = 512;
-
-const tooLarge = () => new ApiError('RequestEntityTooLarge', `Request entity too large: limit is ${bodyLimitBytes}`);
-
-/** How long a body may take to arrive, as upstream's requests altogether. */
-const bodyLimitMs = 60_000;
-
-const tooSlow = () =>
-  new ApiError(
-    'Timeout',
-    'Timeout: request did not complete within the requested timeout - context deadline exceeded',
-    {},
-  );
-
-/** The whole body; throws RequestEntityTooLarge beyond the limit, and Timeout when it does not arrive. */
-export async function readBody(request: IncomingMessage, { after }: Pick<Env, 'after'>): Promise<Buffer> {
-  if (Number(request.headers['content-length'] ?? 0) > bodyLimitBytes) throw tooLarge();
-  const late = Promise.withResolvers<never>();
-  const cancel = after(bodyLimitMs, () => late.reject(tooSlow()));
-  try {
-    return await Promise.race([collect(request), late.promise]);
-  } finally {
-    cancel();
-  }
-}
-
-async function collect(request: IncomingMessage): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let sizeBytes = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    sizeBytes += chunk.length;
-    if (sizeBytes > bodyLimitBytes) throw tooLarge();
-    chunks.push(chunk);
-  }
-  return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
-}
 
 /** A parsed body, and the paths of the keys that its text gave twice. */
 export interface Body {

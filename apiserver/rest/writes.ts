@@ -3,7 +3,7 @@ import { applyPatchType } from '../verbs/patching.ts';
 import { scaleType } from '../verbs/scale.ts';
 import type { WriteNotes, WriteOptions } from '../verbs/types.ts';
 import { addWarnings, sendValue } from './answer.ts';
-import { mediaTypeOf, parseBody, parseObject, parsePatch, readBody } from './body.ts';
+import { mediaTypeOf, parseBody, parseObject, parsePatch } from './body.ts';
 import type { Body } from './body.ts';
 import { isPretty, sendEntry, sendList } from './exchange.ts';
 import type { Exchange, Serving } from './exchange.ts';
@@ -11,6 +11,7 @@ import { unsupportedMediaType } from './negotiate.ts';
 import type { Accepted } from './negotiate.ts';
 import { applyFaults } from './field-manager.ts';
 import { deleteOptions, listOptions, writeOptions } from './query.ts';
+import { readBody } from './read-body.ts';
 
 const patchTypes = [
   'application/json-patch+json',

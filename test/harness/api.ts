@@ -154,7 +154,7 @@ export async function startTestApi(
       for await (const chunk of response) chunks.push(chunk as Buffer);
       const bytes = Buffer.concat(chunks);
       const { 'content-type': type, 'content-encoding': encoding } = response.headers;
-      const isJson = String(type).includes('json') && encoding === undefined;
+      const isJson = bytes.length > 0 && String(type).includes('json') && encoding === undefined;
       return {
         code: response.statusCode,
         headers: response.headers,
