@@ -44,7 +44,7 @@ import { measureRequests } from './metrics/requests.ts';
 import { measureObjects, measureStore } from './metrics/store.ts';
 import { measureWatches } from './metrics/watches.ts';
 import { makeDocuments } from './openapi/documents.ts';
-import { withFlowControl } from './rest/filters/flow-control.ts';
+import { makeFlowFilter } from './rest/filters/flow-control.ts';
 import { listen } from './rest/server.ts';
 import { versionPaths } from './rest/version.ts';
 import { followEncryption } from './store/encryption/live.ts';
@@ -201,15 +201,21 @@ async function serve(
   measureObjects(world, kinds, registry);
   const audit = config.audit && startAudit(config.audit, registry, env);
   const flows = startFlowControl(config.flowControl ?? {}, { verbs, world, registry, env });
+  const flowFilter = makeFlowFilter(flows, env);
   const health = makeHealth(store, world, metrics.onHealth, env);
   const app = buildApp({
     verbs: measureWatches(verbs, registry),
     env,
     authenticate: makeAuthenticator(readers, { ca: () => tls.current.ca, now: env.now }),
     authorize,
-    flowControl: withFlowControl(flows, env),
+    flowControl: flowFilter.filter,
     ...(audit && { audit: audit.filter }),
-    observers: [measureRequests(registry, env), measureCallers(registry, env), ...(audit ? [audit.observer] : [])],
+    observers: [
+      measureRequests(registry, env),
+      measureCallers(registry, env),
+      flowFilter.observer,
+      ...(audit ? [audit.observer] : []),
+    ],
     paths: new Map([
       ...versionPaths,
       ...metrics.paths,

@@ -1,10 +1,9 @@
 /**
  * Flow control as it runs: by the objects that the world holds, whenever they change.
  *
- * It is for requests of REST. Our own components come by gRPC, on listeners and connections of their own, and hold no seats: REST cannot keep them waiting,
- * since all that it has under way at a time is the server's seats, and what one of those computes in a turn; and they cannot starve REST, since each
- * component has one stream of writes with at most 64 under way (`grpc/writes.ts`), reads by watching, and slows down with its work queue, while the event
- * loop takes from every connection in turn.
+ * It is for requests of REST. Our own components come by gRPC, on listeners and connections of their own, and hold no seats. REST cannot keep them waiting:
+ * what it has under way at a time is the server's seats, and what one of those computes in a turn. They cannot starve REST: there are few of them, they read
+ * by watching and write from a handful of workers each, and the event loop takes from every connection in turn.
  */
 import type { Env } from '#lib/env/env.ts';
 import { equal } from '#lib/meta/equal.ts';

@@ -7,30 +7,69 @@ import type { Env } from '#lib/env/env.ts';
 import type { FlowControl, Turn } from '../../flow/flow-control.ts';
 import type { Response } from '../answer.ts';
 import { sendText } from '../answered-paths.ts';
-import type { Filter } from '../request-context.ts';
+import type { Filter, Handler, RequestContext, RequestObserver } from '../request-context.ts';
 import { bodyArrival } from './body-arrival.ts';
 
 /** A client that is slow to read its answer does not keep others from a seat for longer than this. */
 const drainLimitMs = 1000;
 
-export function withFlowControl(flows: FlowControl, { after }: Pick<Env, 'after'>): Filter {
-  return (next) => async (context) => {
-    const { request, response, info } = context;
-    const isWatch = info.verb === 'watch';
-    if (!response || (context.isLongRunning && !isWatch)) return next(context);
-    const arrival = bodyArrival(request);
-    if (arrival) await arrival;
-    if (response.headersSent || response.destroyed) return;
-    const turn = flows.arrive(context.caller, info, context.query);
-    response.setHeader('x-kubernetes-pf-prioritylevel-uid', turn.level.uid);
-    response.setHeader('x-kubernetes-pf-flowschema-uid', turn.schema.metadata.uid);
-    if (turn.granted !== true && !(await mayGoOn(turn, response))) return refuse(response, turn);
+/** The filter; and what must hear when answers begin. */
+export function makeFlowFilter(
+  flows: FlowControl,
+  { after }: Pick<Env, 'after'>,
+): { filter: Filter; observer: RequestObserver } {
+  /** Of requests that hold a seat: what happens once their answer begins. */
+  const begun = new WeakMap<RequestContext, () => void>();
+
+  /** Serves a request whose answer is sent once: it leaves when both are over, the work and the answer. */
+  const serveSeated = async (turn: Turn, context: RequestContext, response: Response, next: Handler) => {
+    let [isServed, isSent] = [false, false];
+    let cancel = () => {};
+    const leave = () => {
+      if (!isServed || !isSent) return;
+      cancel();
+      turn.leave();
+    };
+    const sent = () => {
+      isSent = true;
+      leave();
+    };
+    response.once('finish', sent);
+    response.once('close', sent);
+    begun.set(context, () => {
+      // An answer in place of one that took too long does not end the work on that.
+      if (!context.isLate) cancel = after(drainLimitMs, () => turn.leave());
+    });
     try {
       await next(context);
     } finally {
-      if (isWatch || response.destroyed) turn.leave();
-      else leaveWhenSent(turn, response, after);
+      isServed = true;
+      leave();
     }
+  };
+  /** Serves a watch, which has begun when its handler is done. */
+  const serveWatch = async (turn: Turn, context: RequestContext, next: Handler) => {
+    try {
+      await next(context);
+    } finally {
+      turn.leave();
+    }
+  };
+  return {
+    filter: (next) => async (context) => {
+      const { request, response, info } = context;
+      const isWatch = info.verb === 'watch';
+      if (!response || (context.isLongRunning && !isWatch)) return next(context);
+      const arrival = bodyArrival(request);
+      if (arrival) await arrival;
+      if (response.headersSent || response.destroyed) return;
+      const turn = flows.arrive(context.caller, info, context.query);
+      response.setHeader('x-kubernetes-pf-prioritylevel-uid', turn.level.uid);
+      response.setHeader('x-kubernetes-pf-flowschema-uid', turn.schema.metadata.uid);
+      if (turn.granted !== true && !(await mayGoOn(turn, response))) return refuse(response, turn);
+      return isWatch ? serveWatch(turn, context, next) : serveSeated(turn, context, response, next);
+    },
+    observer: { onAnswer: (context) => begun.get(context)?.() },
   };
 }
 
@@ -48,14 +87,4 @@ function refuse(response: Response, { level }: Turn): void {
   if (response.headersSent || response.destroyed) return;
   response.setHeader('retry-after', level.advice.seconds);
   sendText(response, 429, 'Too many requests, please try again later.\n');
-}
-
-function leaveWhenSent(turn: Turn, response: Response, after: Env['after']): void {
-  const cancel = after(drainLimitMs, () => turn.leave());
-  const leave = () => {
-    cancel();
-    turn.leave();
-  };
-  response.once('finish', leave);
-  response.once('close', leave);
 }
