@@ -1,5 +1,5 @@
 /** Connections to the nodes' agents: one per node, opened when first needed, closed when idle. */
-import { Client as Channel, status } from '@grpc/grpc-js';
+import { Client as Channel, connectivityState, status } from '@grpc/grpc-js';
 import type { ChannelOptions, ClientDuplexStream, ClientReadableStream, ServiceError } from '@grpc/grpc-js';
 import type { Env } from '#lib/env/env.ts';
 import { followTls } from '#lib/env/live-tls.ts';
@@ -42,13 +42,25 @@ const channelOptions: ChannelOptions = {
   'grpc.use_local_subchannel_pool': 1,
 };
 
+/**
+ * How long a channel may take to become ready once somebody needs it. grpc-js itself waits without end for a node that accepted the connection and then says
+ * nothing.
+ */
+const connectWithinMs = 10_000;
+
+/** How grpc-js words what becomes of calls that waited for a channel that was closed. */
+const givenUp = 'Channel closed before call started';
+
 interface Pooled {
   channel: Channel;
+  /** Whether somebody looks after its becoming ready. */
+  isGuarded: boolean;
   calls: number;
   cancelIdle: () => void;
 }
 
-export function connectNodes(tls: NodeTls, env: Env): Nodes {
+/** `limitMs` is how long a connection may take. */
+export function connectNodes(tls: NodeTls, env: Env, limitMs = connectWithinMs): Nodes {
   const pool = new Map<string, Pooled>();
   const live = followTls(tls, env);
   const identity = channelCredentials(live);
@@ -58,9 +70,24 @@ export function connectNodes(tls: NodeTls, env: Env): Nodes {
     if (known) return known;
     // The certificate must be that node's own: another node may answer at an address that moved.
     const options = { ...channelOptions, 'grpc.ssl_target_name_override': name, 'grpc.default_authority': name };
-    const made: Pooled = { channel: new Channel(address, identity, options), calls: 0, cancelIdle: () => {} };
+    const channel = new Channel(address, identity, options);
+    const made: Pooled = { channel, isGuarded: false, calls: 0, cancelIdle: () => {} };
     pool.set(key, made);
     return made;
+  };
+
+  /** Gives up a channel that does not become ready in time: calls that wait for it fail, and later ones have another. */
+  const guard = (key: string, pooled: Pooled) => {
+    const { channel } = pooled;
+    if (pooled.isGuarded || channel.getChannel().getConnectivityState(false) === connectivityState.READY) return;
+    pooled.isGuarded = true;
+    channel.waitForReady(env.now() + limitMs, (error) => {
+      pooled.isGuarded = false;
+      if (!error || pool.get(key) !== pooled) return;
+      pool.delete(key);
+      pooled.cancelIdle();
+      channel.close();
+    });
   };
 
   /** Counts the call, so that the channel closes some time after its last one. */
@@ -90,6 +117,7 @@ export function connectNodes(tls: NodeTls, env: Env): Nodes {
         throw new ApiError('ServiceUnavailable', `no preferred addresses found; known addresses: []`);
       const key = `${name} ${address}`;
       const pooled = channelTo(key, address, name);
+      guard(key, pooled);
       const { exec, attach, portForward, logs } = nodeService;
       const duplex = <Req, Res>(method: { path: string } & Codec<Req, Res>) =>
         track(
@@ -133,7 +161,8 @@ export function nodeFailure(error: unknown): Error {
   if (code === status.NOT_FOUND) return new ApiError('NotFound', details, undefined, { cause: error });
   if (code === status.INVALID_ARGUMENT || code === status.FAILED_PRECONDITION)
     return new ApiError('BadRequest', details, undefined, { cause: error });
-  const because = code === status.UNAVAILABLE ? `error dialing backend: ${details}` : details;
+  const because =
+    code === status.UNAVAILABLE ? `error dialing backend: ${details === givenUp ? 'i/o timeout' : details}` : details;
   return new ApiError('InternalError', because, undefined, { cause: error });
 }
 
