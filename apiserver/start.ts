@@ -90,7 +90,7 @@ export interface ApiServerConfig {
   admission?: AdmissionChoice;
   /** How many requests of REST are served at a time. */
   flowControl?: FlowConfig;
-  /** What is logged of the requests of REST, and where. */
+  /** What is logged of requests, and where. */
   audit?: AuditConfig;
   /** Where pods and nodes reach REST. */
   advertise: { host: string; port: number };
@@ -228,7 +228,7 @@ async function serve(
     upgrades: new Map([...streams.upgrades, ...proxy.upgrades]),
   });
   const [grpc, rest] = await Promise.all([
-    startGrpc(grpcConfig(config), { verbs, kindAt, env }),
+    startGrpc(grpcConfig(config), { verbs: audit?.audited(verbs, authorize) ?? verbs, kindAt, env }),
     listen({
       listen: config.listen,
       tls,

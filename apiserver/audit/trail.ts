@@ -1,10 +1,12 @@
 /** What is taken down of one request, and told stage by stage. */
 import type { Env } from '#lib/env/env.ts';
 import type { RequestContext } from '../rest/request-context.ts';
+import type { RequestInfo } from '../rest/request-info.ts';
+import { UnavailableError } from '../store/types.ts';
+import type { Caller } from '../verbs/types.ts';
 import type { AuditEvent, ObjectReference, ShownStatus } from './event.ts';
-import type { Verdict } from './evaluate.ts';
+import type { Asked, Verdict } from './evaluate.ts';
 import type { Stage } from './policy.ts';
-import { sourceIps } from './source-ips.ts';
 import { objectText } from './objects.ts';
 
 /** What those who serve the request add to it. */
@@ -24,18 +26,30 @@ export interface TellingTrail extends AuditTrail {
   has(stage: Stage): boolean;
 }
 
-/** `remoteAddress` is where the connection is from, which is not known any more once that has ended; `emit` takes the events. */
+/** What is known of a request from its beginning. */
+export interface AuditedRequest {
+  auditId: string;
+  info: Asked & Pick<RequestInfo, 'version'>;
+  requestUri: string;
+  userAgent: string;
+  sourceIps: readonly string[];
+  /** Milliseconds since the epoch, with fractions. */
+  receivedMs: number;
+  /** Who asks; undefined when nobody could be made out. */
+  user: Caller | undefined;
+  /** What becomes of it. */
+  course: Pick<RequestContext, 'caller' | 'code' | 'failure'>;
+}
+
+/** `emit` takes the events. */
 export function makeTrail(
-  context: RequestContext,
+  request: AuditedRequest,
   { level, omitStages, omitManagedFields }: Verdict,
-  remoteAddress: string | undefined,
-  env: Pick<Env, 'now' | 'monotonic'>,
+  env: Pick<Env, 'now'>,
   emit: (event: AuditEvent) => void,
 ): TellingTrail {
-  const { request, info, user, auditId } = context;
-  const receivedMs = env.now() - (env.monotonic() - context.startedAtMs);
+  const { info, user, auditId, receivedMs, course } = request;
   const annotations = new Map<string, string>();
-  const ips = sourceIps(request.headers, remoteAddress);
   const objectRef = info.isResource ? referenceTo(info) : undefined;
   const told = new Set<Stage>();
   let requestObject: string | undefined;
@@ -53,9 +67,9 @@ export function makeTrail(
     },
     answered(object) {
       // A handler that comes too late answers nobody.
-      if (context.code !== 0) return;
+      if (course.code !== 0) return;
       const isTold = level === 'RequestResponse';
-      if (!isTold && !mayBeStatus(context)) return;
+      if (!isTold && !mayBeStatus(info, course)) return;
       const value = object();
       answeredStatus = statusIn(value);
       if (isTold) responseObject = objectText(value, omitManagedFields);
@@ -68,14 +82,14 @@ export function makeTrail(
         level,
         auditId,
         stage,
-        requestUri: request.url ?? '',
+        requestUri: request.requestUri,
         verb: info.verb,
         user,
-        impersonatedUser: context.caller === user || !user ? undefined : context.caller,
-        sourceIps: ips,
-        userAgent: request.headers['user-agent'] ?? '',
+        impersonatedUser: course.caller === user || !user ? undefined : course.caller,
+        sourceIps: request.sourceIps,
+        userAgent: request.userAgent,
         objectRef,
-        responseStatus: stage === 'RequestReceived' ? undefined : statusOf(context, stage, answeredStatus),
+        responseStatus: stage === 'RequestReceived' ? undefined : statusOf(course, stage, answeredStatus),
         requestObject,
         responseObject,
         receivedMs,
@@ -86,7 +100,13 @@ export function makeTrail(
   };
 }
 
-function referenceTo(info: RequestContext['info']): ObjectReference {
+/** Whether the program itself failed, which the client is told no more of than that; a store that does not answer is no such fault. */
+export function isFault({ failure }: AuditedRequest['course']): boolean {
+  if (failure?.reason !== 'InternalError' || failure.message !== 'Internal error occurred') return false;
+  return !(failure.cause instanceof UnavailableError);
+}
+
+function referenceTo(info: AuditedRequest['info']): ObjectReference {
   const { resource, namespace, name, group: apiGroup, version: apiVersion, subresource } = info;
   return { resource, namespace, name, apiGroup, apiVersion, subresource };
 }
@@ -102,7 +122,7 @@ function completeReference(reference: ObjectReference, body: unknown): void {
 }
 
 /** Failures are known without looking at them, and only deletions and creations through a subresource answer Status otherwise. */
-function mayBeStatus({ info, failure }: RequestContext): boolean {
+function mayBeStatus(info: Asked, { failure }: AuditedRequest['course']): boolean {
   return !failure && (info.verb === 'delete' || (info.verb === 'create' && info.subresource !== ''));
 }
 
@@ -122,7 +142,11 @@ function shown({ status, message, reason, details }: Partial<ShownStatus>): Show
   };
 }
 
-function statusOf({ code, failure }: RequestContext, stage: Stage, answered: ShownStatus | undefined): ShownStatus {
+function statusOf(
+  { code, failure }: AuditedRequest['course'],
+  stage: Stage,
+  answered: ShownStatus | undefined,
+): ShownStatus {
   if (stage === 'Panic') {
     const message = `APIServer panic'd: ${(failure?.cause as Error | undefined)?.message ?? 'unknown'}`;
     return { metadata: {}, status: 'Failure', message, reason: 'InternalError', code: 500 };

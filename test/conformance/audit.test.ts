@@ -1,8 +1,13 @@
 /** The audit log, event by event: what upstream's holds of the same session. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { readFileSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { request } from 'node:https';
+import { connect } from '#lib/client/connect.ts';
+import { makeRealEnv } from '#lib/env/real.ts';
+import { event as eventKind } from '#lib/kinds/event.ts';
+import { pod as podKind } from '#lib/kinds/pod.ts';
+import { secret as secretKind } from '#lib/kinds/secret.ts';
 import type { TestApi } from '../harness/api.ts';
 import type { AskOptions } from '../harness/api.ts';
 import { eventually, operatedApi, replaceFile } from './operated.ts';
@@ -11,6 +16,8 @@ import { spaceIn } from './server.ts';
 /** Events are read loosely. */
 // oxlint-disable-next-line typescript/no-explicit-any
 type Event = Record<string, any>;
+
+const env = makeRealEnv({ service: 'test', level: 'error' });
 
 suite('audit log', function () {
   this.timeout(60_000);
@@ -54,8 +61,12 @@ rules:
   const newId = () => `audit-test-${count++}`;
   const ask = (id: string, method: string, path: string, { headers, ...options }: AskOptions = {}) =>
     api.ask(method, path, { ...options, headers: { 'user-agent': 'tester', ...headers, 'audit-id': id } });
+  const textOfLog = () => {
+    const { logFile } = api.config.audit!;
+    return existsSync(logFile) ? readFileSync(logFile, 'utf8') : '';
+  };
   const eventsOf = (id: string): Event[] =>
-    readFileSync(api.config.audit!.logFile, 'utf8')
+    textOfLog()
       .split('\n')
       .filter((line) => line.includes(`"auditID":"${id}"`))
       .map((line) => JSON.parse(line) as Event);
@@ -119,8 +130,7 @@ rules:
       first,
       { ...first, stage: 'ResponseComplete', responseStatus: { metadata: {}, code: 200 }, annotations: allowed },
     ]);
-    const log = readFileSync(api.config.audit!.logFile, 'utf8');
-    assert.ok(!log.includes(Buffer.from('hush').toString('base64')));
+    assert.ok(!textOfLog().includes(Buffer.from('hush').toString('base64')));
   });
 
   test('an update tells which version it is of; at Metadata no more of it', async () => {
@@ -296,7 +306,7 @@ rules:
         },
       },
     ]);
-    assert.ok(!readFileSync(api.config.audit!.logFile, 'utf8').includes('Bearer'));
+    assert.ok(!textOfLog().includes('Bearer'));
   });
 
   test('paths that are no resources are told by their method, and what the policy leaves out is not', async () => {
@@ -326,6 +336,44 @@ rules:
       /^would violate PodSecurity "restricted:latest": allowPrivilegeEscalation != false /,
     );
     assert.deepEqual([requestObject.spec, responseObject], [spec, undefined]);
+  });
+
+  test('what components do by gRPC is told as the requests of REST that it stands for', async () => {
+    const client = connect({ address: `unix:${api.config.grpc.socket}`, user: 'system:kube-scheduler' }, env);
+    const before = textOfLog().length;
+    const toldOf = (verb: string, resource: string, stage = 'ResponseComplete') =>
+      textOfLog()
+        .slice(before)
+        .split('\n')
+        .filter((line) => line.includes('"userAgent":"wherry-grpc"') && line.includes(`"stage":"${stage}"`))
+        .map((line) => JSON.parse(line) as Event)
+        .find((event) => event['verb'] === verb && event['objectRef'].resource === resource);
+    const abort = new AbortController();
+    const batches = client.watch([{ kind: podKind }], { signal: abort.signal })[Symbol.asyncIterator]();
+    await batches.next();
+    await assert.rejects(client.get(secretKind, { namespace: name, name: 's' }), /forbidden/);
+    const draft = { metadata: { name: 'e', namespace: name }, involvedObject: { namespace: name }, reason: 'Tested' };
+    await client.create(eventKind, draft);
+    abort.abort();
+    await batches.next().catch(() => undefined);
+    await eventually('the watch is told', async () => toldOf('watch', 'pods') !== undefined);
+    client.close();
+    const user = { username: 'system:kube-scheduler', groups: ['system:authenticated'] };
+    const { annotations: _, ...refused } = toldOf('get', 'secrets')!;
+    assert.deepEqual(
+      [refused['user'], refused['requestURI'], refused['responseStatus'].reason, refused['responseStatus'].code],
+      [user, `${space}/secrets/s`, 'Forbidden', 403],
+    );
+    const created = toldOf('create', 'events')!;
+    assert.deepEqual(
+      [created['requestURI'], created['objectRef'].name, created['responseStatus']],
+      [`${space}/events`, 'e', { metadata: {}, code: 201 }],
+    );
+    assert.match(
+      created['annotations']['authorization.k8s.io/reason'],
+      /^RBAC: allowed by ClusterRoleBinding "system:kube-scheduler"/,
+    );
+    assert.equal(toldOf('watch', 'pods', 'ResponseStarted')!['requestURI'], '/api/v1/pods?watch=true');
   });
 
   test('the events are counted', async () => {
