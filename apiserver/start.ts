@@ -39,6 +39,8 @@ import { buildApp } from './rest/app.ts';
 import { measureAdmission } from './metrics/admission.ts';
 import { measureCallers } from './metrics/callers.ts';
 import { makeMetrics } from './metrics/metrics.ts';
+import { measureGrpc } from './metrics/grpc.ts';
+import { measureHandshakes } from './metrics/handshakes.ts';
 import type { Metrics } from './metrics/metrics.ts';
 import { measureRequests } from './metrics/requests.ts';
 import { measureObjects, measureStore } from './metrics/store.ts';
@@ -228,11 +230,16 @@ async function serve(
     upgrades: new Map([...streams.upgrades, ...proxy.upgrades]),
   });
   const [grpc, rest] = await Promise.all([
-    startGrpc(grpcConfig(config), { verbs: audit?.audited(verbs, authorize) ?? verbs, kindAt, env }),
+    startGrpc(grpcConfig(config), {
+      verbs: measureGrpc(audit?.audited(verbs, authorize) ?? verbs, registry, env),
+      kindAt,
+      env,
+    }),
     listen({
       listen: config.listen,
       tls,
       app,
+      onBadHandshake: measureHandshakes(registry),
       env,
     }),
   ]);

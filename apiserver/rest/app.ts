@@ -22,6 +22,7 @@ import type { Arrival, Filter, Handler, RequestContext, RequestObserver } from '
 import { requestInfoOf } from './request-info.ts';
 import { indexPaths } from './index-path.ts';
 import { makeResources } from './resources.ts';
+import type { Route } from './route.ts';
 
 export interface AppOptions {
   verbs: Verbs;
@@ -46,7 +47,9 @@ export interface AppOptions {
 export interface App {
   /** For requests by HTTP/1.1 and by HTTP/2. */
   listener(request: Request, response: Response): void;
-  /** For requests to speak another protocol on their connection. */
+  /** Whether the request is to something that speaks another protocol on its connection, if a client wishes. */
+  takesOver(request: Request): boolean;
+  /** For requests to do so. */
   upgrade(request: Request, socket: Duplex, head: Buffer): void;
   /** Resolves when no request is under way but such as stay open by nature. */
   quiet(): Promise<void>;
@@ -80,6 +83,9 @@ export function buildApp(options: AppOptions): App {
       }),
     ),
   );
+
+  const isUpgradable = (route: Route | undefined) =>
+    route !== undefined && (options.upgrades?.has(`${route.kind.plural}/${route.subresource}`) ?? false);
 
   /** Serves the request to its end. Never rejects: failures are answered, or end the connection. */
   const run = async (context: RequestContext): Promise<void> => {
@@ -136,6 +142,7 @@ export function buildApp(options: AppOptions): App {
       observer.onRequest(context);
       apps[request.httpVersionMajor === 2 ? 2 : 1](request, response);
     },
+    takesOver: (request) => isUpgradable(begin({ request })?.route),
     upgrade(request, socket, head) {
       socket.on('error', (error) => env.log.debug('An upgraded connection failed', { error }));
       const context = begin({ request, upgrade: { socket, head } });

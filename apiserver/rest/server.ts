@@ -14,6 +14,8 @@ export interface ServerOptions {
   /** The authority that signs clients, and our own certificate and key. Connections last when they change; new ones are by what holds then. */
   tls: LiveTls;
   app: App;
+  /** Hears of each connection that was given up before it was encrypted. */
+  onBadHandshake(): void;
   env: Env;
 }
 
@@ -64,7 +66,7 @@ export async function listen(options: ServerOptions): Promise<RunningServer> {
   };
 }
 
-function makeServer({ tls, app, env }: ServerOptions): {
+function makeServer({ tls, app, onBadHandshake, env }: ServerOptions): {
   server: Http2SecureServer;
   stop(): Promise<void>;
 } {
@@ -83,7 +85,11 @@ function makeServer({ tls, app, env }: ServerOptions): {
     server.setSecureContext(now);
   });
   // With allowHTTP1 the server has what an HTTP/1 server has, though its type does not say so.
-  (server as unknown as { keepAliveTimeout: number }).keepAliveTimeout = keepAliveMs;
+  Object.assign(server, {
+    keepAliveTimeout: keepAliveMs,
+    // Where another protocol is not spoken, the wish for it is ignored, and the request answered like any other.
+    shouldUpgradeCallback: (request: IncomingMessage) => app.takesOver(request),
+  });
   const sockets = new Set<Socket>();
   const sessions = new Set<ServerHttp2Session>();
   /** Connections that were made, or that a request has come by, lately; there are none while the server does not stop. */
@@ -107,7 +113,10 @@ function makeServer({ tls, app, env }: ServerOptions): {
     socket.setNoDelay(true);
     socket.on('close', () => sockets.delete(socket));
   });
-  server.on('tlsClientError', (error) => log.debug('A client did not complete the TLS handshake', { error }));
+  server.on('tlsClientError', (error) => {
+    onBadHandshake();
+    log.debug('A client did not complete the TLS handshake', { error });
+  });
   server.on('sessionError', (error) => log.debug('An HTTP/2 session failed', { error }));
   return {
     server,

@@ -400,11 +400,10 @@ suite('pod-streams', () => {
     for (const [path, protocols, code] of [
       ['none/exec?command=x', ['v4.channel.k8s.io'], 404],
       ['waiting/exec?command=x', ['v4.channel.k8s.io'], 400],
-      ['web/exec?command=x', ['v9.channel.k8s.io'], 400],
+      ['web/exec?command=x', ['v9.channel.k8s.io'], 403],
       ['web/exec', ['v4.channel.k8s.io'], 400],
       ['web/exec?command=x&stdout=false&stderr=false', ['v4.channel.k8s.io'], 400],
       ['web/portforward', ['v4.channel.k8s.io'], 400],
-      ['web/status', ['v4.channel.k8s.io'], 405],
     ] as const)
       test(`${path} by ${protocols[0]} is refused with ${code}`, async () => {
         const socket = open(path, [...protocols]);

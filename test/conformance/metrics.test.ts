@@ -1,4 +1,9 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect as connectSocket } from 'node:net';
+import { connect } from '#lib/client/connect.ts';
+import { makeRealEnv } from '#lib/env/real.ts';
+import { configMap } from '#lib/kinds/config-map.ts';
 import type { TestApi } from '../harness/api.ts';
 import { makeSpace } from './server.ts';
 import type { Space } from './server.ts';
@@ -6,6 +11,7 @@ import type { Space } from './server.ts';
 suite('metrics', () => {
   let space: Space;
   let api: TestApi;
+  const env = makeRealEnv({ service: 'test' });
 
   suiteSetup(async () => {
     space = await makeSpace('metrics');
@@ -140,6 +146,34 @@ suite('metrics', () => {
     // The request that asks is under way itself.
     assert.ok(valueIn(after, 'apiserver_current_inflight_requests', { request_kind: 'readOnly' }) >= 1);
     assert.ok(valueIn(after, 'apiserver_current_inflight_requests', { request_kind: 'mutating' }) >= 1);
+  });
+
+  test('what components ask by gRPC is told apart', async () => {
+    const client = connect(
+      { address: `unix:${api.config.grpc.socket!}`, user: 'admin', groups: ['system:masters'] },
+      env,
+    );
+    try {
+      const asked = { verb: 'get', resource: 'configmaps', reason: '' };
+      const absent = { ...asked, reason: 'NotFound' };
+      await space.configMap('by-grpc');
+      const get = (name: string) => client.get(configMap, { namespace: space.name, name });
+      assert.equal(await growth('wherry_grpc_requests_total', asked, () => get('by-grpc')), 1);
+      assert.equal(await growth('wherry_grpc_requests_total', absent, () => assert.rejects(get('none'))), 1);
+    } finally {
+      client.close();
+    }
+  });
+
+  test('handshakes that fail are counted', async () => {
+    const { hostname, port } = new URL(api.url);
+    const name = 'apiserver_tls_handshake_errors_total';
+    const before = valueIn(await read(), name);
+    const socket = connectSocket(Number(port), hostname, () => socket.end('GET / HTTP/1.1\r\n\r\n'));
+    socket.on('error', () => {});
+    await once(socket.resume(), 'close');
+    const deadline = Date.now() + 5000;
+    while (valueIn(await read(), name) === before) assert.ok(Date.now() < deadline, 'it was not counted');
   });
 
   test('they are for those whom a role lets see them', async () => {

@@ -98,6 +98,15 @@ suite('operating the server', () => {
       assert.equal((await api.ask('POST', '/api/v1')).code, 405);
     });
 
+    test('the wish for another protocol is ignored where none is spoken', async () => {
+      const headers = { connection: 'Upgrade', upgrade: 'websocket', 'sec-websocket-version': '13' };
+      assert.equal((await api.ask('GET', '/livez', { headers })).code, 200);
+      assert.equal((await api.ask('GET', maps(), { headers })).code, 200);
+      const watch = await api.watch(maps('?watch=1'), headers);
+      assert.equal(watch.code, 200);
+      watch.close();
+    });
+
     test('a path that cannot be read is refused as such', async () => {
       assert.deepEqual(await text('GET', '/api/v1/namespaces/%zz'), [400, '400 Bad Request']);
     });
