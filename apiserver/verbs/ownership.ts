@@ -13,7 +13,8 @@ import type { Kind } from '#lib/kinds/define-kind.ts';
 import { kinds } from '#lib/kinds/index.ts';
 import { decode } from '#lib/kinds/structure.ts';
 import { equal } from '#lib/meta/equal.ts';
-import { ApiError, badRequest } from '#lib/meta/errors.ts';
+import { badRequest, plainError } from '#lib/meta/errors.ts';
+import type { ApiError } from '#lib/meta/errors.ts';
 import type { ManagedFieldsEntry, ObjectMeta, Resource } from '#lib/meta/object.ts';
 import { formatTime } from '#lib/meta/time.ts';
 import type { Caller, WriteOptions } from './types.ts';
@@ -191,12 +192,18 @@ function formOf(kind: Kind): (apiVersion: string) => VersionForm | undefined {
     if (!other) return undefined;
     return {
       type: structType(other.schema),
-      to(object) {
-        const stored = kind.conversion ? kind.conversion.toStored(object as Resource) : (object as Resource);
-        return other.conversion ? other.conversion.fromStored(stored) : stored;
-      },
+      to: (object) => converted(object as Resource, kind, other),
+      from: (object) => converted(object as Resource, other, kind),
     };
   };
+}
+
+/** An object of one version of a kind in the form of another. One of which much has been taken is completed by what is always there. */
+function converted(object: Resource, from: Kind, to: Kind): Resource {
+  const there = Object.entries(object).filter(([, value]) => value != null);
+  const whole = { ...emptyOf(from), ...Object.fromEntries(there) };
+  const stored = from.conversion ? from.conversion.toStored(whole) : whole;
+  return to.conversion ? to.conversion.fromStored(stored) : stored;
 }
 
 function checkedConfig(kind: Kind, config: unknown): Resource {
@@ -220,5 +227,5 @@ function untyped(kind: Kind, { metadata }: Resource, faults: readonly string[]):
   const { namespace = '', name = '' } = (metadata ?? {}) as Partial<ObjectMeta>;
   const list = faults.length === 1 ? faults[0] : ['errors:', ...faults.map((fault) => `  ${fault}`)].join('\n');
   const what = `${namespace}/${name}; ${gvkOf(kind)}`;
-  return new ApiError('InternalError', `failed to create typed patch object (${what}): ${list}`);
+  return plainError(`failed to create typed patch object (${what}): ${list}`);
 }

@@ -65,15 +65,15 @@ export function entryWith(entry: ManagerEntry, fieldsV1: FieldSet, time = entry.
 
 /**
  * The entries to start from when an object with `given` entries replaces one with `live` ones: a client may change entries, and reset them
- * with `[{}]`, but one that sends none, or some that cannot be read, leaves them as they are.
+ * with `[]` or `[{}]`, but one that says nothing, or something that cannot be read, leaves them as they are.
  */
 export function startingEntries(
   live: readonly ManagedFieldsEntry[] | undefined,
   given: unknown,
 ): readonly ManagerEntry[] {
   const present = (live ?? []) as readonly ManagerEntry[];
-  if (!Array.isArray(given) || given.length === 0 || given === live) return present;
-  if (given.length === 1 && isReset(given[0])) return [];
+  if (!Array.isArray(given) || given === live) return present;
+  if (given.length === 0 || (given.length === 1 && isReset(given[0]))) return [];
   if (equal(given, live)) return present;
   return readEntries(given) ?? present;
 }

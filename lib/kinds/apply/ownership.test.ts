@@ -199,12 +199,77 @@ suite('ownership', () => {
         assert.equal(server.apply('applier', second, true), true);
         assert.equal(server.apply('applier', third, true), true);
         const { type } = server;
-        assert.deepEqual(compact(merge(type, server.live(), third)), compact(server.live()));
+        // All of it is there, but for the order of items, which alone is no change.
+        const next = compact(merge(type, server.live(), third)) as object;
+        const { added, modified, removed } = compare(type, compact(server.live()) as object, next);
+        assert.deepEqual(
+          [added, modified, removed].flatMap((set) => pathsOf(set)),
+          [],
+        );
         const state = () => [compact(server.live()), server.entries().map((entry) => ({ ...entry, time: '' }))];
         const before = state();
         assert.equal(server.apply('applier', third, false), true);
         assert.deepEqual(state(), before);
       }),
+    );
+  });
+
+  test('items of lists, and what is in them, are there exactly as long as someone applies them', () => {
+    const managers = ['a', 'b', 'c'];
+    const value = fc.constantFrom('x', 'y');
+    const variables = fc.uniqueArray(fc.record({ name: fc.constantFrom('P', 'Q'), value }, { noNullPrototype: true }), {
+      selector: ({ name }) => name,
+      maxLength: 2,
+    });
+    const container = fc.record(
+      { name: fc.constantFrom('one', 'two', 'three'), image: value, workingDir: value, env: variables },
+      { requiredKeys: ['name'], noNullPrototype: true },
+    );
+    const step = fc.record({
+      manager: fc.constantFrom(...managers),
+      containers: fc.uniqueArray(container, { selector: ({ name }) => name, maxLength: 3 }),
+    });
+    interface Owned {
+      value: string;
+      owners: Set<string>;
+    }
+    /** A configuration as paths: every item is one, and every value in it. */
+    const pathsIn = (containers: readonly object[]) =>
+      new Map(
+        (containers as readonly Record<string, unknown>[]).flatMap(({ name, env = [], ...fields }) => [
+          [`${name}`, ''] as const,
+          ...Object.entries(fields).map(([key, at]) => [`${name}.${key}`, at as string] as const),
+          ...(env as { name: string; value?: string }[]).flatMap((item) => [
+            [`${name}.env.${item.name}`, ''] as const,
+            ...(item.value === undefined ? [] : [[`${name}.env.${item.name}.value`, item.value] as const]),
+          ]),
+        ]),
+      );
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 8 }), (steps) => {
+        const server = makeServer(deployment, 'apps/v1');
+        const model = new Map<string, Owned>();
+        for (const { manager, containers } of steps) {
+          const wanted = pathsIn(containers);
+          server.apply(manager, { spec: { template: { spec: { containers } } } }, true);
+          for (const [path, at] of wanted) {
+            const before = model.get(path);
+            const owners = before?.value === at ? before.owners : new Set<string>();
+            model.set(path, { value: at, owners: owners.add(manager) });
+          }
+          for (const [path, { owners }] of model) {
+            if (!wanted.has(path) && owners.delete(manager) && owners.size === 0) model.delete(path);
+          }
+          const spec = server.live() as { spec?: { template?: { spec?: { containers?: object[] } } } };
+          const live = pathsIn(spec.spec?.template?.spec?.containers ?? []);
+          assert.deepEqual(
+            [...live].sort(),
+            [...model].map(([path, { value: at }]) => [path, at] as const).sort(),
+            `after ${manager} applied ${JSON.stringify(containers)}`,
+          );
+        }
+      }),
+      { numRuns: 300 },
     );
   });
 

@@ -19,6 +19,8 @@ export interface VersionForm {
   type: StructType;
   /** An object of this writer's version in the form of the other. */
   to(object: object): object;
+  /** The way back. */
+  from(object: object): object;
 }
 
 interface Write {
@@ -95,7 +97,8 @@ export function apply(write: Write & { config: object; fields: FieldSet; force: 
   const last = entries.find((entry) => identityOf(entry) === identity);
   const others = entries.filter((entry) => entry !== last);
   const next = pruned(write, merge(type, live, config), last, [...others, own]);
-  const { kept, conflicts } = confront(others, narrowed(compare(type, live, next), ignored), next, write);
+  const changes = narrowed(compare(type, live, next), ignored);
+  const { kept, conflicts } = confront(others, changes, next, write);
   if (conflicts.length > 0 && !force) {
     return { conflicts: conflicts.toSorted((a, b) => (identityOf(a.entry) < identityOf(b.entry) ? -1 : 1)) };
   }
@@ -103,7 +106,8 @@ export function apply(write: Write & { config: object; fields: FieldSet; force: 
     const lost = conflicts.find((conflict) => conflict.entry === entry);
     return lost ? entryWith(entry, difference(entry.fieldsV1, lost.fields)) : entry;
   });
-  const idle = equal(live, next);
+  // To bring items into another order alone changes nothing, and what is ignored does not count.
+  const idle = [changes.added, changes.modified, changes.removed].every(isEmpty);
   const mine = entryWith(own, difference(own.fieldsV1, systemFields), idle ? last?.time : writer.time);
   return { object: idle ? undefined : next, entries: tidied([...left, mine]) };
 }
@@ -145,27 +149,44 @@ function narrowed({ added, modified, removed }: Comparison, ignored: FieldSet): 
 
 /**
  * The merged object without the fields that the applier owned and no longer mentions, unless someone else owns them. `owners` are all
- * entries after the write.
+ * entries after the write. What was owned in another version is taken out in that version's form.
  */
-function pruned(
-  { type, writer, formOf }: Write,
+function pruned(write: Write, merged: object, last: ManagerEntry | undefined, owners: readonly ManagerEntry[]): object {
+  const form = last && formIn(write, last.apiVersion);
+  if (!last || !form) return merged;
+  const had = withParents(form.type, last.fieldsV1);
+  const whole = form.to(merged);
+  const all = withParents(form.type, fieldsOf(form.type, whole));
+  let kept = form.from(removeFields(form.type, whole, had));
+  for (const apiVersion of new Set(owners.map((entry) => entry.apiVersion))) {
+    kept = withOwned(write, apiVersion, merged, kept, owners) ?? kept;
+  }
+  const left = withParents(form.type, fieldsOf(form.type, form.to(kept)));
+  return form.from(removeFields(form.type, whole, intersection(difference(all, left), had)));
+}
+
+/** `kept` with what else of `merged` is owned in this version; undefined for a version that is not known. */
+function withOwned(
+  write: Write,
+  apiVersion: string,
   merged: object,
-  last: ManagerEntry | undefined,
+  kept: object,
   owners: readonly ManagerEntry[],
-): object {
-  // What was applied in another version is left to be owned by nobody: the two versions may not even have the same fields.
-  if (!last || last.apiVersion !== writer.apiVersion) return merged;
-  const had = withParents(type, last.fieldsV1);
-  const here = owners.filter(({ apiVersion }) => apiVersion === writer.apiVersion);
-  const elsewhere = owners.filter(({ apiVersion }) => apiVersion !== writer.apiVersion && formOf(apiVersion));
-  const owned = here.reduce<FieldSet>((all, { fieldsV1 }) => union(all, fieldsV1), leaf);
-  const all = withParents(type, fieldsOf(type, merged));
-  const without = withParents(type, fieldsOf(type, removeFields(type, merged, had)));
-  const withOwned = removeFields(
-    type,
-    merged,
-    difference(all, union(without, withParents(type, elsewhere.length > 0 ? union(owned, had) : owned))),
+): object | undefined {
+  const form = formIn(write, apiVersion);
+  if (!form) return undefined;
+  const { type, to, from } = form;
+  const owned = owners.reduce<FieldSet>(
+    (all, entry) => (entry.apiVersion === apiVersion ? union(all, entry.fieldsV1) : all),
+    leaf,
   );
-  const left = withParents(type, fieldsOf(type, withOwned));
-  return removeFields(type, merged, intersection(difference(all, left), had));
+  const whole = to(merged);
+  const present = union(withParents(type, fieldsOf(type, to(kept))), withParents(type, owned));
+  return from(removeFields(type, whole, difference(withParents(type, fieldsOf(type, whole)), present)));
+}
+
+/** The form of a version; the writer's own needs no conversion. */
+function formIn({ type, writer, formOf }: Write, apiVersion: string): VersionForm | undefined {
+  if (apiVersion !== writer.apiVersion) return formOf(apiVersion);
+  return { type, to: (object) => object, from: (object) => object };
 }
