@@ -29,6 +29,8 @@ export function openChannels(
 ): Channels {
   const readers = new Map<number, PassThrough>();
   const listeners = new Map<number, (data: Buffer) => void>();
+  /** Those that have more than they can hold: while there are any, nothing is read. */
+  const waiting = new Set<PassThrough>();
   const control = new AbortController();
 
   const send = (channel: number, data: Buffer, done?: (error?: Error | null) => void) => {
@@ -52,10 +54,18 @@ export function openChannels(
     const reader = readers.get(channel);
     if (!reader) return listeners.get(channel)?.(data);
     if (reader.writableEnded || reader.destroyed || data.length === 0) return;
-    if (reader.write(data)) return;
+    if (reader.write(data) || waiting.has(reader)) return;
+    // Messages that have been received already still come.
+    waiting.add(reader);
     webSocket.pause();
-    reader.once('drain', () => webSocket.resume());
-    reader.once('close', () => webSocket.resume());
+    const goOn = () => {
+      reader.off('drain', goOn);
+      reader.off('close', goOn);
+      waiting.delete(reader);
+      if (waiting.size === 0) webSocket.resume();
+    };
+    reader.on('drain', goOn);
+    reader.on('close', goOn);
   });
   webSocket.on('close', () => {
     control.abort(new Error('the connection is closed'));

@@ -39,7 +39,17 @@ suite('log-options', () => {
     ['limitBytes=0', 422, 'PodLogOptions "web" is invalid: limitBytes: Invalid value: 0: must be greater than 0'],
     ['sinceSeconds=0', 422, 'PodLogOptions "web" is invalid: sinceSeconds: Invalid value: 0: must be greater than 0'],
     ['tailLines=x', 400, 'strconv.ParseInt: parsing "x": invalid syntax'],
-    ['sinceTime=yesterday', 400, 'parsing time "yesterday" as "2006-01-02T15:04:05Z07:00": cannot parse "yesterday"'],
+    [
+      'sinceTime=yesterday',
+      400,
+      'parsing time "yesterday" as "2006-01-02T15:04:05Z07:00": cannot parse "yesterday" as "2006"',
+    ],
+    ['stream=Stdout', 422, 'PodLogOptions "web" is invalid: stream: Forbidden: may not be specified'],
+    [
+      'sinceTime=2025-12-31T01:02:03Z&sinceSeconds=1',
+      422,
+      'PodLogOptions "web" is invalid: : Forbidden: at most one of `sinceTime` or `sinceSeconds` may be specified',
+    ],
   ] as const)
     test(`logOptions() refuses ${query}`, () => {
       assert.throws(() => options(query), { code, message });

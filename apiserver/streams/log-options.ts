@@ -21,6 +21,8 @@ export function logOptions(query: URLSearchParams, podName: string, nowMs: numbe
     faults.push(fieldForbidden('', 'at most one of `sinceTime` or `sinceSeconds` may be specified'));
   else if (sinceSeconds !== undefined && sinceSeconds < 1)
     faults.push(invalid('sinceSeconds', sinceSeconds, 'must be greater than 0'));
+  // Upstream 1.32 knows the parameter, and takes it only behind a gate that is closed.
+  if (query.get('stream')) faults.push(fieldForbidden('stream', 'may not be specified'));
   if (faults.length > 0) throw invalidObject({ group: '', kind: 'PodLogOptions' }, podName, faults);
   return {
     container: query.get('container') ?? '',
@@ -35,12 +37,13 @@ export function logOptions(query: URLSearchParams, podName: string, nowMs: numbe
 }
 
 function checkedTime(text: string): string {
-  if (text === '') return '';
+  // As older clients write it.
+  if (text === '' || text === 'null') return '';
   const isTime =
     /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/.test(text) && !Number.isNaN(Date.parse(text));
   if (!isTime)
     throw badRequest(
-      `parsing time ${JSON.stringify(text)} as "2006-01-02T15:04:05Z07:00": cannot parse ${JSON.stringify(text)}`,
+      `parsing time ${JSON.stringify(text)} as "2006-01-02T15:04:05Z07:00": cannot parse ${JSON.stringify(text)} as "2006"`,
     );
   return text;
 }

@@ -4,23 +4,27 @@ import { Duplex } from 'node:stream';
 import type { RawData, WebSocket } from 'ws';
 import { WebSocketServer } from 'ws';
 import type { Env } from '#lib/env/env.ts';
-import { badRequest } from '#lib/meta/errors.ts';
+import { ApiError, badRequest } from '#lib/meta/errors.ts';
+import { webSocketTokenPrefix } from '../auth/bearer.ts';
 import type { Upgrade } from '../rest/exchange.ts';
 
 const largestMessage = 4 * 1024 * 1024;
 /** A client that leaves two pings unanswered is gone. */
 const pingEveryMs = 15_000;
 
-/** The first of the client's sub-protocols that we speak; '' when it names none. Throws BadRequest when we speak none of them. */
+/** The first of the client's sub-protocols that we speak; '' when it names none. Throws Forbidden when we speak none of them. */
 export function chooseProtocol<P extends string>(request: IncomingMessage, spoken: readonly P[]): P | '' {
   const offered = (request.headers['sec-websocket-protocol'] ?? '')
     .split(',')
     .map((name) => name.trim())
-    .filter((name) => name !== '' && !name.startsWith('base64url.bearer.authorization.k8s.io.'));
+    .filter((name) => name !== '' && !name.startsWith(webSocketTokenPrefix));
   if (offered.length === 0) return '';
   const chosen = offered.find((name): name is P => (spoken as readonly string[]).includes(name));
   if (chosen === undefined)
-    throw badRequest(`unable to upgrade: none of the protocols [${offered.join(' ')}] is supported`);
+    throw new ApiError(
+      'Forbidden',
+      `requested protocol(s) are not supported: [${offered.join(' ')}]; supports [${spoken.join(' ')}]`,
+    );
   return chosen;
 }
 
