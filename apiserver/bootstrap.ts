@@ -54,16 +54,14 @@ export async function bootstrap(verbs: Verbs, look: Lookup, place: Place): Promi
       }),
     ),
     ensure(verbs, look, service, 'default', ownService(place)),
-    // Servers that extend the API learn here whose certificates to believe.
-    ensure(
-      verbs,
-      look,
-      configMap,
-      'kube-system',
-      { metadata: { name: 'extension-apiserver-authentication' }, data: { 'client-ca-file': place.clientCa } },
-      ['data'],
-    ),
+    publishClientCa(verbs, look, place.clientCa),
   ]);
+}
+
+/** Tells servers that extend the API whose certificates to believe. */
+export async function publishClientCa(verbs: Verbs, look: Lookup, clientCa: string): Promise<void> {
+  const metadata = { name: 'extension-apiserver-authentication' };
+  await ensure(verbs, look, configMap, 'kube-system', { metadata, data: { 'client-ca-file': clientCa } }, ['data']);
 }
 
 /** The `kubernetes` Service. Its endpoints are for the servers to announce. */

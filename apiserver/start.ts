@@ -27,7 +27,7 @@ import type { TokenKeys, TokenOptions } from './auth/service-account-tokens.ts';
 import { followTokenKeys } from './auth/signing-keys.ts';
 import { readTokenFile } from './auth/token-file.ts';
 import { makeTokenAnswerer } from './auth/token-request.ts';
-import { bootstrap } from './bootstrap.ts';
+import { bootstrap, publishClientCa } from './bootstrap.ts';
 import { dumpPaths } from './flow/dump-paths.ts';
 import { startFlowControl } from './flow/start.ts';
 import type { FlowConfig } from './flow/start.ts';
@@ -197,6 +197,12 @@ async function serve(
   await world.sync();
 
   const tls = followTls(config.pki, env);
+  tls.onChange(({ ca }, before) => {
+    if (ca!.equals(before.ca!)) return;
+    publishClientCa(verbs, look, String(ca)).catch((error: unknown) =>
+      env.log.warn('Cannot publish the changed authority of clients', { error }),
+    );
+  });
   const streams = makePodStreams({ verbs, tls: config.pki, env });
   const proxy = makeProxy({ verbs, look, tls, env });
   const documents = makeDocuments(kinds, `${config.advertise.host}:${config.advertise.port}`);

@@ -8,7 +8,7 @@ import { Agent, request } from 'node:https';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { IncomingMessage } from 'node:http';
 import tls from 'node:tls';
-import { issue, makeAuthority } from '#lib/pki/certificates.ts';
+import { issue, makeAuthority, makeSigningKey } from '#lib/pki/certificates.ts';
 import type { KeyPair, LeafRequest } from '#lib/pki/certificates.ts';
 import type { TestApi } from '../harness/api.ts';
 import { eventually, operatedApi, replaceFile } from './operated.ts';
@@ -106,9 +106,40 @@ suite('certificates that change', function () {
     replaceFile(join(api.folder, 'ca.crt'), `${authority.certPem}${other.certPem}`);
     await eventually('both are let in', async () => (await statusFor(theirs)) === 200);
     assert.equal(await statusFor(ours), 200);
+    await eventually('servers that extend the API are told', async () => {
+      const path = '/api/v1/namespaces/kube-system/configmaps/extension-apiserver-authentication';
+      const { body } = await api.ask('GET', path);
+      return body.data['client-ca-file'] === `${authority.certPem}${other.certPem}`;
+    });
     replaceFile(join(api.folder, 'ca.crt'), other.certPem);
     await eventually('the first is kept out', async () => (await statusFor(ours)) === 401);
     assert.equal(await statusFor(theirs), 200);
+  });
+
+  test('service accounts’ tokens may be signed by another key from one moment on', async () => {
+    const account = `/api/v1/namespaces/${name}/serviceaccounts/default/token`;
+    const newToken = async () => (await api.ask('POST', account, { body: {} })).body.status.token as string;
+    const keyOf = (token: string) =>
+      JSON.parse(Buffer.from(token.split('.')[0]!, 'base64url').toString()).kid as string;
+    const isGood = async (token: string) => (await api.ask('GET', '/apis', { token })).code === 200;
+    const keysShown = async () =>
+      (await api.ask('GET', '/openid/v1/jwks')).body.keys.map(({ kid }: { kid: string }) => kid) as string[];
+    const file = join(api.folder, 'service-account.key');
+    const old = textOf('service-account.key');
+    const before = await newToken();
+    replaceFile(join(api.folder, 'former.key'), old);
+    replaceFile(file, (await makeSigningKey()).privatePem);
+    await eventually('the new key signs', async () => keyOf(await newToken()) !== keyOf(before));
+    const after = await newToken();
+    assert.ok(await isGood(after));
+    await eventually('the former is believed', async () => isGood(before));
+    assert.deepEqual(await keysShown(), [keyOf(after), keyOf(before)]);
+    replaceFile(join(api.folder, 'former.key'), (await makeSigningKey()).privatePem);
+    await eventually('the former is believed no more', async () => !(await isGood(before)));
+    assert.ok(await isGood(after));
+    replaceFile(join(api.folder, 'former.key'), old);
+    replaceFile(file, old);
+    await eventually('the first key signs again', async () => keyOf(await newToken()) === keyOf(before));
   });
 
   test('a connection that is open is judged by the authorities of now, and by the end of its certificate', async () => {

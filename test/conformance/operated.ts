@@ -1,5 +1,5 @@
 /** One more API server, for the suites about what its operator gives it: files that change while it runs, and that others' tests must not meet. */
-import { renameSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startTestApi } from '../harness/api.ts';
@@ -20,11 +20,13 @@ resources:
 `;
 }
 
-/** The server. Secrets are encrypted by key 1; there is a place for an audit policy, and none in it. */
+/** The server. Secrets are encrypted by key 1; there is a place for an audit policy, and none in it; `former.key` is believed in tokens. */
 export function operatedApi(): Promise<TestApi> {
   started ??= startTestApi((config, folder) => {
     config.encryptionConfigFile = join(folder, 'encryption.yaml');
     writeFileSync(config.encryptionConfigFile, encryptionBy(1));
+    config.pki.serviceAccountOtherKeyFiles = [join(folder, 'former.key')];
+    writeFileSync(join(folder, 'former.key'), readFileSync(config.pki.serviceAccountKeyFile));
     config.audit = { policyFile: join(folder, 'audit-policy.yaml'), logFile: join(folder, 'log/audit.log') };
   });
   return started;
