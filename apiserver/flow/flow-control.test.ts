@@ -69,7 +69,7 @@ async function granted(turn: Turn): Promise<boolean | undefined> {
 
 suite('makeFlowControl()', () => {
   test('gives out a level’s seats, then places in its queue, then refuses', async () => {
-    const { arrive, metric } = makeTest();
+    const { arrive, flows, metric } = makeTest();
     const turns = [1, 2, 3, 4].map(() => arrive('bob'));
     assert.deepEqual(await Promise.all(turns.map(granted)), [true, undefined, undefined, false]);
     assert.deepEqual(metric('rejected'), [
@@ -82,8 +82,8 @@ suite('makeFlowControl()', () => {
       'apiserver_flowcontrol_current_inqueue_seats{priority_level="narrow",flow_schema="bob"} 2',
       ...metric('current_limit_seats'),
     ]);
-    turns[0]!.leave();
-    turns[0]!.leave();
+    flows.leave(turns[0]!);
+    flows.leave(turns[0]!);
     assert.deepEqual(await Promise.all(turns.slice(1).map(granted)), [true, undefined, false]);
     assert.deepEqual(metric('dispatched'), [
       'apiserver_flowcontrol_dispatched_requests_total{priority_level="narrow",flow_schema="bob"} 2',
@@ -91,9 +91,9 @@ suite('makeFlowControl()', () => {
   });
 
   test('gives up after a quarter of the time that a request has, or when its client does', async () => {
-    const { env, arrive, metric } = makeTest();
+    const { env, arrive, flows, metric } = makeTest();
     const [first, second, third] = [arrive('bob'), arrive('bob'), arrive('bob')];
-    third.leave();
+    flows.leave(third);
     assert.equal(await granted(third), false);
     await env.advance(14_999);
     assert.equal(await granted(second), undefined);
@@ -103,7 +103,7 @@ suite('makeFlowControl()', () => {
       'apiserver_flowcontrol_rejected_requests_total{priority_level="narrow",flow_schema="bob",reason="cancelled"} 1',
       'apiserver_flowcontrol_rejected_requests_total{priority_level="narrow",flow_schema="bob",reason="time-out"} 1',
     ]);
-    first.leave();
+    flows.leave(first);
     assert.deepEqual(metric('current_inqueue_requests')[0]!.at(-1), '0');
     assert.equal(arrive('bob').granted, true);
   });
@@ -121,9 +121,9 @@ suite('makeFlowControl()', () => {
     flows.follow(planWith([], []));
     assert.equal(arrive('bob').level.name, 'global-default');
     assert.equal(await granted(second), undefined);
-    first.leave();
+    flows.leave(first);
     assert.equal(await granted(second), true);
-    second.leave();
+    flows.leave(second);
     await env.advance(1000);
     assert.ok(![...flows.levels()].some(({ name }) => name === 'narrow'));
     flows.follow(planWith([schemaFor('carol', 'carol', 'narrow')], [narrow('narrow')]));
@@ -160,7 +160,7 @@ suite('makeFlowControl()', () => {
     for (let i = 0; i < 10; i++) arrive('other');
     await env.advance(1000);
     assert.ok(limit() < busy && limit() >= 8, `${limit()}`);
-    for (const turn of turns) turn.leave();
+    for (const turn of turns) flows.leave(turn);
   });
 
   test('asks clients to come back later and later while it refuses many', async () => {

@@ -33,25 +33,33 @@ export interface Turn {
   readonly seats: number;
   /** Whether it may be served: at once, or later for one that waits. */
   readonly granted: boolean | Promise<boolean>;
-  /** Gives the seat back, or gives up waiting for one. Further calls do nothing. */
-  leave(): void;
 }
 
 export interface FlowControl {
   arrive(caller: Caller, info: RequestInfo, query: URLSearchParams): Turn;
+  /** Gives the seat back, or gives up waiting for one. A second call does nothing. */
+  leave(turn: Turn): void;
   /** Goes on by another plan. Requests that are here keep their level, even if it is in the plan no more. */
   follow(plan: Plan): void;
   levels(): Iterable<Level>;
   stop(): void;
 }
 
+/** What a level holds of a request. */
+export interface HeldTurn extends Turn {
+  granted: boolean | Promise<boolean>;
+  readonly series: FlowSeries;
+  /** Undefined once it is over. */
+  ticket: Ticket<HeldTurn> | undefined;
+  /** Of one that waits, or has waited. */
+  wait: { settle(granted: boolean): void; cancel(): void } | undefined;
+}
+
 export function makeFlowControl(plan: Plan, options: FlowControlOptions, env: Env): FlowControl {
   const { meter, waitMs } = options;
-  const levels = makeLevels(options.seats, (ticket) => ticket.item.start(), env);
   let [classifier, catchAll] = [makeClassifier(plan.schemas), plan.catchAll];
   /** By schema: forgotten with the plan that it belongs to. */
   let series = new Map<FlowSchema, FlowSeries>();
-  levels.follow(plan);
 
   const seriesOf = (schema: FlowSchema): FlowSeries => {
     let known = series.get(schema);
@@ -61,16 +69,79 @@ export function makeFlowControl(plan: Plan, options: FlowControlOptions, env: En
     }
     return known;
   };
+  const started = ({ series, seats, level }: HeldTurn, waitedMs: number, hasWaited: boolean) => {
+    series.started(seats, waitedMs, hasWaited);
+    level.counts.dispatched++;
+  };
+  const refuse = ({ series, seats, level: { counts, advice } }: HeldTurn, why: Refusal, waitedMs?: number) => {
+    series.refused(why, seats, waitedMs);
+    counts.rejected++;
+    if (why === 'time-out') counts.timedOut++;
+    if (why === 'cancelled') counts.cancelled++;
+    // Who has gone away need not be told when to come back.
+    else advice.refused(env.monotonic() / 1000);
+  };
+  /** Of one that waits. */
+  const giveUp = (turn: HeldTurn, why: Refusal) => {
+    const { ticket, wait, level } = turn;
+    turn.ticket = undefined;
+    wait!.cancel();
+    const nowMs = env.monotonic();
+    refuse(turn, why, nowMs - ticket!.arrivedAtMs);
+    level.queue.leave(nowMs, ticket!);
+    wait!.settle(false);
+  };
+  const levels = makeLevels(
+    options.seats,
+    (ticket) => {
+      const turn = ticket.item;
+      turn.wait!.cancel();
+      started(turn, ticket.startedAtMs - ticket.arrivedAtMs, true);
+      turn.wait!.settle(true);
+    },
+    env,
+  );
+  levels.follow(plan);
 
   return {
     arrive(caller, info, query) {
       const schema = classifier.classify(caller, info) ?? catchAll;
       const level = levels.get(schema.spec.priorityLevelConfiguration.name)!;
-      const distinguisher = distinguisherOf(schema, caller, info);
-      const seats = level.widest === 1 ? 1 : options.seatsOf(info, query, level.widest);
-      const turn = makeTurn({ schema, level, caller, info, distinguisher, seats }, seriesOf(schema), waitMs, env);
-      turn.enter();
+      const turn: HeldTurn = {
+        schema,
+        level,
+        caller,
+        info,
+        distinguisher: distinguisherOf(schema, caller, info),
+        seats: level.widest === 1 ? 1 : options.seatsOf(info, query, level.widest),
+        granted: false,
+        series: seriesOf(schema),
+        ticket: undefined,
+        wait: undefined,
+      };
+      const ticket = level.queue.arrive(env.monotonic(), turn, turn.seats, level.handOf(turn));
+      turn.ticket = ticket;
+      if (!ticket) refuse(turn, level.shape.queues === 0 ? 'concurrency-limit' : 'queue-full');
+      else if (ticket.state === 'executing') {
+        turn.granted = true;
+        started(turn, 0, false);
+      } else {
+        const { promise, resolve } = Promise.withResolvers<boolean>();
+        turn.granted = promise;
+        turn.wait = { settle: resolve, cancel: env.after(waitMs, () => giveUp(turn, 'time-out')) };
+        turn.series.queued(turn.seats, level.queue.lengthOf(ticket));
+      }
       return turn;
+    },
+    leave(given) {
+      const turn = given as HeldTurn;
+      const { ticket, series, seats, level } = turn;
+      if (!ticket) return;
+      if (ticket.state === 'waiting') return giveUp(turn, 'cancelled');
+      turn.ticket = undefined;
+      const nowMs = env.monotonic();
+      series.done(seats, nowMs - ticket.startedAtMs);
+      level.queue.leave(nowMs, ticket);
     },
     follow(next) {
       [classifier, catchAll] = [makeClassifier(next.schemas), next.catchAll];
@@ -80,76 +151,4 @@ export function makeFlowControl(plan: Plan, options: FlowControlOptions, env: En
     levels: () => levels.all(),
     stop: () => levels.stop(),
   };
-}
-
-type Entry = Pick<Turn, 'schema' | 'level' | 'caller' | 'info' | 'distinguisher' | 'seats'>;
-
-/** What a level holds of a request. */
-export interface HeldTurn extends Turn {
-  enter(): void;
-  /** It need not wait any longer. */
-  start(): void;
-}
-
-function makeTurn(entry: Entry, series: FlowSeries, waitMs: number, env: Env): HeldTurn {
-  const { level, seats } = entry;
-  let ticket: Ticket<HeldTurn> | undefined;
-  let granted: boolean | Promise<boolean> = false;
-  let settle: ((granted: boolean) => void) | undefined;
-  let cancel = () => {};
-
-  const refuse = (why: Refusal, waitedMs?: number) => {
-    series.refused(why, seats, waitedMs);
-    level.counts.rejected++;
-    if (why === 'time-out') level.counts.timedOut++;
-    if (why === 'cancelled') level.counts.cancelled++;
-    // Who has gone away need not be told when to come back.
-    if (why !== 'cancelled') level.advice.refused(env.monotonic() / 1000);
-  };
-  const started = (waitedMs: number, hasWaited: boolean) => {
-    series.started(seats, waitedMs, hasWaited);
-    level.counts.dispatched++;
-  };
-  const giveUp = (why: Refusal) => {
-    const waiting = ticket!;
-    ticket = undefined;
-    cancel();
-    const nowMs = env.monotonic();
-    refuse(why, nowMs - waiting.arrivedAtMs);
-    level.queue.leave(nowMs, waiting);
-    settle!(false);
-  };
-  const turn: HeldTurn = {
-    ...entry,
-    get granted() {
-      return granted;
-    },
-    enter() {
-      ticket = level.queue.arrive(env.monotonic(), turn, seats, level.handOf(entry));
-      if (!ticket) return refuse(level.shape.queues === 0 ? 'concurrency-limit' : 'queue-full');
-      if (ticket.state === 'executing') {
-        granted = true;
-        started(0, false);
-        return;
-      }
-      series.queued(seats, level.queue.lengthOf(ticket));
-      granted = new Promise((resolve) => (settle = resolve));
-      cancel = env.after(waitMs, () => giveUp('time-out'));
-    },
-    start() {
-      cancel();
-      started(ticket!.startedAtMs - ticket!.arrivedAtMs, true);
-      settle!(true);
-    },
-    leave() {
-      if (!ticket) return;
-      if (ticket.state === 'waiting') return giveUp('cancelled');
-      const done = ticket;
-      ticket = undefined;
-      const nowMs = env.monotonic();
-      series.done(seats, nowMs - done.startedAtMs);
-      level.queue.leave(nowMs, done);
-    },
-  };
-  return turn;
 }

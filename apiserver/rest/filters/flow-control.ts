@@ -28,7 +28,7 @@ export function makeFlowFilter(
     const leave = () => {
       if (!isServed || !isSent) return;
       cancel();
-      turn.leave();
+      flows.leave(turn);
     };
     const sent = () => {
       isSent = true;
@@ -38,7 +38,7 @@ export function makeFlowFilter(
     response.once('close', sent);
     begun.set(context, () => {
       // An answer in place of one that took too long does not end the work on that.
-      if (!context.isLate) cancel = after(drainLimitMs, () => turn.leave());
+      if (!context.isLate) cancel = after(drainLimitMs, () => flows.leave(turn));
     });
     try {
       await next(context);
@@ -52,7 +52,7 @@ export function makeFlowFilter(
     try {
       await next(context);
     } finally {
-      turn.leave();
+      flows.leave(turn);
     }
   };
   return {
@@ -66,7 +66,7 @@ export function makeFlowFilter(
       const turn = flows.arrive(context.caller, info, context.query);
       response.setHeader('x-kubernetes-pf-prioritylevel-uid', turn.level.uid);
       response.setHeader('x-kubernetes-pf-flowschema-uid', turn.schema.metadata.uid);
-      if (turn.granted !== true && !(await mayGoOn(turn, response))) return refuse(response, turn);
+      if (turn.granted !== true && !(await mayGoOn(flows, turn, response))) return refuse(response, turn);
       return isWatch ? serveWatch(turn, context, next) : serveSeated(turn, context, response, next);
     },
     observer: { onAnswer: (context) => begun.get(context)?.() },
@@ -74,8 +74,8 @@ export function makeFlowFilter(
 }
 
 /** Waits for the turn to be granted, as long as the client does. */
-async function mayGoOn(turn: Turn, response: Response): Promise<boolean> {
-  const leave = () => turn.leave();
+async function mayGoOn(flows: FlowControl, turn: Turn, response: Response): Promise<boolean> {
+  const leave = () => flows.leave(turn);
   response.once('close', leave);
   const isGranted = await turn.granted;
   response.off('close', leave);
