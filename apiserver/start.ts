@@ -8,6 +8,7 @@ import type { Service } from '#lib/kinds/gen/core-v1.ts';
 import { kindAt, kinds } from '#lib/kinds/index.ts';
 import { service as serviceKind } from '#lib/kinds/service.ts';
 import type { Registry } from '#lib/metrics/registry.ts';
+import type { Ref } from '#lib/meta/object.ts';
 import { addressRange, numberRange } from '#lib/meta/ranges.ts';
 import { makeAdmission } from './admission/chain.ts';
 import type { AdmissionChoice } from './admission/chain.ts';
@@ -19,6 +20,7 @@ import type { TokenReader } from './auth/authenticate.ts';
 import { makeClusterAuthorizer } from './auth/authorizer.ts';
 import { makeBootstrapTokenReader } from './auth/bootstrap-tokens.ts';
 import { issuerPaths } from './auth/issuer-documents.ts';
+import { announceTracking, makeLegacyUse } from './auth/legacy-use.ts';
 import { ensureDefaultRoles } from './auth/rbac/defaults/ensure.ts';
 import { makeEscalationCheck } from './auth/rbac/escalation.ts';
 import { makeReviews } from './auth/reviews.ts';
@@ -158,7 +160,8 @@ async function serve(
   const ports = makePortClaims(store, env, config.nodePortRange ?? '30000-32767');
   const look = makeLookup(world);
   const keys = followTokenKeys(config.pki.serviceAccountKeyFile, config.pki.serviceAccountOtherKeyFiles, env);
-  const tokens = makeServiceAccountTokens(tokenOptions(config, keys), look, env);
+  const onLegacyUse = (secret: Ref) => noteLegacyUse(secret);
+  const tokens = makeServiceAccountTokens({ ...tokenOptions(config, keys), onLegacyUse }, look, env);
   const readers: TokenReader[] = [
     ...(config.tokenFile === undefined ? [] : [readTokenFile(pem(config.tokenFile))]),
     async (token) => tokens.read(token),
@@ -193,6 +196,8 @@ async function serve(
     serviceIp: ips.range.at(1),
     clientCa: pem(config.pki.caFile),
   });
+  const noteLegacyUse = makeLegacyUse(verbs, look, env);
+  await announceTracking(verbs, look, env);
   await ensureDefaultRoles(verbs, look);
   await world.sync();
 

@@ -3,6 +3,7 @@ import type { Secret } from '#lib/kinds/gen/core-v1.ts';
 import { secret as secretKind } from '#lib/kinds/secret.ts';
 import { serviceAccount as accountKind } from '#lib/kinds/service-account.ts';
 import { readLegacyClaims } from '#lib/pki/legacy-tokens.ts';
+import type { Ref } from '#lib/meta/object.ts';
 import type { Lookup } from '../admission/types.ts';
 import type { Caller } from '../verbs/types.ts';
 import { accountCaller } from './account-caller.ts';
@@ -15,7 +16,7 @@ export function judgeLegacy(
   token: string,
   claims: Readonly<Record<string, unknown>>,
   look: Lookup,
-): { caller: Caller } | { refusedBecause: string } {
+): { caller: Caller; secret: Ref } | { refusedBecause: string } {
   const legacy = readLegacyClaims(claims);
   if (!legacy) return { refusedBecause: 'sub claim is invalid' };
   const { namespace, account, secretName } = legacy;
@@ -38,7 +39,7 @@ export function judgeLegacy(
       refusedBecause: `the token in secret ${namespace}/${secretName} for service account ${namespace}/${account.name} has been marked invalid. Use tokens from the TokenRequest API or manually created secret-based tokens, or remove the '${invalidSince}' label from the secret to temporarily allow use of this token`,
     };
   }
-  return { caller: accountCaller(namespace, account) };
+  return { caller: accountCaller(namespace, account), secret: { namespace, name: secretName } };
 }
 
 function tokenIn({ data }: Secret): string {

@@ -5,7 +5,7 @@ import { pod as podKind } from '#lib/kinds/pod.ts';
 import { secret as secretKind } from '#lib/kinds/secret.ts';
 import { serviceAccount as accountKind } from '#lib/kinds/service-account.ts';
 import type { Env } from '#lib/env/env.ts';
-import type { Resource } from '#lib/meta/object.ts';
+import type { Ref, Resource } from '#lib/meta/object.ts';
 import { claimsOf, isSigned, jsonWebKey, signJwt } from '#lib/pki/jwt.ts';
 import type { JwtAlgorithm, JwtKey, JwtSigner } from '#lib/pki/jwt.ts';
 import { legacyIssuer } from '#lib/pki/legacy-tokens.ts';
@@ -48,6 +48,8 @@ export interface TokenOptions {
   issuers: readonly string[];
   /** Audiences that tokens for this API carry; the issuers when absent. */
   audiences?: readonly string[] | undefined;
+  /** Hears of each use of a token that lies in a Secret. */
+  onLegacyUse?: (secret: Ref) => void;
 }
 
 /** Whose token it is and what for, or why it is good for nobody. */
@@ -97,7 +99,7 @@ const invalidated = { refusedBecause: 'service account token has been invalidate
 
 /** `look` must see the latest state. */
 export function makeServiceAccountTokens(
-  { keys, issuers, audiences = issuers }: TokenOptions,
+  { keys, issuers, audiences = issuers, onLegacyUse }: TokenOptions,
   look: Lookup,
   env: Env,
 ): ServiceAccountTokens {
@@ -128,7 +130,9 @@ export function makeServiceAccountTokens(
     // They are for this API alone.
     if (good.length === 0) return audienceFault(audiences, wanted);
     const verdict = judgeLegacy(token, claims, look);
-    return 'caller' in verdict ? { ...verdict, audiences: good } : verdict;
+    if (!('caller' in verdict)) return verdict;
+    onLegacyUse?.(verdict.secret);
+    return { caller: verdict.caller, audiences: good };
   };
 
   return {

@@ -374,6 +374,15 @@ suite('authentication', () => {
       await settled();
       const { username, extra } = (await whoAmI({ token })) as UserInfo;
       assert.deepEqual([username, extra], [`system:serviceaccount:${space.name}:robot`, undefined]);
+      const usedOn = async () =>
+        (await must('GET', `${space.path}/secrets/old`)).metadata.labels?.['kubernetes.io/legacy-token-last-used'] as
+          | string
+          | undefined;
+      for (const deadline = Date.now() + 10_000; (await usedOn()) === undefined;)
+        assert.ok(Date.now() < deadline, 'the day of its use is not noted');
+      assert.match((await usedOn())!, /^\d{4}-\d\d-\d\d$/);
+      const tracking = '/api/v1/namespaces/kube-system/configmaps/kube-apiserver-legacy-service-account-token-tracking';
+      assert.match((await must('GET', tracking)).data.since, /^\d{4}-\d\d-\d\d$/);
       await must('DELETE', `${space.path}/secrets/old`);
       await settled();
       assert.equal(await whoAmI({ token }), 401);
