@@ -225,7 +225,7 @@ suite('parts of events', () => {
     assert.deepEqual(sourceIps({}, undefined), []);
   });
 
-  test('objectText() leaves the owners of fields out where it should', () => {
+  test('objectText() is one line, and leaves the owners of fields out where it should', () => {
     const metadata = { name: 'a', managedFields: [{}] };
     const list = {
       kind: 'PodList',
@@ -233,6 +233,7 @@ suite('parts of events', () => {
       rows: [{ cells: [1], object: { metadata } }, { cells: [] }],
     };
     assert.equal(objectText(list, false), JSON.stringify(list));
+    assert.equal(objectText(Buffer.from('{"a":[\n"b\\n"]}\r\n'), false), '{"a":["b\\n"]}');
     assert.deepEqual(JSON.parse(objectText(Buffer.from(JSON.stringify(list)), true)), {
       kind: 'PodList',
       items: [{ metadata: { name: 'a' } }],

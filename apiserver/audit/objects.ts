@@ -1,8 +1,10 @@
 /** Objects as the audit log holds them. */
 
-/** The JSON text of a value, or of the bytes of one. `omitManagedFields`: without who owns which field, in the object, in a list's items and a table's rows. */
+/** The JSON text of a value, or of the bytes of one, in one line. `omitManagedFields`: without who owns which field, in the object, in a list's items and a table's rows. */
 export function objectText(value: unknown, omitManagedFields: boolean): string {
-  if (!omitManagedFields) return Buffer.isBuffer(value) ? value.toString() : JSON.stringify(value);
+  // Between the tokens of JSON a line's end means nothing, and within strings it is escaped.
+  if (!omitManagedFields)
+    return Buffer.isBuffer(value) ? value.toString().replaceAll(/[\r\n]/g, '') : JSON.stringify(value);
   return JSON.stringify(trimmed(Buffer.isBuffer(value) ? JSON.parse(value.toString()) : value));
 }
 

@@ -33,6 +33,7 @@ rules:
 - {level: None, users: [admin], nonResourceURLs: ["/version*"]}
 - {level: RequestResponse, resources: [{group: "", resources: [configmaps]}], omitManagedFields: true}
 - {level: Request, resources: [{group: "", resources: [pods, pods/exec]}], omitStages: [RequestReceived]}
+- {level: RequestResponse, resources: [{group: "", resources: [serviceaccounts]}]}
 - {level: Metadata}
 `;
   let api: TestApi;
@@ -284,6 +285,14 @@ rules:
       assert.equal(last['responseObject'].kind, kind);
       assert.ok(!JSON.stringify(last['responseObject']).includes('managedFields'));
     }
+  });
+
+  test('a list is told whole, owners of fields and all, where the policy does not leave them out', async () => {
+    const id = newId();
+    const { body } = await ask(id, 'GET', `${space}/serviceaccounts`);
+    const [, last] = (await told(id)) as [Event, Event];
+    assert.deepEqual(last['responseObject'], body);
+    assert.ok(body.items[0].metadata.managedFields.length > 0);
   });
 
   test('who cannot be made out is told at one stage, as nobody', async () => {
