@@ -133,7 +133,6 @@ export function sendError(response: Response, known: ApiError): void {
   }
   const seconds = known.details?.retryAfterSeconds;
   if (seconds !== undefined) response.setHeader('retry-after', seconds);
-  if (known.reason === 'Unauthorized') response.setHeader('www-authenticate', 'Bearer realm="wherry"');
   if (known.reason === 'RequestEntityTooLarge' || known.reason === 'Timeout') endSending(response);
   const { req: request } = response;
   const [, query] = (request.url ?? '').split('?', 2);
