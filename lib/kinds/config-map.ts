@@ -17,11 +17,11 @@ export const configMap = defineKind<ConfigMap>({
     const { data = {}, binaryData = {} } = object;
     const twice = Object.keys(data).filter((key) => Object.hasOwn(binaryData, key));
     return [
+      ...(before ? checkImmutable({ ...object }, { ...before }, ['data', 'binaryData']) : []),
       ...checkKeys('data', data),
       ...twice.map((key) => invalid(`data[${key}]`, key, 'duplicate of key present in binaryData')),
       ...checkKeys('binaryData', binaryData),
       ...checkTotal('[]', sizeOf(data, binaryData)),
-      ...(before ? checkImmutable({ ...object }, { ...before }, ['data', 'binaryData']) : []),
     ];
   },
   columns: [

@@ -144,8 +144,8 @@ suite('core kinds', () => {
       { key: 'b', effect: 'Never' },
     ];
     assert.deepEqual(faultsOf(node, made(node, { spec: { taints } })), [
-      'spec.taints[1]: Duplicate value: {"key":"a","value":"","effect":"NoSchedule"}',
-      'spec.taints[2].effect: Unsupported value: "Never": supported values: "NoExecute", "NoSchedule", "PreferNoSchedule"',
+      'metadata.taints[1]: Duplicate value: core.Taint{Key:"a", Value:"", Effect:"NoSchedule", TimeAdded:<nil>}: taints must be unique by key and effect pair',
+      'metadata.taints[2].effect: Unsupported value: "Never": supported values: "NoSchedule", "PreferNoSchedule", "NoExecute"',
     ]);
   });
 
@@ -207,6 +207,7 @@ suite('core kinds', () => {
     assert.deepEqual(faultsOf(persistentVolume, made(persistentVolume, { spec: {} })), [
       'spec.accessModes: Required value',
       'spec.capacity: Required value',
+      'spec.capacity: Unsupported value: core.ResourceList(nil): supported values: "storage"',
       'spec: Required value: must specify a volume type',
     ]);
     const claim = made(persistentVolumeClaim, {

@@ -1,6 +1,5 @@
 import { CronError, parseCron } from '#lib/meta/cron.ts';
 import { invalid, required, type FieldError } from '#lib/meta/errors.ts';
-import { subdomainFaults } from '#lib/meta/names.ts';
 import { nonNegative, oneOf } from './checks/values.ts';
 import {
   ageColumn,
@@ -16,6 +15,7 @@ import {
 import { defineKind } from './define-kind.ts';
 import type { CronJob, CronJobSpec } from './gen/batch-v1.ts';
 import { checkJobTemplate } from './job-check.ts';
+import { setFailurePolicyDefaults } from './job-policies.ts';
 import { setTemplateDefaults } from './pod-spec/defaults.ts';
 
 /** Names of jobs add eleven characters to the cron job's, and must stay within a label. */
@@ -33,10 +33,6 @@ export const cronJob = defineKind<CronJob>({
   schema: 'io.k8s.api.batch.v1.CronJob',
   status: true,
   generation: true,
-  nameFaults: (name) => [
-    ...(name.length > maxNameLength ? [`must be no more than ${maxNameLength} characters`] : []),
-    ...subdomainFaults(name),
-  ],
   defaults: ({ spec }) => {
     spec.concurrencyPolicy ||= 'Allow';
     spec.suspend ??= false;
@@ -45,15 +41,17 @@ export const cronJob = defineKind<CronJob>({
     spec.jobTemplate.metadata ??= {};
     spec.jobTemplate.spec ??= { template: {} };
     setTemplateDefaults((spec.jobTemplate.spec.template ??= {}));
+    setFailurePolicyDefaults(spec.jobTemplate.spec);
   },
-  check: ({ spec }) => [
-    ...checkSchedule(spec),
-    ...checkZone(spec.timeZone),
+  check: ({ metadata, spec }, before) => [
+    ...checkSchedule(spec, before?.spec),
     ...nonNegative('spec.startingDeadlineSeconds', spec.startingDeadlineSeconds),
+    ...(before && before.spec.timeZone === spec.timeZone ? [] : checkZone(spec.timeZone)),
     ...oneOf('spec.concurrencyPolicy', spec.concurrencyPolicy, ['Allow', 'Forbid', 'Replace']),
     ...checkJobTemplate('spec.jobTemplate.spec', spec.jobTemplate.spec ?? { template: {} }),
     ...nonNegative('spec.successfulJobsHistoryLimit', spec.successfulJobsHistoryLimit),
     ...nonNegative('spec.failedJobsHistoryLimit', spec.failedJobsHistoryLimit),
+    ...(before ? [] : checkNameLength(metadata.name)),
   ],
   columns: [
     nameColumn,
@@ -70,20 +68,35 @@ export const cronJob = defineKind<CronJob>({
   ],
 });
 
-function checkSchedule({ schedule, timeZone }: CronJobSpec): FieldError[] {
+function checkNameLength(name: string): FieldError[] {
+  return name.length > maxNameLength
+    ? [invalid('metadata.name', name, `must be no more than ${maxNameLength} characters`)]
+    : [];
+}
+
+/** A zone in the schedule is left alone where it always was. */
+function checkSchedule({ schedule, timeZone }: CronJobSpec, before: CronJobSpec | undefined): FieldError[] {
   const path = 'spec.schedule';
   if (!schedule) return [required(path)];
+  const [, zone, rest = schedule] = /^(?:CRON_)?TZ=(\S*) +(.*)$/s.exec(schedule) ?? [];
+  const faults =
+    zone === undefined || isZone(zone)
+      ? syntaxFaults(rest)
+      : [`provided bad location ${zone}: unknown time zone ${zone}`];
   if (schedule.includes('TZ')) {
-    const because = timeZone
-      ? 'cannot use both timeZone field and TZ or CRON_TZ in schedule'
-      : 'cannot use TZ or CRON_TZ in schedule, use timeZone field instead';
-    return [invalid(path, schedule, because)];
+    if (!before?.schedule.includes('TZ')) {
+      faults.push('cannot use TZ or CRON_TZ in schedule, use timeZone field instead');
+    } else if (timeZone !== undefined) faults.push('cannot use both timeZone field and TZ or CRON_TZ in schedule');
   }
+  return faults.map((fault) => invalid(path, schedule, fault));
+}
+
+function syntaxFaults(schedule: string): string[] {
   try {
     parseCron(schedule);
     return [];
   } catch (error) {
-    if (error instanceof CronError) return [invalid(path, schedule, error.message)];
+    if (error instanceof CronError) return [error.message];
     throw error;
   }
 }
@@ -92,15 +105,22 @@ function checkZone(zone: string | undefined): FieldError[] {
   const path = 'spec.timeZone';
   if (zone === undefined) return [];
   if (zone === '') return [invalid(path, zone, 'timeZone must be nil or non-empty string')];
-  if (zone.toLowerCase() === 'local')
-    return [
-      invalid(path, zone, 'timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones'),
-    ];
+  const unknown = invalid(path, zone, `unknown time zone ${zone}`);
+  const isPart = (part: string) => /^(?!-)[A-Za-z.\-_0-9+]{1,14}$/.test(part) && part !== '.' && part !== '..';
+  if (!zone.split('/').every(isPart)) return [unknown];
+  if (zone.toLowerCase() === 'local') {
+    const detail = 'timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones';
+    return [invalid(path, zone, detail), ...(zone === 'Local' ? [] : [unknown])];
+  }
+  return isZone(zone) ? [] : [unknown];
+}
+
+function isZone(zone: string): boolean {
   try {
     Intl.DateTimeFormat('en', { timeZone: zone });
-    return [];
+    return true;
   } catch (error) {
-    if (error instanceof RangeError) return [invalid(path, zone, `unknown time zone ${zone}`)];
+    if (error instanceof RangeError) return false;
     throw error;
   }
 }

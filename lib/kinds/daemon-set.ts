@@ -1,10 +1,14 @@
 import { equal } from '#lib/meta/equal.ts';
 import { invalid, notSupported, required, type FieldError } from '#lib/meta/errors.ts';
-import { atMostWhole, intOrPercent } from './checks/values.ts';
-import { checkWorkload, isZero } from './checks/workloads.ts';
+import { goIntOrString } from '#lib/meta/go-text.ts';
+import { goStruct } from './checks/go-value.ts';
+import { checkLabelSelector, goSelector, isEmpty, unchangedSelector } from './checks/selectors.ts';
+import { atMostWhole, intOrPercent, isZero, nonNegative } from './checks/values.ts';
+import { checkCounts, checkTemplateLabels } from './checks/workloads.ts';
 import { ageColumn, containerColumns, formatLabels, integer, nameColumn, selectorColumn, text } from './columns.ts';
 import { defineKind } from './define-kind.ts';
 import type { DaemonSet, DaemonSetSpec } from './gen/apps-v1.ts';
+import { checkAlwaysTemplate } from './pod-spec/check.ts';
 import { setTemplateDefaults } from './pod-spec/defaults.ts';
 
 /** Where older clients look for how often the template changed. */
@@ -42,7 +46,31 @@ export const daemonSet = defineKind<DaemonSet>({
     const changed = !equal(object.spec.template, before.spec.template);
     (object.metadata.annotations ??= {})[templateGeneration] = String(count + (changed ? 1 : 0));
   },
-  check: ({ spec }, before) => [...checkWorkload('daemonset', 'DaemonSet', spec, before?.spec), ...checkStrategy(spec)],
+  check: ({ spec }, before) => [
+    ...(spec.selector ? checkLabelSelector('spec.selector', spec.selector) : []),
+    ...checkTemplateLabels(spec.selector, spec.template),
+    ...(isEmpty(spec.selector)
+      ? [invalid('spec.selector', goSelector(spec.selector), 'empty selector is invalid for daemonset')]
+      : []),
+    ...checkAlwaysTemplate('spec.template', spec.template, 'DaemonSet'),
+    ...nonNegative('spec.minReadySeconds', spec.minReadySeconds),
+    ...checkStrategy(spec),
+    ...nonNegative('spec.revisionHistoryLimit', spec.revisionHistoryLimit),
+    ...(before ? unchangedSelector(spec.selector, before.spec.selector) : []),
+  ],
+  checkStatus: ({ status }, before) =>
+    checkCounts(status, before.status, {
+      counts: [
+        'currentNumberScheduled',
+        'numberMisscheduled',
+        'desiredNumberScheduled',
+        'numberReady',
+        'observedGeneration',
+        'updatedNumberScheduled',
+        'numberAvailable',
+        'numberUnavailable',
+      ],
+    }),
   columns: [
     nameColumn,
     integer('Desired', ({ status }) => status?.desiredNumberScheduled ?? 0),
@@ -61,20 +89,23 @@ function checkStrategy({ updateStrategy = {} }: DaemonSetSpec): FieldError[] {
   const path = 'spec.updateStrategy';
   const { type, rollingUpdate } = updateStrategy;
   if (type === 'OnDelete') return [];
-  if (type !== 'RollingUpdate') return [notSupported(`${path}.type`, type, ['RollingUpdate', 'OnDelete'])];
+  if (type !== 'RollingUpdate') {
+    const shown = goStruct('io.k8s.api.apps.v1.DaemonSetUpdateStrategy', updateStrategy);
+    return [notSupported(path, shown, ['RollingUpdate', 'OnDelete'])];
+  }
   if (!rollingUpdate) return [required(`${path}.rollingUpdate`)];
   const { maxUnavailable, maxSurge } = rollingUpdate;
   const at = `${path}.rollingUpdate`;
   const faults = [
     ...intOrPercent(`${at}.maxUnavailable`, maxUnavailable),
-    ...atMostWhole(`${at}.maxUnavailable`, maxUnavailable),
     ...intOrPercent(`${at}.maxSurge`, maxSurge),
+    ...atMostWhole(`${at}.maxUnavailable`, maxUnavailable),
     ...atMostWhole(`${at}.maxSurge`, maxSurge),
   ];
   if (isZero(maxUnavailable) && isZero(maxSurge)) {
-    faults.push(invalid(`${at}.maxUnavailable`, maxUnavailable, 'cannot be 0 when maxSurge is 0'));
+    faults.push(required(`${at}.maxUnavailable`, 'cannot be 0 when maxSurge is 0'));
   } else if (!isZero(maxUnavailable) && !isZero(maxSurge)) {
-    faults.push(invalid(`${at}.maxSurge`, maxSurge, 'may not be set when maxUnavailable is non-zero'));
+    faults.push(invalid(`${at}.maxSurge`, goIntOrString(maxSurge), 'may not be set when maxUnavailable is non-zero'));
   }
   return faults;
 }

@@ -1,8 +1,11 @@
 import { equal } from '#lib/meta/equal.ts';
 import { fieldForbidden, invalid, notSupported, required, type FieldError } from '#lib/meta/errors.ts';
 import { formatSelector, fromLabelSelector } from '#lib/meta/selectors.ts';
-import { atMostWhole, intOrPercent, nonNegative } from './checks/values.ts';
-import { checkWorkload, isZero } from './checks/workloads.ts';
+import { goIntOrString } from '#lib/meta/go-text.ts';
+import { goStruct } from './checks/go-value.ts';
+import { unchangedSelector } from './checks/selectors.ts';
+import { atMostWhole, intOrPercent, isZero, nonNegative } from './checks/values.ts';
+import { checkCounts, checkSelectedTemplate } from './checks/workloads.ts';
 import { ageColumn, containerColumns, integer, nameColumn, selectorColumn, text } from './columns.ts';
 import { defineKind } from './define-kind.ts';
 import type { Deployment, DeploymentSpec } from './gen/apps-v1.ts';
@@ -44,10 +47,27 @@ export const deployment = defineKind<Deployment>({
     setTemplateDefaults((spec.template ??= {}));
   },
   check: ({ spec }, before) => [
-    ...checkWorkload('deployment', 'ReplicaSet', spec, before?.spec),
+    ...nonNegative('spec.replicas', spec.replicas),
+    ...checkSelectedTemplate(spec),
     ...checkStrategy(spec),
+    ...nonNegative('spec.minReadySeconds', spec.minReadySeconds),
+    ...nonNegative('spec.revisionHistoryLimit', spec.revisionHistoryLimit),
     ...checkDeadline(spec),
+    ...(before ? unchangedSelector(spec.selector, before.spec.selector) : []),
   ],
+  checkStatus: ({ status }, before) =>
+    checkCounts(status, before.status, {
+      counts: [
+        'observedGeneration',
+        'replicas',
+        'updatedReplicas',
+        'readyReplicas',
+        'availableReplicas',
+        'unavailableReplicas',
+      ],
+      parts: ['updatedReplicas', 'readyReplicas', 'availableReplicas'],
+      shownAs: 'readyReplicas',
+    }),
   columns: [
     nameColumn,
     text('Ready', ({ spec, status }) => `${status?.readyReplicas ?? 0}/${spec.replicas ?? 1}`),
@@ -67,7 +87,10 @@ function checkStrategy({ strategy = {} }: DeploymentSpec): FieldError[] {
       ? [fieldForbidden(`${path}.rollingUpdate`, "may not be specified when strategy `type` is 'Recreate'")]
       : [];
   }
-  if (type !== 'RollingUpdate') return [notSupported(`${path}.type`, type, ['Recreate', 'RollingUpdate'])];
+  if (type !== 'RollingUpdate') {
+    const shown = goStruct('io.k8s.api.apps.v1.DeploymentStrategy', strategy);
+    return [notSupported(path, shown, ['Recreate', 'RollingUpdate'])];
+  }
   if (!rollingUpdate) return [required(`${path}.rollingUpdate`, 'this should be defaulted and never be nil')];
   const { maxUnavailable, maxSurge } = rollingUpdate;
   const at = `${path}.rollingUpdate.maxUnavailable`;
@@ -75,7 +98,7 @@ function checkStrategy({ strategy = {} }: DeploymentSpec): FieldError[] {
     ...intOrPercent(at, maxUnavailable),
     ...intOrPercent(`${path}.rollingUpdate.maxSurge`, maxSurge),
     ...(isZero(maxUnavailable) && isZero(maxSurge)
-      ? [invalid(at, maxUnavailable, 'may not be 0 when `maxSurge` is 0')]
+      ? [invalid(at, goIntOrString(maxUnavailable), 'may not be 0 when `maxSurge` is 0')]
       : []),
     ...atMostWhole(at, maxUnavailable),
   ];

@@ -1,17 +1,24 @@
 /** Faults of jobs, and of the jobs that cron jobs make. */
 import { copy, equal } from '#lib/meta/equal.ts';
-import { fieldForbidden, invalid, notSupported, required, type FieldError } from '#lib/meta/errors.ts';
+import { invalid, notSupported, required, tooLong, type FieldError } from '#lib/meta/errors.ts';
+import { goLabels } from '#lib/meta/go-text.ts';
+import { labelNameFaults } from '#lib/meta/names.ts';
+import { selects } from '#lib/meta/selectors.ts';
+import { domainPath } from './checks/domains.ts';
+import { goStruct } from './checks/go-value.ts';
 import { unchanged } from './checks/metadata.ts';
-import { checkLabelSelector, checkTemplateLabels } from './checks/selectors.ts';
-import { nonNegative, oneOf, optionalOneOf } from './checks/values.ts';
-import type { Job, JobSpec, PodFailurePolicyRule } from './gen/batch-v1.ts';
+import { checkLabelSelector, goSelector, isReadable, unchangedSelector } from './checks/selectors.ts';
+import { nonNegative, optionalOneOf } from './checks/values.ts';
+import { checkTemplateLabels } from './checks/workloads.ts';
+import type { Job, JobSpec } from './gen/batch-v1.ts';
+import { checkFailurePolicy, checkSuccessPolicy } from './job-policies.ts';
 import { checkPodTemplate } from './pod-spec/check.ts';
 
 type Faults = FieldError[];
 
-const maxIndexedParallelism = 100_000;
-const maxRules = 20;
-const maxExitCodes = 255;
+const maxIndexed = 100_000;
+const maxWithManyCompletions = 10_000;
+const maxManagerLength = 63;
 const counts = [
   'parallelism',
   'completions',
@@ -22,126 +29,112 @@ const counts = [
   'maxFailedIndexes',
 ] as const;
 
-export function checkJobSpec(path: string, spec: JobSpec): Faults {
-  const faults = counts.flatMap((name) => nonNegative(`${path}.${name}`, spec[name]));
-  faults.push(...checkIndexed(path, spec));
-  faults.push(
-    ...optionalOneOf(`${path}.podReplacementPolicy`, spec.podReplacementPolicy, ['Failed', 'TerminatingOrFailed']),
-  );
-  faults.push(...checkFailurePolicy(`${path}.podFailurePolicy`, spec));
-  faults.push(...checkPodTemplate(`${path}.template`, spec.template));
-  const policy = spec.template.spec?.restartPolicy;
-  const at = `${path}.template.spec.restartPolicy`;
-  if (policy === 'Always' || !policy) faults.push(required(at, 'valid values: "OnFailure", "Never"'));
-  else if (policy === 'OnFailure' && spec.podFailurePolicy) {
-    faults.push(invalid(at, policy, 'only "Never" is supported when podFailurePolicy is specified'));
+/** Faults of a job of its own. */
+export function checkJob({ metadata, spec }: Job): Faults {
+  const { completionMode, completions = 0 } = spec;
+  const faults = [
+    ...checkGenerated({ metadata, spec }),
+    ...checkJobSpec('spec', spec),
+    ...(spec.selector ? checkLabelSelector('spec.selector', spec.selector) : [required('spec.selector')]),
+    ...checkTemplateLabels(spec.selector, spec.template),
+  ];
+  if (completionMode === 'Indexed' && completions > 0) {
+    const host = `${metadata.name}-${completions - 1}`;
+    if (labelNameFaults(host).length > 0) {
+      const detail = `will not able to create pod with invalid DNS label: ${host}`;
+      faults.push(invalid('metadata.name', metadata.name, detail));
+    }
   }
   return faults;
+}
+
+/** A selector that no other job can share, and labels that it finds: the server has made both if nobody asked otherwise. */
+function checkGenerated({ metadata, spec }: Pick<Job, 'metadata' | 'spec'>): Faults {
+  if (spec.manualSelector || !spec.selector) return [];
+  const labels = spec.template.metadata?.labels ?? {};
+  const wanted: Record<string, string> = {
+    'controller-uid': metadata.uid,
+    'job-name': metadata.name,
+    'batch.kubernetes.io/controller-uid': metadata.uid,
+    'batch.kubernetes.io/job-name': metadata.name,
+  };
+  const faults = Object.entries(wanted).flatMap(([key, value]) => {
+    const at = `spec.template.metadata.labels[${key}]`;
+    if (!Object.hasOwn(labels, key)) return [required(at, `must be '${value}'`)];
+    return labels[key] === value ? [] : [invalid(at, goLabels(labels), `must be '${value}'`)];
+  });
+  return isReadable(spec.selector) && !selects(spec.selector, wanted)
+    ? [...faults, invalid('spec.selector', goSelector(spec.selector), '`selector` not auto-generated')]
+    : faults;
+}
+
+function checkJobSpec(path: string, spec: JobSpec): Faults {
+  const { managedBy, podFailurePolicy } = spec;
+  const faults = counts.flatMap((name) => nonNegative(`${path}.${name}`, spec[name]));
+  if (spec.maxFailedIndexes !== undefined && spec.backoffLimitPerIndex === undefined) {
+    faults.push(required(`${path}.backoffLimitPerIndex`, 'when maxFailedIndexes is specified'));
+  }
+  if (managedBy !== undefined) {
+    faults.push(...domainPath(`${path}.managedBy`, managedBy));
+    if (managedBy.length > maxManagerLength) faults.push(tooLong(`${path}.managedBy`, maxManagerLength));
+  }
+  faults.push(...checkMode(path, spec), ...checkFailurePolicy(`${path}.podFailurePolicy`, spec));
+  if (spec.successPolicy) faults.push(...checkSuccess(`${path}.successPolicy`, spec));
+  const replacements = podFailurePolicy ? ['Failed'] : ['Failed', 'TerminatingOrFailed'];
+  faults.push(...optionalOneOf(`${path}.podReplacementPolicy`, spec.podReplacementPolicy, replacements));
+  faults.push(...checkPodTemplate(`${path}.template`, spec.template));
+  return [...faults, ...checkRestarts(`${path}.template.spec.restartPolicy`, spec)];
+}
+
+function checkSuccess(path: string, spec: JobSpec): Faults {
+  if (spec.completionMode === 'Indexed') return checkSuccessPolicy(path, spec);
+  const shown = goStruct('io.k8s.api.batch.v1.SuccessPolicy', spec.successPolicy);
+  return [invalid(path, shown, 'requires indexed completion mode')];
+}
+
+function checkRestarts(path: string, { podFailurePolicy, template }: JobSpec): Faults {
+  const policy: string | undefined = template.spec?.restartPolicy;
+  if (!policy || policy === 'Always') return [required(path, 'valid values: "OnFailure", "Never"')];
+  if (policy !== 'OnFailure' && policy !== 'Never') return [notSupported(path, policy, ['OnFailure', 'Never'])];
+  return podFailurePolicy && policy !== 'Never'
+    ? [invalid(path, policy, 'only "Never" is supported when podFailurePolicy is specified')]
+    : [];
 }
 
 /** Rules that only jobs with indexes, or only jobs without, obey. */
-function checkIndexed(path: string, spec: JobSpec): Faults {
-  const { completionMode, completions, parallelism = 0, backoffLimitPerIndex, maxFailedIndexes, successPolicy } = spec;
+function checkMode(path: string, spec: JobSpec): Faults {
+  const { completionMode, backoffLimitPerIndex, maxFailedIndexes } = spec;
   const faults = optionalOneOf(`${path}.completionMode`, completionMode, ['NonIndexed', 'Indexed']);
-  if (completionMode === 'Indexed') {
-    if (completions === undefined) {
-      faults.push(required(`${path}.completions`, 'when completion mode is Indexed'));
-    }
-    if (parallelism > maxIndexedParallelism) {
-      faults.push(
-        invalid(
-          `${path}.parallelism`,
-          parallelism,
-          `must be less than or equal to ${maxIndexedParallelism} when completion mode is Indexed`,
-        ),
-      );
-    }
-    if (maxFailedIndexes !== undefined && completions !== undefined && maxFailedIndexes > completions) {
-      faults.push(invalid(`${path}.maxFailedIndexes`, maxFailedIndexes, 'must be less than or equal to completions'));
-    }
-  } else {
-    for (const [name, value] of Object.entries({ backoffLimitPerIndex, maxFailedIndexes })) {
-      if (value !== undefined) faults.push(fieldForbidden(`${path}.${name}`, 'requires indexed completion mode'));
-    }
-    if (successPolicy) faults.push(invalid(`${path}.successPolicy`, successPolicy, 'requires indexed completion mode'));
-  }
-  if (maxFailedIndexes !== undefined && backoffLimitPerIndex === undefined) {
-    faults.push(required(`${path}.backoffLimitPerIndex`, 'when maxFailedIndexes is specified'));
-  }
-  if (successPolicy && successPolicy.rules.length === 0) {
-    faults.push(
-      required(
-        `${path}.successPolicy.rules`,
-        'at least one rules must be specified when the successPolicy is specified',
-      ),
-    );
+  if (completionMode === 'Indexed') return [...faults, ...checkIndexed(path, spec)];
+  if (completionMode !== undefined && completionMode !== 'NonIndexed') return faults;
+  for (const [name, value] of Object.entries({ backoffLimitPerIndex, maxFailedIndexes })) {
+    if (value !== undefined) faults.push(invalid(`${path}.${name}`, value, 'requires indexed completion mode'));
   }
   return faults;
 }
 
-function checkFailurePolicy(path: string, spec: JobSpec): Faults {
-  const rules = spec.podFailurePolicy?.rules ?? [];
+function checkIndexed(path: string, spec: JobSpec): Faults {
+  const { completions, parallelism = 0, maxFailedIndexes } = spec;
+  const failed = `${path}.maxFailedIndexes`;
   const faults: Faults = [];
-  if (rules.length > maxRules) {
-    faults.push({
-      field: `${path}.rules`,
-      reason: 'FieldValueTooMany',
-      message: `Too many: ${rules.length}: must have at most ${maxRules} items`,
-    });
-  }
-  for (const [i, rule] of rules.entries()) faults.push(...checkRule(`${path}.rules[${i}]`, rule, spec));
-  return faults;
-}
-
-function checkRule(path: string, rule: PodFailurePolicyRule, spec: JobSpec): Faults {
-  const { action, onExitCodes, onPodConditions } = rule;
-  const faults = oneOf(`${path}.action`, action, ['Count', 'FailIndex', 'FailJob', 'Ignore']);
-  if (action === 'FailIndex' && spec.backoffLimitPerIndex === undefined) {
-    faults.push(invalid(`${path}.action`, action, 'requires the backoffLimitPerIndex to be set'));
-  }
-  if (onExitCodes && onPodConditions) {
-    faults.push(invalid(path, '', 'specifying both OnExitCodes and OnPodConditions is not supported'));
-  }
-  if (!onExitCodes && !onPodConditions?.length) {
-    faults.push(invalid(path, '', 'specifying one of OnExitCodes and OnPodConditions is required'));
-  }
-  if (!onExitCodes) return faults;
-  const at = `${path}.onExitCodes`;
-  faults.push(...oneOf(`${at}.operator`, onExitCodes.operator, ['In', 'NotIn']));
-  const { values, containerName } = onExitCodes;
-  if (values.length === 0) faults.push(invalid(`${at}.values`, values, 'at least one value is required'));
-  if (values.length > maxExitCodes)
-    faults.push(invalid(`${at}.values`, values, `must have at most ${maxExitCodes} items`));
-  if (onExitCodes.operator === 'In' && values.includes(0)) {
-    faults.push(invalid(`${at}.values`, 0, 'must not be 0 for the In operator'));
-  }
-  const { containers = [], initContainers = [] } = spec.template.spec ?? {};
-  if (containerName && ![...containers, ...initContainers].some(({ name }) => name === containerName)) {
-    faults.push(
-      invalid(
-        `${at}.containerName`,
-        containerName,
-        'must be one of the container or initContainer names in the pod template',
-      ),
-    );
-  }
-  return faults;
-}
-
-/** Faults of the selector of a job of its own (not one in a cron job's template). */
-export function checkOwnSelector({ metadata, spec }: Job): Faults {
-  const faults = spec.selector ? checkLabelSelector('spec.selector', spec.selector) : [required('spec.selector')];
-  faults.push(...checkTemplateLabels(spec.selector, spec.template));
-  if (spec.manualSelector) return faults;
-  const labels = spec.template.metadata?.labels ?? {};
-  const wanted: [string, string][] = [
-    ['batch.kubernetes.io/controller-uid', metadata.uid],
-    ['batch.kubernetes.io/job-name', metadata.name],
-  ];
-  for (const [key, value] of wanted) {
-    if (labels[key] !== value) {
-      faults.push(invalid(`spec.template.metadata.labels[${key}]`, labels[key] ?? '', `must be '${value}'`));
+  const atMost = (at: string, value: number, most: number, when: string) => {
+    if (value > most) faults.push(invalid(at, value, `must be less than or equal to ${most}${when}`));
+  };
+  if (completions === undefined) faults.push(required(`${path}.completions`, 'when completion mode is Indexed'));
+  atMost(`${path}.parallelism`, parallelism, maxIndexed, ' when completion mode is Indexed');
+  if (maxFailedIndexes !== undefined) {
+    if (completions !== undefined && maxFailedIndexes > completions) {
+      faults.push(invalid(failed, maxFailedIndexes, 'must be less than or equal to completions'));
     }
+    atMost(failed, maxFailedIndexes, maxIndexed, '');
+  }
+  if ((completions ?? 0) > maxIndexed && spec.backoffLimitPerIndex !== undefined) {
+    const when = ` when completions are above ${maxIndexed} and used with backoff limit per index`;
+    if (maxFailedIndexes === undefined) {
+      faults.push(required(failed, `must be specified when completions is above ${maxIndexed}`));
+    }
+    atMost(`${path}.parallelism`, parallelism, maxWithManyCompletions, when);
+    atMost(failed, maxFailedIndexes ?? 0, maxWithManyCompletions, when);
   }
   return faults;
 }
@@ -152,36 +145,57 @@ export function checkJobChange(now: JobSpec, { spec: before, status }: Job): Fau
   const steerable = before.suspend === true && status?.startTime === undefined;
   return [
     ...completionsChange(now, before),
-    ...unchanged('spec.selector', now.selector, before.selector),
-    ...unchanged('spec.template', steerable ? resteered(now, before) : now.template, before.template),
+    ...unchangedSelector(now.selector, before.selector),
+    ...templateChange(now.template, steerable ? resteered(now, before) : before.template),
     ...unchanged('spec.completionMode', now.completionMode, before.completionMode),
-    ...unchanged('spec.podFailurePolicy', now.podFailurePolicy, before.podFailurePolicy),
+    ...policyChange('podFailurePolicy', 'PodFailurePolicy', now, before),
     ...unchanged('spec.backoffLimitPerIndex', now.backoffLimitPerIndex, before.backoffLimitPerIndex),
     ...unchanged('spec.managedBy', now.managedBy, before.managedBy),
-    ...unchanged('spec.successPolicy', now.successPolicy, before.successPolicy),
+    ...policyChange('successPolicy', 'SuccessPolicy', now, before),
   ];
 }
 
-/** The new template with the old scheduling directives. */
-function resteered(now: JobSpec, before: JobSpec): JobSpec['template'] {
-  const template = copy(now.template);
-  const old = before.template;
-  template.metadata = { ...template.metadata, labels: old.metadata?.labels, annotations: old.metadata?.annotations };
-  if (template.spec && old.spec) {
-    const { nodeSelector, tolerations, schedulingGates, affinity } = old.spec;
-    Object.assign(template.spec, { nodeSelector, tolerations, schedulingGates, affinity });
-  }
-  return equal(template, old) ? old : now.template;
+const immutable = 'field is immutable';
+
+function templateChange(now: JobSpec['template'], before: JobSpec['template']): Faults {
+  if (equal(now, before)) return [];
+  return [invalid('spec.template', goStruct('io.k8s.api.core.v1.PodTemplateSpec', now), immutable)];
+}
+
+function policyChange(
+  field: 'podFailurePolicy' | 'successPolicy',
+  type: string,
+  now: JobSpec,
+  before: JobSpec,
+): Faults {
+  if (equal(now[field], before[field])) return [];
+  const shown = now[field] && goStruct(`io.k8s.api.batch.v1.${type}`, now[field]);
+  return [invalid(`spec.${field}`, shown, immutable)];
+}
+
+/** The old template with the new scheduling directives. */
+function resteered({ template: now }: JobSpec, { template: before }: JobSpec): JobSpec['template'] {
+  const template = copy(before);
+  template.metadata = {
+    ...template.metadata,
+    labels: now.metadata?.labels,
+    annotations: now.metadata?.annotations,
+  };
+  if (!template.spec || !now.spec) return template;
+  const { nodeSelector, tolerations, schedulingGates, affinity } = now.spec;
+  Object.assign(template.spec, { nodeSelector, tolerations, schedulingGates });
+  const others = { ...template.spec.affinity, nodeAffinity: affinity?.nodeAffinity };
+  template.spec.affinity = affinity || equal(others, {}) ? affinity && others : others;
+  return template;
 }
 
 /** Faults of the job template of a cron job, whose selector its jobs will get by themselves. */
 export function checkJobTemplate(path: string, spec: JobSpec): Faults {
   const faults = checkJobSpec(path, spec);
-  if (spec.manualSelector)
-    faults.push(notSupported(`${path}.manualSelector`, String(spec.manualSelector), ['nil', 'false']));
   if (spec.selector) {
-    faults.push(invalid(`${path}.selector`, spec.selector, '`selector` will be auto-generated'));
+    faults.push(invalid(`${path}.selector`, goSelector(spec.selector), '`selector` will be auto-generated'));
   }
+  if (spec.manualSelector) faults.push(notSupported(`${path}.manualSelector`, true, ['nil', 'false']));
   return faults;
 }
 

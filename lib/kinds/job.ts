@@ -4,7 +4,9 @@ import { parseTime } from '#lib/meta/time.ts';
 import { ageColumn, containerColumns, nameColumn, selectorColumn, text } from './columns.ts';
 import { defineKind, type PrintContext } from './define-kind.ts';
 import type { Job } from './gen/batch-v1.ts';
-import { checkJobChange, checkJobSpec, checkOwnSelector } from './job-check.ts';
+import { checkJob, checkJobChange } from './job-check.ts';
+import { setFailurePolicyDefaults } from './job-policies.ts';
+import { checkJobStatus } from './job-status.ts';
 import { setTemplateDefaults } from './pod-spec/defaults.ts';
 
 export const job = defineKind<Job>({
@@ -28,9 +30,7 @@ export const job = defineKind<Job>({
     spec.suspend ??= false;
     spec.manualSelector ??= false;
     spec.podReplacementPolicy ||= spec.podFailurePolicy ? 'Failed' : 'TerminatingOrFailed';
-    for (const rule of spec.podFailurePolicy?.rules ?? []) {
-      for (const pattern of rule.onPodConditions ?? []) pattern.status ||= 'True';
-    }
+    setFailurePolicyDefaults(spec);
     setTemplateDefaults((spec.template ??= {}));
     const labels = spec.template.metadata?.labels;
     if (labels && Object.keys(metadata.labels ?? {}).length === 0) metadata.labels = { ...labels };
@@ -39,11 +39,8 @@ export const job = defineKind<Job>({
     delete object.status;
     if (!object.spec.manualSelector) selectByUid(object);
   },
-  check: (object, before) => [
-    ...checkJobSpec('spec', object.spec),
-    ...checkOwnSelector(object),
-    ...(before ? checkJobChange(object.spec, before) : []),
-  ],
+  check: (object, before) => [...checkJob(object), ...(before ? checkJobChange(object.spec, before) : [])],
+  checkStatus: checkJobStatus,
   columns: [
     nameColumn,
     text('Status', stateOf),

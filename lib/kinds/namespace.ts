@@ -1,5 +1,6 @@
-import { labelNameFaults, qualifiedNameFaults } from '#lib/meta/names.ts';
-import { grammar } from './checks/values.ts';
+import { invalid } from '#lib/meta/errors.ts';
+import { labelNameFaults } from '#lib/meta/names.ts';
+import { checkFinalizer } from './checks/metadata.ts';
 import { ageColumn, nameColumn, text } from './columns.ts';
 import { defineKind } from './define-kind.ts';
 import type { Namespace } from './gen/core-v1.ts';
@@ -35,8 +36,15 @@ export const namespace = defineKind<Namespace>({
   prepareUpdate: (object, before) => {
     object.spec.finalizers = before.spec.finalizers;
   },
-  check: ({ spec }) =>
-    (spec.finalizers ?? []).flatMap((name, i) => grammar(`spec.finalizers[${i}]`, name, qualifiedNameFaults)),
+  check: ({ spec }, before) =>
+    before ? [] : (spec.finalizers ?? []).flatMap((name) => checkFinalizer('spec.finalizers', name)),
+  checkStatus: ({ metadata, status }) => {
+    const [phase, when] = metadata.deletionTimestamp ? ['Terminating', 'not empty'] : ['Active', 'empty'];
+    if (status?.phase === phase) return [];
+    return [invalid('status.Phase', status?.phase ?? '', `may only be '${phase}' if \`deletionTimestamp\` is ${when}`)];
+  },
+  checkSubresource: (_subresource, { spec }) =>
+    (spec.finalizers ?? []).flatMap((name, i) => checkFinalizer(`spec.finalizers[${i}]`, name)),
   columns: [nameColumn, text('Status', ({ status }) => status?.phase ?? 'Active'), ageColumn],
   fields: { 'status.phase': ({ status }) => status?.phase ?? '' },
 });

@@ -1,13 +1,16 @@
-import { isCidr } from '#lib/meta/addresses.ts';
+import { equal } from '#lib/meta/equal.ts';
 import { duplicate, fieldForbidden, invalid, type FieldError } from '#lib/meta/errors.ts';
+import { goList } from '#lib/meta/go-text.ts';
 import { labelValueFaults, qualifiedNameFaults } from '#lib/meta/names.ts';
-import { grammar, oneOf } from './checks/values.ts';
+import { goStruct } from './checks/go-value.ts';
+import { cidr, grammar } from './checks/values.ts';
 import { ageColumn, nameColumn, none, text, unknown, wide } from './columns.ts';
 import { defineKind } from './define-kind.ts';
-import type { Node, Taint } from './gen/core-v1.ts';
+import type { Node, NodeSpec, Taint } from './gen/core-v1.ts';
+import { checkAmount } from './pod-spec/check-resources.ts';
+import { checkTaintEffect } from './pod-spec/check-scheduling.ts';
 
 const roleLabel = 'node-role.kubernetes.io/';
-const taintEffects = ['NoSchedule', 'PreferNoSchedule', 'NoExecute'];
 
 export const node = defineKind<Node>({
   group: '',
@@ -30,9 +33,9 @@ export const node = defineKind<Node>({
   // A node registers itself with its status, so creation keeps it.
   prepareCreate: () => {},
   check: (object, before) => [
-    ...checkTaints('spec.taints', object.spec.taints),
-    ...checkRanges(object),
-    ...(before ? checkChange(object, before) : []),
+    ...(before ? [] : checkTaints('metadata.taints', object.spec.taints)),
+    ...checkAmounts(object),
+    ...(before ? checkChange(object, before) : checkRanges(object.spec)),
   ],
   columns: [
     nameColumn,
@@ -67,39 +70,63 @@ function addressOf({ status }: Node, type: string): string {
   return status?.addresses?.find((address) => address.type === type)?.address ?? none;
 }
 
+/** Upstream looks for taints in the metadata. */
 function checkTaints(path: string, taints: readonly Taint[] | undefined): FieldError[] {
   const seen = new Set<string>();
-  return (taints ?? []).flatMap(({ key, value = '', effect }, i) => {
+  return (taints ?? []).flatMap((taint, i) => {
     const at = `${path}[${i}]`;
+    const { key, value = '', effect } = taint;
     const faults = grammar(`${at}.key`, key, qualifiedNameFaults);
-    faults.push(...grammar(`${at}.value`, value, labelValueFaults), ...oneOf(`${at}.effect`, effect, taintEffects));
+    const bad = labelValueFaults(value);
+    if (bad.length > 0) faults.push(invalid(`${at}.value`, value, bad.join(';')));
+    faults.push(...checkTaintEffect(`${at}.effect`, effect));
     const identity = `${key}:${effect}`;
-    if (seen.has(identity)) faults.push({ ...duplicate(at, { key, value, effect }), field: at });
+    if (seen.has(identity)) {
+      const shown = goStruct('io.k8s.api.core.v1.Taint', taint);
+      faults.push(duplicate(at, shown, 'taints must be unique by key and effect pair'));
+    }
     seen.add(identity);
     return faults;
   });
 }
 
-function checkRanges({ spec }: Node): FieldError[] {
-  const faults = (spec.podCIDRs ?? [])
-    .map((range, i) => [range, i] as const)
-    .filter(([range]) => !isCidr(range))
-    .map(([range, i]) =>
-      invalid(`spec.podCIDRs[${i}]`, range, 'must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)'),
-    );
-  if (spec.podCIDR && spec.podCIDRs && spec.podCIDRs[0] !== spec.podCIDR) {
-    faults.push(invalid('spec.podCIDRs', spec.podCIDRs, 'first value must match `podCIDR`'));
+function checkAmounts({ status = {} }: Node): FieldError[] {
+  return (['capacity', 'allocatable'] as const).flatMap((list) =>
+    Object.entries(status[list] ?? {}).flatMap(([name, amount]) => checkAmount(`status.${list}.${name}`, name, amount)),
+  );
+}
+
+function checkRanges({ podCIDRs: ranges = [] }: NodeSpec): FieldError[] {
+  const path = 'spec.podCIDRs';
+  const faults = ranges.flatMap((range, i) => cidr(`${path}[${i}]`, range));
+  if (ranges.length < 2) return faults;
+  const sixes = ranges.filter((range) => range.includes(':')).length;
+  if (ranges.length > 2 || sixes !== 1) {
+    faults.push(invalid(path, goList('string', ranges), 'may specify no more than one CIDR for each IP family'));
+  }
+  for (const [i, range] of ranges.entries()) {
+    if (ranges.indexOf(range) < i) faults.push(duplicate(`${path}[${i}]`, range));
   }
   return faults;
 }
 
-function checkChange({ spec }: Node, { spec: before }: Node): FieldError[] {
+function checkChange({ spec, status }: Node, { spec: before }: Node): FieldError[] {
   const faults: FieldError[] = [];
-  if (before.podCIDRs?.length && JSON.stringify(before.podCIDRs) !== JSON.stringify(spec.podCIDRs)) {
-    faults.push(fieldForbidden('spec.podCIDRs', 'node updates may not change podCIDR except from "" to valid'));
+  const addresses = status?.addresses ?? [];
+  for (const [i, address] of addresses.entries()) {
+    if (addresses.findIndex((other) => equal(other, address)) < i) {
+      faults.push(duplicate(`status.addresses[${i}]`, goStruct('io.k8s.api.core.v1.NodeAddress', address)));
+    }
+  }
+  if (before.podCIDRs?.length) {
+    const fixed = fieldForbidden('spec.podCIDRs', 'node updates may not change podCIDR except from "" to valid');
+    if (spec.podCIDRs?.length !== before.podCIDRs.length) faults.push(fixed);
+    else for (const [i, range] of before.podCIDRs.entries()) if (spec.podCIDRs[i] !== range) faults.push(fixed);
   }
   if (before.providerID && before.providerID !== spec.providerID) {
     faults.push(fieldForbidden('spec.providerID', 'node updates may not change providerID except from "" to valid'));
   }
+  faults.push(...checkTaints('metadata.taints', spec.taints));
+  if (spec.externalID !== before.externalID) faults.push(fieldForbidden('spec.externalID', 'may not be updated'));
   return faults;
 }

@@ -15,7 +15,7 @@ export const podTemplate = defineKind<PodTemplate>({
   returnsDeleted: true,
   generation: true,
   defaults: (object) => setTemplateDefaults((object.template ??= {})),
-  check: ({ template }) => checkPodTemplate('template', template ?? {}),
+  check: ({ template }) => checkPodTemplate('template', template),
   columns: [
     nameColumn,
     text('Containers', ({ template }) => (template?.spec?.containers ?? []).map(({ name }) => name).join(',')),

@@ -110,7 +110,7 @@ suite('pod', () => {
       { ports: [{ containerPort: 70_000 }, { name: 'Bad_Name', containerPort: 80 }] },
       [
         'spec.containers[0].ports[0].containerPort: Invalid value: 70000: must be between 1 and 65535, inclusive',
-        'spec.containers[0].ports[1].name: Invalid value: "Bad_Name": must contain only alphanumeric characters (a-z, 0-9), and hyphens (-)',
+        'spec.containers[0].ports[1].name: Invalid value: "Bad_Name": must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)',
       ],
     ],
     [
@@ -126,14 +126,17 @@ suite('pod', () => {
       [
         'spec.containers[0].volumeMounts[0].name: Not found: "w"',
         'spec.containers[0].volumeMounts[1].mountPath: Invalid value: "/a": must be unique',
-        'spec.containers[0].volumeMounts[2].subPath: Invalid value: "../c": must not contain \'..\'',
+        'spec.containers[0].volumeMounts.subPath: Invalid value: "../c": must not contain \'..\'',
       ],
     ],
     [
       'requests above limits',
       {},
       { resources: { requests: { cpu: '2', memory: '-1' }, limits: { cpu: '1' } } },
-      ['spec.containers[0].resources.requests[memory]: Invalid value: "-1": must be greater than or equal to 0'],
+      [
+        'spec.containers[0].resources.requests: Invalid value: "2": must be less than or equal to cpu limit of 1',
+        'spec.containers[0].resources.requests[memory]: Invalid value: "-1": must be greater than or equal to 0',
+      ],
     ],
     [
       'a device asked for without a limit',
@@ -155,8 +158,8 @@ suite('pod', () => {
       { restartPolicy: 'Sometimes', dnsPolicy: 'Maybe' },
       {},
       [
-        'spec.restartPolicy: Unsupported value: "Sometimes": supported values: "Always", "Never", "OnFailure"',
-        'spec.dnsPolicy: Unsupported value: "Maybe": supported values: "ClusterFirst", "ClusterFirstWithHostNet", "Default", "None"',
+        'spec.restartPolicy: Unsupported value: "Sometimes": supported values: "Always", "OnFailure", "Never"',
+        'spec.dnsPolicy: Unsupported value: "Maybe": supported values: "ClusterFirstWithHostNet", "ClusterFirst", "Default", "None"',
       ],
     ],
     [
@@ -181,7 +184,7 @@ suite('pod', () => {
       {},
       [
         'spec.tolerations[0].operator: Invalid value: "Equal": operator must be Exists when `key` is empty, which means "match all values and all keys"',
-        'spec.tolerations[1].operator: Invalid value: {"operator":"Exists","value":"x","key":"k"}: value must be empty when `operator` is \'Exists\'',
+        'spec.tolerations[1].operator: Invalid value: core.Toleration{Key:"k", Operator:"Exists", Value:"x", Effect:"", TolerationSeconds:(*int64)(nil)}: value must be empty when `operator` is \'Exists\'',
       ],
     ],
     [
@@ -216,7 +219,9 @@ suite('pod', () => {
       'the processes of pod and host at once',
       { hostPID: true, shareProcessNamespace: true },
       {},
-      ['spec.shareProcessNamespace: Invalid value: true: ShareProcessNamespace and HostPID cannot both be enabled'],
+      [
+        'spec.securityContext.shareProcessNamespace: Invalid value: true: ShareProcessNamespace and HostPID cannot both be enabled',
+      ],
     ],
   ];
   for (const [what, spec, container, faults] of cases) {
@@ -280,9 +285,10 @@ suite('pod', () => {
     const [one] = before.spec.ephemeralContainers!;
     assert.deepEqual(faults([one!, { name: 'two', image: 'y' }]), []);
     assert.deepEqual(faults([]), ['Forbidden: existing ephemeral containers "one" may not be removed\n']);
-    assert.deepEqual(faults([{ ...one, image: 'z' }]), [
-      'Forbidden: existing ephemeral containers "one" may not be changed\n',
-    ]);
+    assert.match(
+      faults([{ ...one, image: 'z' }])![0]!,
+      /^Forbidden: existing ephemeral containers "one" may not be changed\n.*-.*"x",\n\+.*"z",\n/s,
+    );
     assert.deepEqual(faults([one!, { name: 'main', image: 'y' }]), ['Duplicate value: "main"']);
     assert.deepEqual(faults([one!, { name: 'two', image: 'y', targetContainerName: 'nobody' }]), [
       'Not found: "nobody"',

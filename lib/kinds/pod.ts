@@ -2,8 +2,11 @@ import { fieldForbidden, type FieldError } from '#lib/meta/errors.ts';
 import { formatTime } from '#lib/meta/time.ts';
 import { defineKind } from './define-kind.ts';
 import type { Pod, PodAffinityTerm } from './gen/core-v1.ts';
+import { checkAnnotationUpdate, checkPodAnnotations } from './pod-spec/check-annotations.ts';
 import { checkEphemeralUpdate } from './pod-spec/check-ephemeral.ts';
-import { checkPodResize, checkPodStatusUpdate, checkPodUpdate } from './pod-spec/check-update.ts';
+import { checkPodResize } from './pod-spec/check-resize.ts';
+import { checkPodStatusUpdate } from './pod-spec/check-status.ts';
+import { checkPodUpdate } from './pod-spec/check-update.ts';
 import { checkPodSpec } from './pod-spec/check.ts';
 import { podColumns } from './pod-spec/columns.ts';
 import { setPodDefaults, setPodSpecDefaults } from './pod-spec/defaults.ts';
@@ -63,11 +66,15 @@ export const pod = defineKind<Pod>({
     matchOwnLabels(object);
   },
   check: (object, before) =>
-    before ? [...checkSpec(object, before), ...checkPodUpdate(object, before)] : checkSpec(object),
-  checkStatus: checkPodStatusUpdate,
+    before
+      ? [...checkSpec(object), ...checkAnnotationsKept(object, before), ...checkPodUpdate(object, before)]
+      : [...checkSpec(object), ...checkNew(object)],
+  checkStatus: (object, before) => [...checkAnnotationsKept(object, before), ...checkPodStatusUpdate(object, before)],
   checkSubresource: (subresource, object, before) => {
-    if (subresource === 'ephemeralcontainers') return checkEphemeralUpdate(object, before);
-    return subresource === 'resize' ? checkPodResize(object, before) : [];
+    if (subresource === 'ephemeralcontainers') {
+      return [...checkSpec(object), ...checkAnnotationsKept(object, before), ...checkEphemeralUpdate(object, before)];
+    }
+    return subresource === 'resize' ? [...checkSpec(object), ...checkPodResize(object, before)] : [];
   },
   columns: podColumns,
   fields: {
@@ -83,12 +90,25 @@ export const pod = defineKind<Pod>({
   },
 });
 
-function checkSpec(object: Pod, before?: Pod): FieldError[] {
-  const faults = checkPodSpec('spec', object.spec);
-  if (!before && object.spec.ephemeralContainers?.length) {
+const annotations = 'metadata.annotations';
+
+function checkSpec({ metadata, spec }: Pod): FieldError[] {
+  return [
+    ...checkPodAnnotations(annotations, metadata.annotations, spec),
+    ...checkPodSpec('spec', spec, { name: metadata.name }),
+  ];
+}
+
+function checkAnnotationsKept(object: Pod, before: Pod): FieldError[] {
+  return checkAnnotationUpdate(annotations, object.metadata.annotations, before.metadata.annotations);
+}
+
+function checkNew({ spec }: Pod): FieldError[] {
+  const faults: FieldError[] = [];
+  if (spec.ephemeralContainers?.length) {
     faults.push(fieldForbidden('spec.ephemeralContainers', 'cannot be set on create'));
   }
-  if (!before && object.spec.nodeName && object.spec.schedulingGates?.length) {
+  if (spec.nodeName && spec.schedulingGates?.length) {
     faults.push(fieldForbidden('spec.nodeName', 'cannot be set until all schedulingGates have been cleared'));
   }
   return faults;

@@ -1,5 +1,7 @@
 import { formatSelector, fromLabelSelector } from '#lib/meta/selectors.ts';
-import { checkWorkload } from './checks/workloads.ts';
+import { unchangedSelector } from './checks/selectors.ts';
+import { nonNegative } from './checks/values.ts';
+import { checkReplicaStatus, checkSelectedTemplate } from './checks/workloads.ts';
 import { ageColumn, containerColumns, integer, nameColumn, selectorColumn } from './columns.ts';
 import { defineKind } from './define-kind.ts';
 import type { ReplicaSet } from './gen/apps-v1.ts';
@@ -29,7 +31,13 @@ export const replicaSet = defineKind<ReplicaSet>({
     spec.replicas ??= 1;
     setTemplateDefaults((spec.template ??= {}));
   },
-  check: ({ spec }, before) => checkWorkload('replicaset', 'ReplicaSet', spec, before?.spec),
+  check: ({ spec }, before) => [
+    ...nonNegative('spec.replicas', spec.replicas),
+    ...nonNegative('spec.minReadySeconds', spec.minReadySeconds),
+    ...checkSelectedTemplate(spec),
+    ...(before ? unchangedSelector(spec.selector, before.spec.selector) : []),
+  ],
+  checkStatus: ({ status }) => checkReplicaStatus(status),
   columns: [
     nameColumn,
     integer('Desired', ({ spec }) => spec.replicas ?? 1),

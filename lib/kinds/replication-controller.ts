@@ -1,9 +1,10 @@
-import { invalid, required, type FieldError } from '#lib/meta/errors.ts';
-import { formatSelector, fromMap, matches } from '#lib/meta/selectors.ts';
+import { required, type FieldError } from '#lib/meta/errors.ts';
+import { formatSelector, fromMap } from '#lib/meta/selectors.ts';
 import { nonNegative } from './checks/values.ts';
+import { checkReplicaStatus, checkTemplateLabels } from './checks/workloads.ts';
 import { ageColumn, containerColumns, formatLabels, integer, nameColumn, text, wide } from './columns.ts';
 import { defineKind } from './define-kind.ts';
-import type { ReplicationController, ReplicationControllerSpec } from './gen/core-v1.ts';
+import type { PodTemplateSpec, ReplicationController, ReplicationControllerSpec } from './gen/core-v1.ts';
 import { checkAlwaysTemplate } from './pod-spec/check.ts';
 import { setTemplateDefaults } from './pod-spec/defaults.ts';
 
@@ -38,12 +39,11 @@ export const replicationController = defineKind<ReplicationController>({
   },
   check: ({ spec }) => [
     ...nonNegative('spec.minReadySeconds', spec.minReadySeconds),
-    ...checkSelector(spec),
+    ...(fromMap(spec.selector) ? [] : [required('spec.selector')]),
     ...nonNegative('spec.replicas', spec.replicas),
-    ...(spec.template
-      ? checkAlwaysTemplate('spec.template', spec.template, 'ReplicationController')
-      : [required('spec.template')]),
+    ...(spec.template ? checkTemplate(spec, spec.template) : [required('spec.template')]),
   ],
+  checkStatus: ({ status }) => checkReplicaStatus(status),
   columns: [
     nameColumn,
     integer('Desired', ({ spec }) => spec.replicas ?? 1),
@@ -56,11 +56,9 @@ export const replicationController = defineKind<ReplicationController>({
   fields: { 'status.replicas': ({ status }) => String(status?.replicas ?? 0) },
 });
 
-function checkSelector({ selector, template }: ReplicationControllerSpec): FieldError[] {
-  const terms = fromMap(selector);
-  if (!terms) return [required('spec.selector')];
-  const labels = template?.metadata?.labels;
-  return template && !matches(terms, labels)
-    ? [invalid('spec.template.metadata.labels', labels ?? {}, '`selector` does not match template `labels`')]
-    : [];
+function checkTemplate({ selector }: ReplicationControllerSpec, template: PodTemplateSpec): FieldError[] {
+  return [
+    ...(fromMap(selector) ? checkTemplateLabels({ matchLabels: selector }, template) : []),
+    ...checkAlwaysTemplate('spec.template', template, 'ReplicationController'),
+  ];
 }

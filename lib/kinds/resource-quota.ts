@@ -1,9 +1,7 @@
-import { invalid, type FieldError } from '#lib/meta/errors.ts';
-import { qualifiedNameFaults } from '#lib/meta/names.ts';
-import { grammar, quantity } from './checks/values.ts';
 import { ageColumn, nameColumn, text } from './columns.ts';
 import { defineKind } from './define-kind.ts';
 import type { ResourceQuota } from './gen/core-v1.ts';
+import { checkAmounts, checkChange, checkScopes, checkScopeSelector } from './resource-quota-check.ts';
 
 export const resourceQuota = defineKind<ResourceQuota>({
   group: '',
@@ -16,11 +14,15 @@ export const resourceQuota = defineKind<ResourceQuota>({
   schema: 'io.k8s.api.core.v1.ResourceQuota',
   returnsDeleted: true,
   status: true,
-  check: (object, before) => [
-    ...checkHard('spec.hard', object.spec.hard),
-    ...(before && JSON.stringify(before.spec.scopes?.toSorted()) !== JSON.stringify(object.spec.scopes?.toSorted())
-      ? [invalid('spec.scopes', object.spec.scopes, 'field is immutable')]
-      : []),
+  check: ({ spec }, before) => [
+    ...checkAmounts('spec.hard', spec.hard),
+    ...checkScopes(spec),
+    ...checkScopeSelector(spec),
+    ...(before ? checkChange(spec, before.spec) : []),
+  ],
+  checkStatus: ({ status = {} }) => [
+    ...checkAmounts('status.hard', status.hard),
+    ...checkAmounts('status.used', status.used),
   ],
   columns: [
     nameColumn,
@@ -29,13 +31,6 @@ export const resourceQuota = defineKind<ResourceQuota>({
     ageColumn,
   ],
 });
-
-function checkHard(path: string, hard: Readonly<Record<string, number | string>> | undefined): FieldError[] {
-  return Object.entries(hard ?? {}).flatMap(([name, value]) => [
-    ...grammar(`${path}[${name}]`, name.replace(/^count\//, ''), qualifiedNameFaults),
-    ...quantity(`${path}[${name}]`, value),
-  ]);
-}
 
 function usageOf({ status }: ResourceQuota, wanted: (name: string) => boolean): string {
   return Object.keys(status?.hard ?? {})

@@ -1,10 +1,11 @@
 import { labelNameFaults } from '#lib/meta/names.ts';
 import { checkLabels, unchanged } from './checks/metadata.ts';
-import { grammar, quantity } from './checks/values.ts';
+import { grammar } from './checks/values.ts';
 import { ageColumn, nameColumn, text } from './columns.ts';
 import { defineKind } from './define-kind.ts';
 import type { RuntimeClass } from './gen/node-v1.ts';
 import { checkTolerations } from './pod-spec/check-scheduling.ts';
+import { checkOverhead } from './pod-spec/check.ts';
 
 export const runtimeClass = defineKind<RuntimeClass>({
   group: 'node.k8s.io',
@@ -17,11 +18,8 @@ export const runtimeClass = defineKind<RuntimeClass>({
   namesVersion: true,
   schema: 'io.k8s.api.node.v1.RuntimeClass',
   check: ({ handler, overhead, scheduling }, before) => [
-    ...grammar('handler', handler, labelNameFaults),
-    ...(before ? unchanged('handler', handler, before.handler) : []),
-    ...Object.entries(overhead?.podFixed ?? {}).flatMap(([name, value]) =>
-      quantity(`overhead.podFixed[${name}]`, value),
-    ),
+    ...(before ? unchanged('handler', handler, before.handler) : grammar('handler', handler, labelNameFaults)),
+    ...checkOverhead('overhead.podFixed', overhead?.podFixed),
     ...checkLabels('scheduling.nodeSelector', scheduling?.nodeSelector),
     ...checkTolerations('scheduling.tolerations', scheduling?.tolerations),
   ],

@@ -1,4 +1,5 @@
 import { invalid, required, type FieldError } from '#lib/meta/errors.ts';
+import { jsonFault } from '#lib/meta/json-fault.ts';
 import { checkImmutable, checkKeys, checkTotal, decodedBytes } from './checks/keyed-data.ts';
 import { unchanged } from './checks/metadata.ts';
 import { ageColumn, integer, nameColumn, text } from './columns.ts';
@@ -25,11 +26,11 @@ export const secret = defineKind<Secret>({
     const { data = {} } = object;
     const sizeBytes = Object.values(data).reduce((sum, value) => sum + decodedBytes(value), 0);
     return [
+      ...(before ? unchanged('type', object.type, before.type) : []),
+      ...(before ? checkImmutable({ ...object }, { ...before }, ['data']) : []),
       ...checkKeys('data', data),
       ...checkTotal('data', sizeBytes),
       ...checkType(object),
-      ...(before ? unchanged('type', object.type, before.type) : []),
-      ...(before ? checkImmutable({ ...object }, { ...before }, ['data']) : []),
     ];
   },
   columns: [
@@ -41,39 +42,46 @@ export const secret = defineKind<Secret>({
   fields: { type: ({ type }) => type ?? '' },
 });
 
-/** Keys that a secret of some type must have. */
-const requiredKeys: Readonly<Record<string, readonly string[]>> = {
-  'kubernetes.io/dockercfg': ['.dockercfg'],
-  'kubernetes.io/dockerconfigjson': ['.dockerconfigjson'],
-  'kubernetes.io/ssh-auth': ['ssh-privatekey'],
-  'kubernetes.io/tls': ['tls.crt', 'tls.key'],
-};
-
+/** What a secret of each type must have. */
 function checkType({ metadata, type = '', data = {} }: Secret): FieldError[] {
-  const faults = (requiredKeys[type] ?? [])
-    .filter((key) => data[key] === undefined)
-    .map((key) => required(`data[${key}]`));
-  if (type === 'kubernetes.io/service-account-token' && !metadata.annotations?.['kubernetes.io/service-account.name']) {
-    faults.push(required('metadata.annotations[kubernetes.io/service-account.name]'));
+  const missing = (...keys: string[]) =>
+    keys.filter((key) => !Object.hasOwn(data, key)).map((key) => required(`data[${key}]`));
+  switch (type) {
+    case 'kubernetes.io/service-account-token': {
+      const key = 'kubernetes.io/service-account.name';
+      return metadata.annotations?.[key] ? [] : [required(`metadata.annotations[${key}]`)];
+    }
+    case 'kubernetes.io/dockercfg':
+      return checkJson(data, '.dockercfg');
+    case 'kubernetes.io/dockerconfigjson':
+      return checkJson(data, '.dockerconfigjson');
+    case 'kubernetes.io/basic-auth': {
+      const faults = missing('username', 'password');
+      return faults.length === 2 ? faults : [];
+    }
+    case 'kubernetes.io/ssh-auth':
+      return data['ssh-privatekey'] ? [] : [required('data[ssh-privatekey]')];
+    case 'kubernetes.io/tls':
+      return missing('tls.crt', 'tls.key');
+    default:
+      return [];
   }
-  if (type === 'kubernetes.io/basic-auth' && data['username'] === undefined && data['password'] === undefined) {
-    faults.push(required('data[username]'), required('data[password]'));
-  }
-  for (const key of ['.dockercfg', '.dockerconfigjson']) {
-    const value = data[key];
-    if (type !== `kubernetes.io/${key.slice(1)}` || value === undefined || isJson(value)) continue;
-    faults.push(invalid(`data[${key}]`, '<secret contents redacted>', 'invalid character in a JSON document'));
-  }
-  return faults;
 }
 
-function isJson(base64: string): boolean {
-  try {
-    JSON.parse(new TextDecoder().decode(Uint8Array.fromBase64(base64)));
-    return true;
-  } catch {
-    return false;
-  }
+/** A JSON object or null; what is wrong is told without the contents. */
+function checkJson(data: Readonly<Record<string, string>>, key: string): FieldError[] {
+  const at = `data[${key}]`;
+  const base64 = data[key];
+  if (base64 === undefined) return [required(at)];
+  const text = new TextDecoder().decode(Uint8Array.fromBase64(base64));
+  const fault = jsonFault(text) ?? typeFault(JSON.parse(text));
+  return fault === undefined ? [] : [invalid(at, '<secret contents redacted>', fault)];
+}
+
+function typeFault(value: unknown): string | undefined {
+  if (value === null || (typeof value === 'object' && !Array.isArray(value))) return undefined;
+  const type = Array.isArray(value) ? 'array' : typeof value === 'boolean' ? 'bool' : typeof value;
+  return `json: cannot unmarshal ${type} into Go value of type map[string]interface {}`;
 }
 
 function encodeBase64(text: string): string {

@@ -1,12 +1,18 @@
-import { copy, equal } from '#lib/meta/equal.ts';
+import { equal } from '#lib/meta/equal.ts';
 import { fieldForbidden, invalid, required, type FieldError } from '#lib/meta/errors.ts';
+import { labelNameFaults } from '#lib/meta/names.ts';
 import { formatSelector, fromLabelSelector } from '#lib/meta/selectors.ts';
-import { checkWorkloadSelector } from './checks/selectors.ts';
+import { goStruct } from './checks/go-value.ts';
+import { checkAnnotations, checkLabels } from './checks/metadata.ts';
+import { checkWorkloadSelector, goSelector, isEmpty, isReadable } from './checks/selectors.ts';
 import { nonNegative, optionalOneOf } from './checks/values.ts';
+import { checkCounts, checkTemplateLabels } from './checks/workloads.ts';
 import { ageColumn, containerColumns, nameColumn, text } from './columns.ts';
 import { defineKind } from './define-kind.ts';
-import type { StatefulSet, StatefulSetSpec } from './gen/apps-v1.ts';
-import { checkAlwaysTemplate } from './pod-spec/check.ts';
+import type { StatefulSet, StatefulSetSpec, StatefulSetUpdateStrategy } from './gen/apps-v1.ts';
+import type { PodSpec } from './gen/core-v1.ts';
+import { checkPodAnnotations } from './pod-spec/check-annotations.ts';
+import { checkAlwaysRuns } from './pod-spec/check.ts';
 import { setTemplateDefaults } from './pod-spec/defaults.ts';
 import { setVolumeClaimDefaults } from './pod-spec/volume-claim-defaults.ts';
 
@@ -20,6 +26,7 @@ export const statefulSet = defineKind<StatefulSet>({
   categories: ['all'],
   namespaced: true,
   schema: 'io.k8s.api.apps.v1.StatefulSet',
+  nameFaults: labelNameFaults,
   status: true,
   generation: true,
   scale: {
@@ -52,6 +59,19 @@ export const statefulSet = defineKind<StatefulSet>({
     }
   },
   check: ({ spec }, before) => [...checkSpec(spec), ...(before ? checkChange(spec, before.spec) : [])],
+  checkStatus: ({ status }, before) =>
+    checkCounts(status, before.status, {
+      counts: [
+        'replicas',
+        'readyReplicas',
+        'currentReplicas',
+        'updatedReplicas',
+        'availableReplicas',
+        'observedGeneration',
+      ],
+      parts: ['readyReplicas', 'currentReplicas', 'updatedReplicas', 'availableReplicas'],
+      shownAs: 'status.readyReplicas',
+    }),
   columns: [
     nameColumn,
     text('Ready', ({ spec, status }) => `${status?.readyReplicas ?? 0}/${spec.replicas ?? 1}`),
@@ -61,59 +81,73 @@ export const statefulSet = defineKind<StatefulSet>({
 });
 
 function checkSpec(spec: StatefulSetSpec): FieldError[] {
+  const { podManagementPolicy, updateStrategy = {}, persistentVolumeClaimRetentionPolicy: retention, template } = spec;
   const faults: FieldError[] = [];
-  const { podManagementPolicy, updateStrategy = {}, persistentVolumeClaimRetentionPolicy: retention = {} } = spec;
   if (!podManagementPolicy) faults.push(required('spec.podManagementPolicy'));
   else if (!['OrderedReady', 'Parallel'].includes(podManagementPolicy)) {
     faults.push(invalid('spec.podManagementPolicy', podManagementPolicy, "must be 'OrderedReady' or 'Parallel'"));
   }
-  const path = 'spec.updateStrategy';
-  const { type, rollingUpdate } = updateStrategy;
-  if (type === 'OnDelete') {
-    if (rollingUpdate) {
-      faults.push(invalid(`${path}.rollingUpdate`, rollingUpdate, "only allowed for updateStrategy 'RollingUpdate'"));
-    }
-  } else if (type === 'RollingUpdate')
-    faults.push(...nonNegative(`${path}.rollingUpdate.partition`, rollingUpdate?.partition));
-  else faults.push(invalid(path, updateStrategy, "must be 'RollingUpdate' or 'OnDelete'"));
-  const at = 'spec.persistentVolumeClaimRetentionPolicy';
-  faults.push(...optionalOneOf(`${at}.whenDeleted`, retention.whenDeleted, ['Retain', 'Delete']));
-  faults.push(...optionalOneOf(`${at}.whenScaled`, retention.whenScaled, ['Retain', 'Delete']));
-  faults.push(...nonNegative('spec.replicas', spec.replicas));
-  faults.push(...nonNegative('spec.minReadySeconds', spec.minReadySeconds));
-  faults.push(...nonNegative('spec.ordinals.start', spec.ordinals?.start));
-  faults.push(...checkWorkloadSelector('statefulset', spec.selector, spec.template));
-  // The pods of a set get the claims' volumes by name, so a template may mount what it does not declare itself.
-  const template = copy(spec.template);
-  const declared = new Set(template.spec?.volumes?.map(({ name }) => name));
-  const claims = (spec.volumeClaimTemplates ?? [])
-    .map(({ metadata }) => metadata.name)
-    .filter((name) => !declared.has(name));
-  (template.spec ??= { containers: [] }).volumes ??= [];
-  template.spec.volumes.push(...claims.map((name) => ({ name, persistentVolumeClaim: { claimName: name } })));
-  faults.push(...checkAlwaysTemplate('spec.template', template, 'StatefulSet'));
-  return faults;
+  faults.push(...checkStrategy('spec.updateStrategy', updateStrategy));
+  for (const when of ['whenDeleted', 'whenScaled'] as const) {
+    const at = `spec.persistentVolumeClaimRetentionPolicy.${when}`;
+    if (retention) faults.push(...optionalOneOf(at, retention[when], ['Retain', 'Delete']));
+  }
+  return [
+    ...faults,
+    ...nonNegative('spec.replicas', spec.replicas),
+    ...nonNegative('spec.minReadySeconds', spec.minReadySeconds),
+    ...nonNegative('spec.ordinals.start', spec.ordinals?.start),
+    ...checkWorkloadSelector('statefulset', spec.selector),
+    ...(isReadable(spec.selector) ? checkTemplate(spec) : [invalid('spec.selector', goSelector(spec.selector), '')]),
+    ...checkAlwaysRuns('spec.template', template, 'StatefulSet'),
+  ];
 }
 
-const mutable = [
+const noSpec: PodSpec = { containers: [] };
+
+/** The rest of the template is looked at when pods are made of it: upstream does not know here which volumes they will have. */
+function checkTemplate({ selector, template }: StatefulSetSpec): FieldError[] {
+  return [
+    ...(isEmpty(selector) ? [] : checkTemplateLabels(selector, template)),
+    ...checkLabels('spec.template.labels', template.metadata?.labels),
+    ...checkAnnotations('spec.template.annotations', template.metadata?.annotations),
+    ...checkPodAnnotations('spec.template.annotations', template.metadata?.annotations, template.spec ?? noSpec),
+  ];
+}
+
+function checkStrategy(path: string, strategy: StatefulSetUpdateStrategy): FieldError[] {
+  const { type, rollingUpdate } = strategy;
+  switch (type) {
+    case undefined:
+      return [required(path)];
+    case 'OnDelete': {
+      if (!rollingUpdate) return [];
+      const shown = goStruct('io.k8s.api.apps.v1.RollingUpdateStatefulSetStrategy', rollingUpdate);
+      return [invalid(`${path}.rollingUpdate`, shown, "only allowed for updateStrategy 'RollingUpdate'")];
+    }
+    case 'RollingUpdate':
+      return nonNegative(`${path}.rollingUpdate.partition`, rollingUpdate?.partition);
+    default: {
+      const shown = goStruct('io.k8s.api.apps.v1.StatefulSetUpdateStrategy', strategy);
+      return [invalid(path, shown, "must be 'RollingUpdate' or 'OnDelete'")];
+    }
+  }
+}
+
+const mutable: readonly string[] = [
   'replicas',
   'ordinals',
   'template',
   'updateStrategy',
-  'revisionHistoryLimit',
   'persistentVolumeClaimRetentionPolicy',
   'minReadySeconds',
-] as const;
+];
 
 function checkChange(now: StatefulSetSpec, before: StatefulSetSpec): FieldError[] {
   const fixed = (spec: StatefulSetSpec) =>
-    Object.entries(spec).filter(([key]) => !(mutable as readonly string[]).includes(key));
-  return equal(Object.fromEntries(fixed(now)), Object.fromEntries(fixed(before)))
-    ? []
-    : [
-        fieldForbidden(
-          'spec',
-          "updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', 'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden",
-        ),
-      ];
+    Object.fromEntries(Object.entries(spec).filter(([key]) => !mutable.includes(key)));
+  if (equal(fixed(now), fixed(before))) return [];
+  const names = mutable.map((name) => `'${name}'`);
+  const list = `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`;
+  return [fieldForbidden('spec', `updates to statefulset spec for fields other than ${list} are forbidden`)];
 }

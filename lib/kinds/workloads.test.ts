@@ -31,13 +31,13 @@ suite('workloads', () => {
     assert.deepEqual(faults({}), []);
     assert.deepEqual(faults({ selector: undefined }), [
       'spec.selector: Required value',
-      'spec.template.metadata.labels: Invalid value: {"app":"web"}: `selector` does not match template `labels`',
+      'spec.template.metadata.labels: Invalid value: map[string]string{"app":"web"}: `selector` does not match template `labels`',
     ]);
     assert.deepEqual(faults({ selector: {} }), [
-      'spec.selector: Invalid value: {}: empty selector is invalid for deployment',
+      'spec.selector: Invalid value: v1.LabelSelector{MatchLabels:map[string]string(nil), MatchExpressions:[]v1.LabelSelectorRequirement(nil)}: empty selector is invalid for deployment',
     ]);
     assert.deepEqual(faults({ selector: { matchLabels: { app: 'other' } } }), [
-      'spec.template.metadata.labels: Invalid value: {"app":"web"}: `selector` does not match template `labels`',
+      'spec.template.metadata.labels: Invalid value: map[string]string{"app":"web"}: `selector` does not match template `labels`',
     ]);
     assert.deepEqual(faults({ template: once }), [
       'spec.template.spec.restartPolicy: Unsupported value: "Never": supported values: "Always"',
@@ -46,7 +46,7 @@ suite('workloads', () => {
       "spec.strategy.rollingUpdate: Forbidden: may not be specified when strategy `type` is 'Recreate'",
     ]);
     assert.deepEqual(faults({ strategy: { rollingUpdate: { maxSurge: 0, maxUnavailable: '0%' } } }), [
-      'spec.strategy.rollingUpdate.maxUnavailable: Invalid value: "0%": may not be 0 when `maxSurge` is 0',
+      'spec.strategy.rollingUpdate.maxUnavailable: Invalid value: intstr.IntOrString{Type:1, IntVal:0, StrVal:"0%"}: may not be 0 when `maxSurge` is 0',
     ]);
     assert.deepEqual(faults({ replicas: -1, progressDeadlineSeconds: 5, minReadySeconds: 9 }), [
       'spec.replicas: Invalid value: -1: must be greater than or equal to 0',
@@ -56,7 +56,7 @@ suite('workloads', () => {
     const next = copy(before);
     next.spec.selector = { matchExpressions: [{ key: 'app', operator: 'Exists' }] };
     assert.deepEqual(faultsOf(deployment, next, before), [
-      'spec.selector: Invalid value: {"matchExpressions":[{"key":"app","operator":"Exists"}]}: field is immutable',
+      'spec.selector: Invalid value: v1.LabelSelector{MatchLabels:map[string]string(nil), MatchExpressions:[]v1.LabelSelectorRequirement{v1.LabelSelectorRequirement{Key:"app", Operator:"Exists", Values:[]string(nil)}}}: field is immutable',
     ]);
   });
 

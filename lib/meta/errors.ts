@@ -2,6 +2,7 @@
  * Failures that cross a boundary. The reasons, their HTTP codes and their gRPC codes are one table; the shape on the
  * wire is meta/v1 Status, as in upstream's `apimachinery/pkg/api/errors`.
  */
+import { goQuote, goText } from './go-text.ts';
 
 /** Reason -> HTTP status and gRPC status code. */
 export const reasons = {
@@ -190,42 +191,73 @@ export interface FieldError {
     | 'FieldValueTooLong'
     | 'FieldValueTooMany'
     | 'FieldValueTypeInvalid'
-    | 'FieldValueNotFound';
+    | 'FieldValueNotFound'
+    | 'InternalError';
   message: string;
 }
 
 export const required = (field: string, detail = ''): FieldError => ({
   field,
   reason: 'FieldValueRequired',
-  message: detail ? `Required value: ${detail}` : 'Required value',
+  message: detailed('Required value', detail),
 });
 
 export const invalid = (field: string, value: unknown, detail: string): FieldError => ({
   field,
   reason: 'FieldValueInvalid',
-  message: `Invalid value: ${show(value)}: ${detail}`,
+  message: detailed(`Invalid value: ${goText(value)}`, detail),
 });
 
+/** As invalid(), of a value that is not shown. */
+export const invalidUnshown = (field: string, detail: string): FieldError => ({
+  field,
+  reason: 'FieldValueInvalid',
+  message: detailed('Invalid value', detail),
+});
+
+/** `supported` is listed in the order given. */
 export const notSupported = (field: string, value: unknown, supported: readonly string[]): FieldError => ({
   field,
   reason: 'FieldValueNotSupported',
-  message: `Unsupported value: ${show(value)}: supported values: ${supported
-    .toSorted()
-    .map((item) => JSON.stringify(item))
-    .join(', ')}`,
+  message: `Unsupported value: ${goText(value)}: supported values: ${supported.map(goQuote).join(', ')}`,
 });
 
 export const fieldForbidden = (field: string, detail: string): FieldError => ({
   field,
   reason: 'FieldValueForbidden',
-  message: detail ? `Forbidden: ${detail}` : 'Forbidden',
+  message: detailed('Forbidden', detail),
 });
 
-export const duplicate = (field: string, value: unknown): FieldError => ({
+export const duplicate = (field: string, value: unknown, detail = ''): FieldError => ({
   field,
   reason: 'FieldValueDuplicate',
-  message: `Duplicate value: ${show(value)}`,
+  message: detailed(`Duplicate value: ${goText(value)}`, detail),
 });
+
+/** Something that the object itself should have is not there. */
+export const fieldNotFound = (field: string, value: unknown, detail = ''): FieldError => ({
+  field,
+  reason: 'FieldValueNotFound',
+  message: detailed(`Not found: ${goText(value)}`, detail),
+});
+
+/** More than `most` bytes. */
+export const tooLong = (field: string, most: number): FieldError => ({
+  field,
+  reason: 'FieldValueTooLong',
+  message: `Too long: may not be more than ${most} bytes`,
+});
+
+/** `count` items where `most` may be. */
+export const tooMany = (field: string, count: number, most: number): FieldError => ({
+  field,
+  reason: 'FieldValueTooMany',
+  message: `Too many: ${count}: must have at most ${most} items`,
+});
+
+function detailed(sentence: string, detail: string): string {
+  return detail ? `${sentence}: ${detail}` : sentence;
+}
 
 /** A 422 with one cause per field error, worded as upstream's NewInvalid. */
 export function invalidObject(resource: { group: string; kind: string }, name: string, errors: FieldError[]): ApiError {
@@ -238,11 +270,4 @@ export function invalidObject(resource: { group: string; kind: string }, name: s
     kind: resource.kind,
     causes: errors.map(({ field, reason, message }) => ({ reason, message, field })),
   });
-}
-
-function show(value: unknown): string {
-  if (value === undefined) return 'null';
-  return typeof value === 'string' || (typeof value === 'object' && value !== null)
-    ? JSON.stringify(value)
-    : String(value);
 }

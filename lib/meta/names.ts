@@ -6,6 +6,11 @@ const qualifiedName = /^([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]$/;
 
 const regexSentence = (what: string, example: string, pattern: string) =>
   `${what} (e.g. ${example}, regex used for validation is '${pattern}')`;
+const nameSentence = regexSentence(
+  "must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character",
+  "'MyName',  or 'my.name',  or '123-abc'",
+  '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]',
+);
 const tooLongFor = (max: number) => `must be no more than ${max} characters`;
 
 /** RFC 1123 subdomain: the name of most objects. */
@@ -61,28 +66,19 @@ export function pathSegmentFaults(text: string): string[] {
 
 /** A label or annotation key: an optional DNS prefix, a slash, a name of at most 63 characters. */
 export function qualifiedNameFaults(text: string): string[] {
-  const parts = text.split('/');
-  const sentence = regexSentence(
-    "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character",
-    "'MyName',  or 'my.name',  or '123-abc'",
-    '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]',
-  );
-  if (parts.length > 2) {
+  // Nearly all keys are good ones without a prefix or with one: nothing is built for them.
+  const slash = text.indexOf('/');
+  const name = text.slice(slash + 1);
+  if (name.includes('/'))
     return [
-      sentence
-        .replace('name part', 'a qualified name')
-        .replace(/ \(e.g./, " with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName') (e.g."),
+      `a qualified name ${nameSentence} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')`,
     ];
-  }
   const faults: string[] = [];
-  const name = parts.at(-1)!;
-  if (parts.length === 2) {
-    if (parts[0] === '') faults.push('prefix part must be non-empty');
-    else faults.push(...subdomainFaults(parts[0]!).map((fault) => `prefix part ${fault}`));
-  }
+  if (slash === 0) faults.push('prefix part must be non-empty');
+  else if (slash > 0) faults.push(...subdomainFaults(text.slice(0, slash)).map((fault) => `prefix part ${fault}`));
   if (name === '') faults.push('name part must be non-empty');
   else if (name.length > 63) faults.push(`name part ${tooLongFor(63)}`);
-  if (!qualifiedName.test(name)) faults.push(sentence);
+  if (!qualifiedName.test(name)) faults.push(`name part ${nameSentence}`);
   return faults;
 }
 
@@ -108,4 +104,9 @@ export const nameAlphabet = 'bcdfghjklmnpqrstvwxz2456789';
 export function generatedName(prefix: string, random: () => number): string {
   const tail = Array.from({ length: 5 }, () => nameAlphabet[Math.floor(random() * nameAlphabet.length)]);
   return prefix.slice(0, 58) + tail.join('');
+}
+
+/** A prefix of names as a name may be checked: its last dash, after which more will come, taken for a letter. */
+export function prefixOf(text: string): string {
+  return text.length > 1 && text.endsWith('-') ? `${text.slice(0, -2)}a` : text;
 }

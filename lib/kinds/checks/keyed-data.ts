@@ -1,6 +1,6 @@
 /** Faults of ConfigMaps and Secrets: keys, size, and immutability. */
 import { equal } from '#lib/meta/equal.ts';
-import { fieldForbidden, invalid, type FieldError } from '#lib/meta/errors.ts';
+import { fieldForbidden, invalid, tooLong, type FieldError } from '#lib/meta/errors.ts';
 import { configKeyFaults } from './values.ts';
 
 /** Bytes that all values may have together. */
@@ -14,9 +14,7 @@ export function checkKeys(path: string, data: Readonly<Record<string, string>> |
 
 /** A fault when the values together are too large. */
 export function checkTotal(path: string, sizeBytes: number): FieldError[] {
-  return sizeBytes > maxDataBytes
-    ? [{ field: path, reason: 'FieldValueTooLong', message: `Too long: may not be more than ${maxDataBytes} bytes` }]
-    : [];
+  return sizeBytes > maxDataBytes ? [tooLong(path, maxDataBytes)] : [];
 }
 
 /** Bytes of a base64 text once decoded. */

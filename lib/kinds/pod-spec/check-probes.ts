@@ -1,6 +1,6 @@
 /** Faults of probes and lifecycle hooks. */
-import { fieldForbidden, invalid, required, type FieldError } from '#lib/meta/errors.ts';
-import { nonNegative, oneOf, portNumber, portNumberOrName } from '../checks/values.ts';
+import { fieldForbidden, invalid, notSupported, required, type FieldError } from '#lib/meta/errors.ts';
+import { nonNegative, portNumber, portNumberOrName } from '../checks/values.ts';
 import type { Container, HTTPGetAction, Lifecycle, LifecycleHandler, Probe } from '../gen/core-v1.ts';
 
 /** Faults of a container's probes. */
@@ -13,28 +13,25 @@ export function checkProbes(path: string, container: Container): FieldError[] {
   ];
 }
 
+const counts = [
+  'initialDelaySeconds',
+  'timeoutSeconds',
+  'periodSeconds',
+  'successThreshold',
+  'failureThreshold',
+] as const;
+
 /** `once`: one success is enough, and more may not be asked for. */
 function checkProbe(path: string, probe: Probe, success: 'once' | 'often'): FieldError[] {
-  const faults = checkHandler(path, probe);
-  const counts = [
-    'initialDelaySeconds',
-    'timeoutSeconds',
-    'periodSeconds',
-    'successThreshold',
-    'failureThreshold',
-  ] as const;
+  const faults = checkHandler(path, probe, undefined);
   for (const name of counts) faults.push(...nonNegative(`${path}.${name}`, probe[name]));
+  const at = `${path}.terminationGracePeriodSeconds`;
   const grace = probe.terminationGracePeriodSeconds;
+  if (grace !== undefined && grace <= 0) faults.push(invalid(at, grace, 'must be greater than 0'));
   if (success === 'often') {
-    if (grace !== undefined) {
-      faults.push(invalid(`${path}.terminationGracePeriodSeconds`, grace, 'must not be set for readinessProbes'));
-    }
-  } else {
-    if (grace !== undefined && grace <= 0) {
-      faults.push(invalid(`${path}.terminationGracePeriodSeconds`, grace, 'must be greater than 0'));
-    }
-    if (probe.successThreshold !== 1)
-      faults.push(invalid(`${path}.successThreshold`, probe.successThreshold, 'must be 1'));
+    if (grace !== undefined) faults.push(invalid(at, grace, 'must not be set for readinessProbes'));
+  } else if (probe.successThreshold !== 1) {
+    faults.push(invalid(`${path}.successThreshold`, probe.successThreshold ?? 0, 'must be 1'));
   }
   return faults;
 }
@@ -47,45 +44,46 @@ export function checkLifecycle(
 ): FieldError[] {
   const { postStart, preStop } = lifecycle ?? {};
   return [
-    ...(postStart ? checkLifecycleHandler(`${path}.postStart`, postStart, graceSeconds) : []),
-    ...(preStop ? checkLifecycleHandler(`${path}.preStop`, preStop, graceSeconds) : []),
+    ...(postStart ? checkHandler(`${path}.postStart`, postStart, graceSeconds) : []),
+    ...(preStop ? checkHandler(`${path}.preStop`, preStop, graceSeconds) : []),
   ];
 }
 
-function checkLifecycleHandler(path: string, handler: LifecycleHandler, graceSeconds = 30): FieldError[] {
-  const faults = checkHandler(path, handler);
-  const seconds = handler.sleep?.seconds;
-  if (seconds !== undefined && (seconds <= 0 || seconds > graceSeconds)) {
-    faults.push(
-      invalid(
-        `${path}.sleep`,
-        seconds,
-        `must be greater than 0 and less than terminationGracePeriodSeconds (${graceSeconds}). Enable AllowPodLifecycleSleepActionZeroValue feature gate for zero sleep.`,
-      ),
-    );
-  }
-  return faults;
+const handlers = {
+  exec: ({ exec }, path) => ((exec!.command ?? []).length === 0 ? [required(`${path}.command`)] : []),
+  httpGet: ({ httpGet }, path) => checkHttpGet(path, httpGet!),
+  tcpSocket: ({ tcpSocket }, path) => portNumberOrName(`${path}.port`, tcpSocket!.port),
+  grpc: ({ grpc }, path) => portNumber(`${path}.port`, grpc!.port),
+  sleep: ({ sleep }, path, graceSeconds) => checkSleep(path, sleep!.seconds, graceSeconds),
+} as const satisfies Record<
+  string,
+  (handler: Probe & LifecycleHandler, path: string, graceSeconds: number | undefined) => FieldError[]
+>;
+
+/** Exactly one way of asking or doing. */
+function checkHandler(path: string, handler: Probe & LifecycleHandler, graceSeconds: number | undefined): FieldError[] {
+  const [first, ...others] = (Object.keys(handlers) as (keyof typeof handlers)[]).filter((name) => handler[name]);
+  if (first === undefined) return [required(path, 'must specify a handler type')];
+  return [
+    ...handlers[first](handler, `${path}.${first}`, graceSeconds),
+    ...others.map((name) => fieldForbidden(`${path}.${name}`, 'may not specify more than 1 handler type')),
+  ];
 }
 
-function checkHandler(path: string, handler: Probe & LifecycleHandler): FieldError[] {
-  const faults: FieldError[] = [];
-  const { exec, httpGet, tcpSocket, grpc } = handler;
-  const given = (['exec', 'httpGet', 'tcpSocket', 'grpc', 'sleep'] as const).filter((name) => handler[name]);
-  if (given.length === 0) faults.push(required(path, 'must specify a handler type'));
-  for (const name of given.slice(1))
-    faults.push(fieldForbidden(`${path}.${name}`, 'may not specify more than 1 handler type'));
-  if (exec && (exec.command ?? []).length === 0) faults.push(required(`${path}.exec.command`));
-  if (httpGet) faults.push(...checkHttpGet(`${path}.httpGet`, httpGet));
-  if (tcpSocket) faults.push(...portNumberOrName(`${path}.tcpSocket.port`, tcpSocket.port));
-  if (grpc) faults.push(...portNumber(`${path}.grpc.port`, grpc.port));
-  return faults;
+function checkSleep(path: string, seconds: number, graceSeconds: number | undefined): FieldError[] {
+  if (graceSeconds === undefined || (seconds > 0 && seconds <= graceSeconds)) return [];
+  const bounds = `must be greater than 0 and less than terminationGracePeriodSeconds (${graceSeconds})`;
+  const gate = 'Enable AllowPodLifecycleSleepActionZeroValue feature gate for zero sleep.';
+  return [invalid(path, seconds, `${bounds}. ${gate}`)];
 }
 
 function checkHttpGet(path: string, { path: urlPath, port, scheme, httpHeaders }: HTTPGetAction): FieldError[] {
   return [
     ...(urlPath ? [] : [required(`${path}.path`)]),
     ...portNumberOrName(`${path}.port`, port),
-    ...oneOf(`${path}.scheme`, scheme, ['HTTP', 'HTTPS']),
+    ...(scheme === 'HTTP' || scheme === 'HTTPS'
+      ? []
+      : [notSupported(`${path}.scheme`, scheme ?? '', ['HTTP', 'HTTPS'])]),
     ...(httpHeaders ?? [])
       .filter(({ name }) => !/^[-A-Za-z0-9]+$/.test(name))
       .map(({ name }) =>

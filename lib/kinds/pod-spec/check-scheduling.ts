@@ -1,54 +1,43 @@
 /** Faults of what a pod says about where it may run. */
 import { duplicate, fieldForbidden, invalid, notSupported, required, type FieldError } from '#lib/meta/errors.ts';
-import { labelNameFaults, labelValueFaults, qualifiedNameFaults, subdomainFaults } from '#lib/meta/names.ts';
-import { checkLabels } from '../checks/metadata.ts';
-import { checkLabelSelector, checkNodeSelectorTerm } from '../checks/selectors.ts';
-import { between, grammar, oneOf, optionalOneOf } from '../checks/values.ts';
+import { labelNameFaults, labelValueFaults, qualifiedNameFaults } from '#lib/meta/names.ts';
+import { goStruct } from '../checks/go-value.ts';
+import { checkLabelSelector, checkNodeSelector, checkNodeSelectorTerm } from '../checks/selectors.ts';
+import { grammar, oneOf, optionalOneOf } from '../checks/values.ts';
 import type { Affinity, PodAffinityTerm, PodSpec, Toleration, TopologySpreadConstraint } from '../gen/core-v1.ts';
 
 type Faults = FieldError[];
 
-export function checkScheduling(path: string, spec: PodSpec): Faults {
-  const faults = checkLabels(`${path}.nodeSelector`, spec.nodeSelector);
-  if (spec.affinity) faults.push(...checkAffinity(`${path}.affinity`, spec.affinity));
-  faults.push(...checkTolerations(`${path}.tolerations`, spec.tolerations));
-  faults.push(...checkSpread(`${path}.topologySpreadConstraints`, spec.topologySpreadConstraints));
-  if (spec.nodeName) faults.push(...grammar(`${path}.nodeName`, spec.nodeName, subdomainFaults));
-  if (spec.priorityClassName) {
-    faults.push(...grammar(`${path}.priorityClassName`, spec.priorityClassName, subdomainFaults));
-  }
-  for (const [i, { conditionType }] of (spec.readinessGates ?? []).entries()) {
-    faults.push(...grammar(`${path}.readinessGates[${i}].conditionType`, conditionType, qualifiedNameFaults));
-  }
-  const gates = new Set<string>();
-  for (const [i, { name }] of (spec.schedulingGates ?? []).entries()) {
-    const at = `${path}.schedulingGates[${i}]`;
-    faults.push(...grammar(at, name, qualifiedNameFaults));
-    if (gates.has(name)) faults.push(duplicate(at, name));
-    gates.add(name);
-  }
-  return faults;
+/** Conditions that must hold besides readiness. */
+export function checkReadinessGates(path: string, { readinessGates }: PodSpec): Faults {
+  return (readinessGates ?? []).flatMap(({ conditionType }, i) =>
+    grammar(`${path}[${i}].conditionType`, conditionType, qualifiedNameFaults),
+  );
 }
 
-function checkAffinity(path: string, affinity: Affinity): Faults {
+/** What must happen before the pod may be placed. */
+export function checkSchedulingGates(path: string, { schedulingGates }: PodSpec): Faults {
+  const gates = new Set<string>();
+  return (schedulingGates ?? []).flatMap(({ name }, i) => {
+    const faults = grammar(`${path}[${i}]`, name, qualifiedNameFaults);
+    if (gates.has(name)) faults.push(duplicate(`${path}[${i}]`, name));
+    gates.add(name);
+    return faults;
+  });
+}
+
+export function checkAffinity(path: string, affinity: Affinity | undefined): Faults {
+  if (!affinity) return [];
   const { nodeAffinity, podAffinity, podAntiAffinity } = affinity;
   const faults: Faults = [];
   if (nodeAffinity) {
     const at = `${path}.nodeAffinity`;
     const need = nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution;
-    if (need) {
-      const terms = `${at}.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms`;
-      if (need.nodeSelectorTerms.length === 0)
-        faults.push(required(terms, 'must have at least one node selector term'));
-      for (const [i, term] of need.nodeSelectorTerms.entries())
-        faults.push(...checkNodeSelectorTerm(`${terms}[${i}]`, term));
-    }
+    if (need) faults.push(...checkNodeSelector(`${at}.requiredDuringSchedulingIgnoredDuringExecution`, need));
     for (const [i, wish] of (nodeAffinity.preferredDuringSchedulingIgnoredDuringExecution ?? []).entries()) {
       const wished = `${at}.preferredDuringSchedulingIgnoredDuringExecution[${i}]`;
-      faults.push(
-        ...checkWeight(wished, wish.weight),
-        ...checkNodeSelectorTerm(`${wished}.preference`, wish.preference),
-      );
+      faults.push(...checkWeight(wished, wish.weight));
+      faults.push(...checkNodeSelectorTerm(`${wished}.preference`, wish.preference, false));
     }
   }
   for (const [name, rules] of [
@@ -79,15 +68,35 @@ function checkPodTerm(path: string, term: PodAffinityTerm): Faults {
   if (term.labelSelector) faults.push(...checkLabelSelector(`${path}.labelSelector`, term.labelSelector));
   if (term.namespaceSelector) faults.push(...checkLabelSelector(`${path}.namespaceSelector`, term.namespaceSelector));
   for (const name of term.namespaces ?? []) faults.push(...grammar(`${path}.namespace`, name, labelNameFaults));
-  for (const field of ['matchLabelKeys', 'mismatchLabelKeys'] as const) {
-    const keys = term[field] ?? [];
-    if (keys.length > 0 && !term.labelSelector) {
-      faults.push(fieldForbidden(`${path}.${field}`, 'must not be specified when labelSelector is not set'));
-    }
-    for (const [i, key] of keys.entries()) faults.push(...grammar(`${path}.${field}[${i}]`, key, qualifiedNameFaults));
-  }
+  faults.push(...checkLabelKeys(path, term));
   if (!term.topologyKey) faults.push(required(`${path}.topologyKey`, 'can not be empty'));
-  else faults.push(...grammar(`${path}.topologyKey`, term.topologyKey, qualifiedNameFaults));
+  return [...faults, ...grammar(`${path}.topologyKey`, term.topologyKey, qualifiedNameFaults)];
+}
+
+/** Keys whose values in the pod itself complete a selector: there is one to complete, and it does not say them already. */
+function checkLabelKeys(path: string, term: PodAffinityTerm): Faults {
+  const { labelSelector, matchLabelKeys: same = [], mismatchLabelKeys: other = [] } = term;
+  if (same.length === 0 && other.length === 0) return [];
+  const faults: Faults = [];
+  for (const [field, keys] of Object.entries({ matchLabelKeys: same, mismatchLabelKeys: other })) {
+    const at = `${path}.${field}`;
+    if (keys.length > 0 && !labelSelector) {
+      faults.push(fieldForbidden(at, 'must not be specified when labelSelector is not set'));
+    } else for (const [i, key] of keys.entries()) faults.push(...grammar(`${at}[${i}]`, key, qualifiedNameFaults));
+  }
+  const said = new Set(Object.keys(labelSelector?.matchLabels ?? {}));
+  for (const { key } of labelSelector?.matchExpressions ?? []) {
+    // The server has already added one expression for each of these keys.
+    if (said.has(key) && same.includes(key)) {
+      const i = same.lastIndexOf(key);
+      faults.push(invalid(`${path}[${i}]`, key, 'exists in both matchLabelKeys and labelSelector'));
+    }
+    said.add(key);
+  }
+  for (const [i, key] of same.entries()) {
+    if (!other.includes(key)) continue;
+    faults.push(invalid(`${path}.matchLabelKeys[${i}]`, key, 'exists in both matchLabelKeys and mismatchLabelKeys'));
+  }
   return faults;
 }
 
@@ -95,73 +104,76 @@ function checkPodTerm(path: string, term: PodAffinityTerm): Faults {
 export function checkTolerations(path: string, tolerations: readonly Toleration[] | undefined): Faults {
   return (tolerations ?? []).flatMap((toleration, i) => {
     const at = `${path}[${i}]`;
-    const { key, operator = 'Equal', value = '', effect, tolerationSeconds } = toleration;
+    const { key, operator = '', value = '', effect = '', tolerationSeconds } = toleration;
     const faults: Faults = [];
     if (key) faults.push(...grammar(`${at}.key`, key, qualifiedNameFaults));
     else if (operator !== 'Exists') {
-      faults.push(
-        invalid(
-          `${at}.operator`,
-          toleration.operator ?? '',
-          'operator must be Exists when `key` is empty, which means "match all values and all keys"',
-        ),
-      );
+      const detail = 'operator must be Exists when `key` is empty, which means "match all values and all keys"';
+      faults.push(invalid(`${at}.operator`, operator, detail));
     }
     if (tolerationSeconds !== undefined && effect !== 'NoExecute') {
-      faults.push(invalid(`${at}.effect`, effect ?? '', "effect must be 'NoExecute' when `tolerationSeconds` is set"));
+      faults.push(invalid(`${at}.effect`, effect, "effect must be 'NoExecute' when `tolerationSeconds` is set"));
     }
-    switch (operator || 'Equal') {
-      case 'Equal':
-        faults.push(...grammar(`${at}.operator`, value, labelValueFaults));
-        break;
-      case 'Exists':
-        if (value)
-          faults.push(invalid(`${at}.operator`, toleration, "value must be empty when `operator` is 'Exists'"));
-        break;
-      default:
-        faults.push(notSupported(`${at}.operator`, operator, ['Equal', 'Exists']));
+    if (operator === 'Equal' || operator === '') {
+      const bad = labelValueFaults(value);
+      if (bad.length > 0) faults.push(invalid(`${at}.operator`, value, bad.join(';')));
+    } else if (operator !== 'Exists') faults.push(notSupported(`${at}.operator`, operator, ['Equal', 'Exists']));
+    else if (value) {
+      const shown = goStruct('io.k8s.api.core.v1.Toleration', toleration);
+      faults.push(invalid(`${at}.operator`, shown, "value must be empty when `operator` is 'Exists'"));
     }
-    if (effect) faults.push(...oneOf(`${at}.effect`, effect, ['NoSchedule', 'PreferNoSchedule', 'NoExecute']));
+    if (effect) faults.push(...checkTaintEffect(`${at}.effect`, effect));
     return faults;
   });
 }
 
-function checkSpread(path: string, constraints: readonly TopologySpreadConstraint[] | undefined): Faults {
-  const seen = new Set<string>();
+/** What a taint does to pods that do not tolerate it. */
+export function checkTaintEffect(path: string, effect: string): Faults {
+  return oneOf(path, effect, ['NoSchedule', 'PreferNoSchedule', 'NoExecute']);
+}
+
+/** How evenly pods are to be spread. */
+export function checkSpread(path: string, constraints: readonly TopologySpreadConstraint[] | undefined): Faults {
   return (constraints ?? []).flatMap((constraint, i) => {
     const at = `${path}[${i}]`;
     const { maxSkew, topologyKey, whenUnsatisfiable, minDomains, labelSelector } = constraint;
     const faults: Faults = [];
     if (maxSkew <= 0) faults.push(invalid(`${at}.maxSkew`, maxSkew, 'must be greater than zero'));
     if (!topologyKey) faults.push(required(`${at}.topologyKey`, 'can not be empty'));
-    else faults.push(...grammar(`${at}.topologyKey`, topologyKey, qualifiedNameFaults));
-    faults.push(...oneOf(`${at}.whenUnsatisfiable`, whenUnsatisfiable, ['DoNotSchedule', 'ScheduleAnyway']));
-    const key = `{${topologyKey}, ${whenUnsatisfiable}}`;
-    if (seen.has(key)) faults.push(duplicate(`${at}.{topologyKey, whenUnsatisfiable}`, key));
-    seen.add(key);
+    const actions = ['DoNotSchedule', 'ScheduleAnyway'];
+    if (!actions.includes(whenUnsatisfiable)) {
+      faults.push(notSupported(`${at}.whenUnsatisfiable`, whenUnsatisfiable, actions));
+    }
+    const isRepeated = constraints!
+      .slice(i + 1)
+      .some((other) => other.topologyKey === topologyKey && other.whenUnsatisfiable === whenUnsatisfiable);
+    if (isRepeated) {
+      faults.push(duplicate(`${at}.{topologyKey, whenUnsatisfiable}`, `{${topologyKey}, ${whenUnsatisfiable}}`));
+    }
     if (minDomains !== undefined) {
       if (minDomains <= 0) faults.push(invalid(`${at}.minDomains`, minDomains, 'must be greater than zero'));
       if (whenUnsatisfiable !== 'DoNotSchedule') {
-        faults.push(
-          invalid(
-            `${at}.minDomains`,
-            minDomains,
-            `can only use minDomains if whenUnsatisfiable=DoNotSchedule, not ${whenUnsatisfiable}`,
-          ),
-        );
+        const detail = `can only use minDomains if whenUnsatisfiable=DoNotSchedule, not ${whenUnsatisfiable}`;
+        faults.push(invalid(`${at}.minDomains`, minDomains, detail));
       }
     }
-    faults.push(...optionalOneOf(`${at}.nodeAffinityPolicy`, constraint.nodeAffinityPolicy, ['Ignore', 'Honor']));
-    faults.push(...optionalOneOf(`${at}.nodeTaintsPolicy`, constraint.nodeTaintsPolicy, ['Ignore', 'Honor']));
+    faults.push(...optionalOneOf(`${at}.nodeAffinityPolicy`, constraint.nodeAffinityPolicy, ['Honor', 'Ignore']));
+    faults.push(...optionalOneOf(`${at}.nodeTaintsPolicy`, constraint.nodeTaintsPolicy, ['Honor', 'Ignore']));
+    faults.push(...checkSpreadKeys(`${at}.matchLabelKeys`, constraint));
     if (labelSelector) faults.push(...checkLabelSelector(`${at}.labelSelector`, labelSelector));
-    for (const [j, labelKey] of (constraint.matchLabelKeys ?? []).entries()) {
-      faults.push(...grammar(`${at}.matchLabelKeys[${j}]`, labelKey, qualifiedNameFaults));
-    }
     return faults;
   });
 }
 
-/** Faults of a deadline in seconds. */
-export function checkDeadline(path: string, seconds: number | undefined): Faults {
-  return seconds === undefined ? [] : between(path, seconds, 1, 2147483647);
+function checkSpreadKeys(path: string, { matchLabelKeys, labelSelector }: TopologySpreadConstraint): Faults {
+  if (!matchLabelKeys?.length) return [];
+  const { matchLabels = {}, matchExpressions = [] } = labelSelector ?? {};
+  const said = new Set([...Object.keys(matchLabels), ...matchExpressions.map(({ key }) => key)]);
+  return [
+    ...(labelSelector ? [] : [fieldForbidden(path, 'must not be specified when labelSelector is not set')]),
+    ...matchLabelKeys.flatMap((key, i) => [
+      ...grammar(`${path}[${i}]`, key, qualifiedNameFaults),
+      ...(said.has(key) ? [invalid(`${path}[${i}]`, key, 'exists in both matchLabelKeys and labelSelector')] : []),
+    ]),
+  ];
 }

@@ -1,226 +1,208 @@
 /** Faults of a pod's volumes. */
-import { duplicate, fieldForbidden, invalid, notSupported, required, type FieldError } from '#lib/meta/errors.ts';
-import { checkLabels } from '../checks/metadata.ts';
-import {
-  configKeyFaults,
-  grammar,
-  label,
-  optionalOneOf,
-  quantity,
-  relativePath,
-  subdomain,
-  withoutBackSteps,
-} from '../checks/values.ts';
-import type { DownwardAPIVolumeFile, KeyToPath, PodSpec, ProjectedVolumeSource, Volume } from '../gen/core-v1.ts';
-import { checkFieldRef, checkResourceFieldRef } from './check-containers.ts';
+import { duplicate, fieldForbidden, invalid, required, type FieldError } from '#lib/meta/errors.ts';
+import { subdomainFaults } from '#lib/meta/names.ts';
+import { parseQuantity, QuantityError } from '#lib/meta/quantities.ts';
+import { checkAnnotations, checkLabels } from '../checks/metadata.ts';
+import { label, needed, optionalOneOf, relativePath } from '../checks/values.ts';
+import type {
+  CinderVolumeSource,
+  ConfigMapVolumeSource,
+  CSIVolumeSource,
+  DownwardAPIVolumeSource,
+  EmptyDirVolumeSource,
+  EphemeralVolumeSource,
+  GitRepoVolumeSource,
+  ImageVolumeSource,
+  ISCSIVolumeSource,
+  PodSpec,
+  SecretVolumeSource,
+  StorageOSVolumeSource,
+  Volume,
+} from '../gen/core-v1.ts';
+import type { Volumes } from './check-mounts.ts';
+import { checkDownwardItems, checkItems, checkMode, checkProjected } from './check-projected.ts';
 import { checkVolumeClaimSpec } from './check-volume-claim.ts';
+import {
+  checkAwsDisk,
+  checkAzureDisk,
+  checkDriverName,
+  checkFc,
+  checkFlexVolume,
+  checkFlocker,
+  checkGceDisk,
+  checkHostPath,
+  checkInitiator,
+  checkIscsi,
+  checkNfs,
+  checkOneSource,
+  checkPortalName,
+  checkQuobyte,
+  checkSecretRef,
+  checkStorageOs,
+  needs,
+  type Sorts,
+} from './volume-sources.ts';
 
 type Faults = FieldError[];
 
-const hostPathTypes = [
-  '',
-  'BlockDevice',
-  'CharDevice',
-  'Directory',
-  'DirectoryOrCreate',
-  'File',
-  'FileOrCreate',
-  'Socket',
-];
-const downwardFields = [
-  'metadata.name',
-  'metadata.namespace',
-  'metadata.labels',
-  'metadata.annotations',
-  'metadata.uid',
-];
+/** What is special about a pod in contrast to a template: its name, which names its ephemeral volumes' claims. */
+export interface OfPod {
+  name: string;
+}
 
-/** Faults of all volumes of a pod. */
-export function checkVolumes(path: string, spec: PodSpec): Faults {
-  const names = new Set<string>();
-  return (spec.volumes ?? []).flatMap((volume, i) => {
+/** Faults of all volumes, and the good ones, which containers may mount. */
+export function checkVolumes(path: string, spec: PodSpec, pod: OfPod | undefined): { faults: Faults; good: Volumes } {
+  const all: Faults = [];
+  const good = new Map<string, Volume>();
+  const claims = new Set<string>();
+  if (pod) for (const { name, ephemeral } of spec.volumes ?? []) if (ephemeral) claims.add(`${pod.name}-${name}`);
+  for (const [i, volume] of (spec.volumes ?? []).entries()) {
     const at = `${path}[${i}]`;
-    const faults = checkSource(at, volume);
-    const bad = label(`${at}.name`, volume.name);
-    if (bad.length > 0) faults.push(...bad);
-    else if (names.has(volume.name)) faults.push(duplicate(`${at}.name`, volume.name));
-    names.add(volume.name);
-    return faults;
-  });
+    const faults = checkOneSource(at, volume, pod ? sortsOfPods : sortsOfTemplates);
+    if (volume.iscsi) faults.push(...checkPortalName(`${at}.name`, volume.name, volume.iscsi));
+    if (volume.ephemeral) faults.push(...checkClaimName(`${at}.name`, volume.name, pod));
+    faults.push(...label(`${at}.name`, volume.name));
+    if (good.has(volume.name)) faults.push(duplicate(`${at}.name`, volume.name));
+    const claimed = volume.persistentVolumeClaim?.claimName;
+    if (claimed && claims.has(claimed)) {
+      const detail = 'must not reference a PVC that gets created for an ephemeral volume';
+      faults.push(invalid(`${at}.persistentVolumeClaim.claimName`, claimed, detail));
+    }
+    if (faults.length === 0) good.set(volume.name, volume);
+    all.push(...faults);
+  }
+  return { faults: all, good };
 }
 
-function checkSource(path: string, volume: Volume): Faults {
-  const given = (Object.keys(volume) as (keyof Volume)[]).filter((key) => key !== 'name' && volume[key] !== undefined);
-  const faults = given
-    .slice(1)
-    .map((key) => fieldForbidden(`${path}.${key}`, 'may not specify more than 1 volume type'));
-  if (given.length === 0) return [required(path, 'must specify a volume type')];
-  const check = sourceChecks[given[0]!];
-  return [...(check?.(`${path}.${given[0]}`, volume) ?? []), ...faults];
+/** An ephemeral volume's claim has a name made of the pod's and its own. */
+function checkClaimName(path: string, name: string, pod: OfPod | undefined): Faults {
+  if (!pod?.name || !name) return [];
+  const claim = `${pod.name}-${name}`;
+  return subdomainFaults(claim).map((fault) => invalid(path, name, `PVC name "${claim}": ${fault}`));
 }
 
-/** What is wrong with a source of each sort; sorts without an entry have nothing that validation could find. */
-const sourceChecks: Partial<Record<keyof Volume, (path: string, volume: Volume) => Faults>> = {
-  hostPath: (path, { hostPath }) => [
-    ...(hostPath!.path ? withoutBackSteps(`${path}.path`, hostPath!.path) : [required(`${path}.path`)]),
-    ...optionalOneOf(`${path}.type`, hostPath!.type, hostPathTypes),
+const sortsOfTemplates: Sorts = {
+  emptyDir: checkEmptyDir,
+  hostPath: checkHostPath,
+  gitRepo: checkGitRepo,
+  gcePersistentDisk: { check: checkGceDisk, at: 'persistentDisk' },
+  awsElasticBlockStore: checkAwsDisk,
+  secret: checkSecret,
+  nfs: checkNfs,
+  iscsi: checkIscsiOfPod,
+  glusterfs: needs('endpoints', 'path'),
+  flocker: checkFlocker,
+  persistentVolumeClaim: needs('claimName'),
+  rbd: needs('monitors', 'image'),
+  cinder: (path, cinder: CinderVolumeSource) => [
+    ...needed(`${path}.volumeID`, cinder.volumeID),
+    ...checkSecretRef(`${path}.secretRef`, cinder.secretRef, 'name'),
   ],
-  emptyDir: (path, { emptyDir }) =>
-    emptyDir!.sizeLimit === undefined ? [] : quantity(`${path}.sizeLimit`, emptyDir!.sizeLimit),
-  secret: (path, { secret }) => [
-    ...(secret!.secretName ? [] : [required(`${path}.secretName`)]),
-    ...checkMode(`${path}.defaultMode`, secret!.defaultMode),
-    ...checkItems(`${path}.items`, secret!.items),
+  cephfs: { check: needs('monitors'), barredAs: 'cephFS' },
+  quobyte: checkQuobyte,
+  downwardAPI: { check: checkDownwardApi, barredAs: 'downwarAPI' },
+  fc: checkFc,
+  flexVolume: checkFlexVolume,
+  configMap: checkConfigMap,
+  azureFile: needs('secretName', 'shareName'),
+  vsphereVolume: needs('volumePath'),
+  photonPersistentDisk: needs('pdID'),
+  portworxVolume: needs('volumeID'),
+  azureDisk: checkAzureDisk,
+  storageos: (path, source: StorageOSVolumeSource) => [
+    ...checkStorageOs(path, source),
+    ...checkSecretRef(`${path}.secretRef`, source.secretRef, 'name'),
   ],
-  configMap: (path, { configMap }) => [
-    ...(configMap!.name ? [] : [required(`${path}.name`)]),
-    ...checkMode(`${path}.defaultMode`, configMap!.defaultMode),
-    ...checkItems(`${path}.items`, configMap!.items),
-  ],
-  downwardAPI: (path, { downwardAPI }) => [
-    ...checkMode(`${path}.defaultMode`, downwardAPI!.defaultMode),
-    ...checkDownwardItems(path, downwardAPI!.items),
-  ],
-  projected: (path, { projected }) => checkProjected(path, projected!),
-  persistentVolumeClaim: (path, { persistentVolumeClaim }) =>
-    persistentVolumeClaim!.claimName ? [] : [required(`${path}.claimName`)],
-  nfs: (path, { nfs }) => [
-    ...(nfs!.server ? [] : [required(`${path}.server`)]),
-    ...(nfs!.path ? [] : [required(`${path}.path`)]),
-    ...(nfs!.path && !nfs!.path.startsWith('/')
-      ? [invalid(`${path}.path`, nfs!.path, 'must be an absolute path')]
-      : []),
-  ],
-  csi: (path, { csi }) => [
-    ...(csi!.driver ? [] : [required(`${path}.driver`)]),
-    ...(csi!.nodePublishSecretRef && !csi!.nodePublishSecretRef.name
-      ? [required(`${path}.nodePublishSecretRef.name`)]
-      : []),
-  ],
-  ephemeral: (path, { ephemeral }) => {
-    const template = ephemeral!.volumeClaimTemplate;
-    if (!template) return [required(`${path}.volumeClaimTemplate`)];
-    const at = `${path}.volumeClaimTemplate`;
-    return [
-      ...checkLabels(`${at}.metadata.labels`, template.metadata?.labels),
-      ...checkVolumeClaimSpec(`${at}.spec`, template.spec),
-    ];
-  },
-  image: (path, { image }) => [
-    ...(image!.reference ? [] : [required(`${path}.reference`)]),
-    ...optionalOneOf(`${path}.pullPolicy`, image!.pullPolicy, ['Always', 'IfNotPresent', 'Never']),
-  ],
-  gitRepo: (path, { gitRepo }) => [
-    ...(gitRepo!.repository ? [] : [required(`${path}.repository`)]),
-    ...(gitRepo!.directory ? relativePath(`${path}.directory`, gitRepo!.directory) : []),
+  projected: checkProjected,
+  scaleIO: needs('gateway', 'system', 'volumeName'),
+  csi: checkCsi,
+  ephemeral: checkEphemeral,
+  image: checkImagePolicy,
+};
+
+const sortsOfPods: Sorts = {
+  ...sortsOfTemplates,
+  image: (path, image: ImageVolumeSource) => [
+    ...needed(`${path}.reference`, image.reference),
+    ...checkImagePolicy(path, image),
   ],
 };
 
-function checkMode(path: string, mode: number | undefined): Faults {
-  return mode !== undefined && (mode < 0 || mode > 0o777)
-    ? [invalid(path, mode, 'must be a number between 0 and 0777 (octal), both inclusive')]
+function checkEmptyDir(path: string, { sizeLimit }: EmptyDirVolumeSource): Faults {
+  return sizeLimit !== undefined && isNegative(sizeLimit)
+    ? [fieldForbidden(`${path}.sizeLimit`, 'SizeLimit field must be a valid resource quantity')]
     : [];
 }
 
-function checkItems(path: string, items: readonly KeyToPath[] | undefined): Faults {
-  return (items ?? []).flatMap((item, i) => {
-    const at = `${path}[${i}]`;
-    return [
-      ...(item.key ? grammar(`${at}.key`, item.key, configKeyFaults) : [required(`${at}.key`)]),
-      ...checkFilePath(`${at}.path`, item.path),
-      ...checkMode(`${at}.mode`, item.mode),
-    ];
-  });
-}
-
-/** A file's place within its volume; names that begin with `..` belong to the machinery that swaps contents atomically. */
-function checkFilePath(path: string, value: string): Faults {
-  if (!value) return [required(path)];
-  const faults = relativePath(path, value);
-  if (value.startsWith('..') && !value.split('/').includes('..')) {
-    faults.push(invalid(path, value, "must not start with '..'"));
+function isNegative(amount: number | string): boolean {
+  try {
+    return parseQuantity(amount) < 0n;
+  } catch (error) {
+    if (error instanceof QuantityError) return true;
+    throw error;
   }
-  return faults;
 }
 
-function checkDownwardItems(path: string, items: readonly DownwardAPIVolumeFile[] | undefined): Faults {
-  return (items ?? []).flatMap((item) => {
-    const faults = checkFilePath(`${path}.path`, item.path);
-    if (item.fieldRef) {
-      faults.push(...checkFieldRef(`${path}.fieldRef`, item.fieldRef.fieldPath, downwardFields));
-      if (item.resourceFieldRef) {
-        faults.push(invalid(path, 'resource', 'fieldRef and resourceFieldRef can not be specified simultaneously'));
-      }
-    } else if (item.resourceFieldRef) {
-      if (!item.resourceFieldRef.containerName) faults.push(required(`${path}.resourceFieldRef.containerName`));
-      faults.push(...checkResourceFieldRef(`${path}.resourceFieldRef`, item.resourceFieldRef));
-    } else faults.push(required(`${path}.fieldRef`, 'one of fieldRef and resourceFieldRef is required'));
-    return [...faults, ...checkMode(`${path}.mode`, item.mode)];
-  });
+function checkGitRepo(path: string, { repository, directory }: GitRepoVolumeSource): Faults {
+  return [
+    ...needed(`${path}.repository`, repository),
+    ...(directory ? relativePath(`${path}.directory`, directory) : []),
+  ];
 }
 
-function checkProjected(path: string, { sources = [], defaultMode }: ProjectedVolumeSource): Faults {
-  const faults = checkMode(`${path}.defaultMode`, defaultMode);
-  const paths = new Set<string>();
-  const claim = (at: string, file: string) => {
-    if (paths.has(file)) faults.push(invalid(at, file, 'conflicting duplicate paths'));
-    if (file) paths.add(file);
-  };
-  for (const [i, source] of sources.entries()) {
-    const at = `${path}.sources[${i}]`;
-    const kinds = Object.keys(source);
-    for (const kind of kinds.slice(1)) {
-      faults.push(fieldForbidden(`${at}.${kind}`, 'may not specify more than 1 volume type per source'));
-    }
-    const { secret, configMap, downwardAPI, serviceAccountToken: token } = source;
-    for (const [kind, keyed] of [
-      ['secret', secret],
-      ['configMap', configMap],
-    ] as const) {
-      if (!keyed) continue;
-      if (!keyed.name) faults.push(required(`${at}.${kind}.name`));
-      faults.push(...checkItems(`${at}.${kind}.items`, keyed.items));
-      for (const item of keyed.items ?? []) claim(`${at}.${kind}`, item.path);
-    }
-    if (downwardAPI) {
-      faults.push(...checkDownwardItems(`${at}.downwardAPI`, downwardAPI.items));
-      for (const item of downwardAPI.items ?? []) claim(`${at}.downwardAPI`, item.path);
-    }
-    if (!token) continue;
-    const seconds = token.expirationSeconds ?? 3600;
-    if (seconds < 600) {
-      faults.push(
-        invalid(
-          `${at}.serviceAccountToken.expirationSeconds`,
-          seconds,
-          'may not specify a duration less than 10 minutes',
-        ),
-      );
-    } else if (seconds > 2 ** 32) {
-      faults.push(
-        invalid(
-          `${at}.serviceAccountToken.expirationSeconds`,
-          seconds,
-          'may not specify a duration larger than 2^32 seconds',
-        ),
-      );
-    }
-    faults.push(...checkFilePath(`${at}.serviceAccountToken.path`, token.path));
-    if (token.path) claim(`${at}.serviceAccountToken`, token.path);
+function checkSecret(path: string, { secretName, defaultMode, items }: SecretVolumeSource): Faults {
+  return [
+    ...needed(`${path}.secretName`, secretName),
+    ...checkMode(`${path}.defaultMode`, defaultMode),
+    ...checkItems(`${path}.items`, items),
+  ];
+}
+
+function checkConfigMap(path: string, { name, defaultMode, items }: ConfigMapVolumeSource): Faults {
+  return [
+    ...needed(`${path}.name`, name),
+    ...checkMode(`${path}.defaultMode`, defaultMode),
+    ...checkItems(`${path}.items`, items),
+  ];
+}
+
+function checkDownwardApi(path: string, { defaultMode, items }: DownwardAPIVolumeSource): Faults {
+  return [...checkMode(`${path}.defaultMode`, defaultMode), ...checkDownwardItems(path, items)];
+}
+
+function checkIscsiOfPod(path: string, iscsi: ISCSIVolumeSource): Faults {
+  const wrongStart = 'must be valid format starting with iqn, eui, or naa';
+  return [
+    ...needed(`${path}.targetPortal`, iscsi.targetPortal),
+    ...checkIscsi(path, iscsi, wrongStart),
+    ...(iscsi.initiatorName === undefined
+      ? []
+      : checkInitiator(`${path}.initiatorname`, iscsi.initiatorName, wrongStart, true)),
+  ];
+}
+
+function checkCsi(path: string, { driver, nodePublishSecretRef }: CSIVolumeSource): Faults {
+  return [
+    ...checkDriverName(`${path}.driver`, driver),
+    ...checkSecretRef(`${path}.nodePublishSecretRef`, nodePublishSecretRef, 'name'),
+  ];
+}
+
+/** Only labels and annotations of a claim's template mean anything. */
+function checkEphemeral(path: string, { volumeClaimTemplate: template }: EphemeralVolumeSource): Faults {
+  const at = `${path}.volumeClaimTemplate`;
+  if (!template) return [required(at)];
+  const { labels, annotations, ...others } = template.metadata ?? {};
+  const faults = [
+    ...checkAnnotations(`${at}.metadata.annotations`, annotations),
+    ...checkLabels(`${at}.metadata.labels`, labels),
+  ];
+  for (const [field, value] of Object.entries(others)) {
+    if (value !== undefined) faults.push(fieldForbidden(`${at}.metadata.${field}`, 'cannot be set'));
   }
-  return faults;
+  return [...faults, ...checkVolumeClaimSpec(`${at}.spec`, template.spec)];
 }
 
-/** Faults of the names of secrets that hold registry passwords. */
-export function checkPullSecrets(path: string, spec: PodSpec): Faults {
-  return (spec.imagePullSecrets ?? []).flatMap(({ name }, i) => (name ? subdomain(`${path}[${i}].name`, name) : []));
-}
-
-/** The operating system's name. */
-export function checkOs(path: string, spec: PodSpec): Faults {
-  if (!spec.os) return [];
-  if (!spec.os.name) return [required(`${path}.name`)];
-  return ['linux', 'windows'].includes(spec.os.name)
-    ? []
-    : [notSupported(`${path}.name`, spec.os.name, ['linux', 'windows'])];
+function checkImagePolicy(path: string, { pullPolicy }: ImageVolumeSource): Faults {
+  return optionalOneOf(`${path}.pullPolicy`, pullPolicy, ['Always', 'IfNotPresent', 'Never']);
 }

@@ -7,12 +7,9 @@ import type {
   PodTemplateSpec,
   Probe,
   ResourceRequirements,
-  Volume,
 } from '../gen/core-v1.ts';
-import { setVolumeClaimDefaults } from './volume-claim-defaults.ts';
-
-/** Permission bits of projected files. */
-const defaultFileMode = 0o644;
+import { pullPolicyOf } from './pull-policy.ts';
+import { setVolumeDefaults } from './volume-defaults.ts';
 
 /** Defaults of a template's pod spec; an absent one becomes an empty one, which validation then refuses. */
 export function setTemplateDefaults(template: PodTemplateSpec): void {
@@ -74,13 +71,6 @@ function setContainerDefaults(container: Container | EphemeralContainer): void {
   }
 }
 
-/** `Always` for an image without a tag or digest, or tagged `latest`; else `IfNotPresent`. */
-function pullPolicyOf(image: string): 'Always' | 'IfNotPresent' {
-  if (image.includes('@')) return 'IfNotPresent';
-  const tag = /:([^:/]+)$/.exec(image)?.[1];
-  return tag === undefined || tag === 'latest' ? 'Always' : 'IfNotPresent';
-}
-
 function setProbeDefaults(probe: Probe): void {
   probe.timeoutSeconds ||= 1;
   probe.periodSeconds ||= 10;
@@ -98,39 +88,4 @@ function setHttpGetDefaults(action: HTTPGetAction): void {
 function setRequestDefaults(resources: ResourceRequirements | undefined): void {
   if (!resources?.limits) return;
   resources.requests = { ...resources.limits, ...resources.requests };
-}
-
-function setVolumeDefaults(volume: Volume): void {
-  if (Object.keys(volume).every((key) => key === 'name')) volume.emptyDir = {};
-  if (volume.hostPath) volume.hostPath.type ??= '';
-  if (volume.secret) volume.secret.defaultMode ??= defaultFileMode;
-  if (volume.configMap) volume.configMap.defaultMode ??= defaultFileMode;
-  if (volume.downwardAPI) {
-    volume.downwardAPI.defaultMode ??= defaultFileMode;
-    setDownwardDefaults(volume.downwardAPI);
-  }
-  if (volume.projected) {
-    volume.projected.defaultMode ??= defaultFileMode;
-    for (const { downwardAPI, serviceAccountToken } of volume.projected.sources ?? []) {
-      if (downwardAPI) setDownwardDefaults(downwardAPI);
-      if (serviceAccountToken) serviceAccountToken.expirationSeconds ??= 3600;
-    }
-  }
-  if (volume.image) volume.image.pullPolicy ||= pullPolicyOf(volume.image.reference ?? '');
-  if (volume.ephemeral?.volumeClaimTemplate) setVolumeClaimDefaults(volume.ephemeral.volumeClaimTemplate.spec);
-  if (volume.iscsi) volume.iscsi.iscsiInterface ||= 'default';
-}
-
-function setDownwardDefaults(source: {
-  items?:
-    | {
-        fieldRef?: { apiVersion?: string | undefined } | undefined;
-        resourceFieldRef?: { divisor?: number | string | undefined } | undefined;
-      }[]
-    | undefined;
-}): void {
-  for (const { fieldRef, resourceFieldRef } of source.items ?? []) {
-    if (fieldRef) fieldRef.apiVersion ||= 'v1';
-    if (resourceFieldRef) resourceFieldRef.divisor ??= '0';
-  }
 }

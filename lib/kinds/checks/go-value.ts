@@ -1,0 +1,162 @@
+/** API objects as Go's `%#v` writes them, which is how upstream shows the value of a field that is a struct. */
+import { GoText, goQuote, goIntOrString } from '#lib/meta/go-text.ts';
+import { pointerFields, schemaType, type SchemaField } from '../schema.ts';
+
+type Json = Readonly<Record<string, unknown>>;
+
+/** Upstream prints where a pointer points to, which differs with every request. */
+const address = '0xc000a2e3c8';
+
+/** The struct of this definition name, such as `io.k8s.api.rbac.v1.RoleRef`, with these fields. */
+export function goStruct(schema: string, value: object | undefined): GoText {
+  return new GoText(structText(schema, (value ?? {}) as Json));
+}
+
+/** A list of structs; an absent one is nil. */
+export function goStructs(schema: string, list: readonly object[] | undefined): GoText {
+  return new GoText(fieldText({ type: 'array', items: { $ref: schema } }, list));
+}
+
+/** Amounts of resources by name. */
+export function goAmounts(amounts: object | undefined): GoText {
+  return new GoText(fieldText({ type: 'object', additionalProperties: { type: 'quantity' } }, amounts));
+}
+
+/** Fields that the server's own types do not have: those of a pod's host are in its security context there. */
+const elsewhere: Readonly<Record<string, readonly string[]>> = {
+  'io.k8s.api.core.v1.PodSpec': [
+    'serviceAccount',
+    'hostNetwork',
+    'hostPID',
+    'hostIPC',
+    'shareProcessNamespace',
+    'hostUsers',
+  ],
+};
+
+function structText(schema: string, value: Json): string {
+  const { props = {} } = schemaType(schema);
+  const pointers = pointerFields(schema);
+  const absent = elsewhere[schema] ?? [];
+  const fields = Object.entries(props)
+    .filter(([name]) => !absent.includes(name))
+    .map(([name, field]) => {
+      const item = value[name];
+      const text = pointers.includes(name) ? pointerText(field, item) : fieldText(field, item);
+      return `${goFieldName(name)}:${text}`;
+    });
+  return `${goTypeName(schema)}{${fields.join(', ')}}`;
+}
+
+function pointerText(field: SchemaField, value: unknown): string {
+  // Times say `nil` themselves.
+  if (field.format === 'date-time') return value === undefined ? '<nil>' : timeText(value);
+  return `(*${typeText(field)})(${value === undefined ? 'nil' : address})`;
+}
+
+function fieldText(field: SchemaField, value: unknown): string {
+  if (field.$ref) return structText(field.$ref, (value ?? {}) as Json);
+  switch (field.type) {
+    case 'array':
+      if (value === undefined) return `${typeText(field)}(nil)`;
+      return `${typeText(field)}{${(value as unknown[]).map((item) => fieldText(field.items ?? {}, item)).join(', ')}}`;
+    case 'object': {
+      if (value === undefined) return `${typeText(field)}(nil)`;
+      const entries = Object.keys(value as Json).sort();
+      const texts = entries.map(
+        (key) => `${goQuote(key)}:${fieldText(field.additionalProperties ?? {}, (value as Json)[key])}`,
+      );
+      return `${typeText(field)}{${texts.join(', ')}}`;
+    }
+    case 'quantity':
+      return quantityText(value);
+    case 'int-or-string':
+      return goIntOrString(value as number | string | undefined).text;
+    case 'boolean':
+      return String(value ?? false);
+    case 'integer':
+    case 'number':
+      return String(value ?? 0);
+    default:
+      return field.format === 'date-time' ? timeText(value) : goQuote(String(value ?? ''));
+  }
+}
+
+function typeText(field: SchemaField): string {
+  if (field.$ref) return goTypeName(field.$ref);
+  switch (field.type) {
+    case 'array':
+      return `[]${typeText(field.items ?? {})}`;
+    case 'object':
+      return field.additionalProperties?.type === 'quantity'
+        ? 'core.ResourceList'
+        : `map[string]${typeText(field.additionalProperties ?? {})}`;
+    case 'quantity':
+      return 'resource.Quantity';
+    case 'int-or-string':
+      return 'intstr.IntOrString';
+    case 'boolean':
+      return 'bool';
+    case 'integer':
+      return field.format ?? 'int32';
+    default:
+      return field.format === 'byte' ? '[]uint8' : 'string';
+  }
+}
+
+function quantityText(value: unknown): string {
+  return goQuantity(value as number | string | undefined).text;
+}
+
+/** A quantity that upstream shows by its parts and not by its text. */
+export function goQuantity(value: number | string | undefined): GoText {
+  const text = String(value ?? '');
+  const [, number = '0', suffix = ''] = /^([+-]?[\d.]+)(.*)$/.exec(text) ?? [];
+  const binary = /^[KMGTPE]i$/.exec(suffix);
+  const [whole = '', fraction = ''] = number.split('.');
+  const scale = decimalScales.get(suffix) ?? (/^[eE]/.test(suffix) ? Number(suffix.slice(1)) : 0);
+  const factor = binary ? 1n << BigInt(10 * ' KMGTPE'.indexOf(suffix[0]!)) : 1n;
+  const format = binary ? 'BinarySI' : /^[eE][+-]?\d/.test(suffix) ? 'DecimalExponent' : 'DecimalSI';
+  const parts = `value:${BigInt(whole + fraction || '0') * factor}, scale:${scale - fraction.length}`;
+  return new GoText(
+    `resource.Quantity{i:resource.int64Amount{${parts}}, d:resource.infDecAmount{Dec:(*inf.Dec)(nil)}, s:${goQuote(text)}, Format:"${format}"}`,
+  );
+}
+
+const decimalScales = new Map([
+  ['n', -9],
+  ['u', -6],
+  ['m', -3],
+  ['k', 3],
+  ['M', 6],
+  ['G', 9],
+  ['T', 12],
+  ['P', 15],
+  ['E', 18],
+]);
+
+const months = 'January February March April May June July August September October November December'.split(' ');
+
+function timeText(value: unknown): string {
+  if (typeof value !== 'string') return 'time.Date(1, time.January, 1, 0, 0, 0, 0, time.UTC)';
+  const [, year, month, day, hour, minute, second] = /^(\d+)-(\d+)-(\d+)T(\d+):(\d+):(\d+)/.exec(value)!.map(Number);
+  return `time.Date(${year}, time.${months[month! - 1]}, ${day}, ${hour}, ${minute}, ${second}, 0, time.Local)`;
+}
+
+/** `io.k8s.api.core.v1.Pod` -> `core.Pod`, the server's own type; meta types have one version only. */
+export function goTypeName(schema: string): string {
+  const parts = schema.split('.');
+  const [group, version, name] = parts.slice(-3);
+  return schema.includes('.apimachinery.') ? `${version}.${name}` : `${group}.${name}`;
+}
+
+const initialisms =
+  /^(?:api|ca|cidrs?|csi|dns|fc|fs|gmsa|grpc|hostPID|hostIPC|http|ip|iscsi|mtu|nfs|os|pd|rbd|se(?=Linux)|tcp|tty|ttl|uid|url|wwids)(?=[A-Z]|s?$)/;
+
+/** `apiGroup` -> `APIGroup`. */
+export function goFieldName(name: string): string {
+  if (name === 'metadata') return 'ObjectMeta';
+  const initialism = initialisms.exec(name)?.[0];
+  if (initialism && !initialism.startsWith('host')) return initialism.toUpperCase() + name.slice(initialism.length);
+  return name.charAt(0).toUpperCase() + name.slice(1);
+}
