@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
-import { flowSchema } from '#lib/kinds/flow-schema.ts';
+import { byPrecedence, flowSchema } from '#lib/kinds/flow-schema.ts';
 import type { FlowSchema } from '#lib/kinds/gen/flowcontrol-v1.ts';
 import { made } from '#lib/kinds/testing/objects.ts';
 import { requestInfoOf } from '../rest/request-info.ts';
 import type { Caller } from '../verbs/types.ts';
-import { byPrecedence, distinguisherOf, makeClassifier } from './classify.ts';
+import { distinguisherOf, makeClassifier } from './classify.ts';
 import { startingFlowSchemas } from './suggested.ts';
 
 const known = 'system:authenticated';

@@ -58,12 +58,6 @@ function keyOf({ name, groups }: Caller): string {
   return key;
 }
 
-/** In the order in which schemas are tried: by precedence, then by name. */
-export function byPrecedence(a: FlowSchema, b: FlowSchema): number {
-  const difference = (a.spec.matchingPrecedence ?? 0) - (b.spec.matchingPrecedence ?? 0);
-  return difference || (a.metadata.name < b.metadata.name ? -1 : 1);
-}
-
 /** What tells the flows of a schema apart. */
 export function distinguisherOf({ spec }: FlowSchema, caller: Caller, info: RequestInfo): string {
   switch (spec.distinguisherMethod?.type) {

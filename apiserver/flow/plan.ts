@@ -1,4 +1,5 @@
 /** What flow control is to do, by the objects that configure it. Pure. */
+import { byPrecedence } from '#lib/kinds/flow-schema.ts';
 import { catchAllName, mandatoryFlowSchemas, mandatoryPriorityLevels } from '#lib/kinds/flow-mandatory.ts';
 import type {
   FlowSchema,
@@ -6,7 +7,6 @@ import type {
   PriorityLevelConfigurationSpec,
 } from '#lib/kinds/gen/flowcontrol-v1.ts';
 import type { ObjectMeta } from '#lib/meta/object.ts';
-import { byPrecedence } from './classify.ts';
 
 export interface PlannedLevel {
   /** '' for one that has no object. */

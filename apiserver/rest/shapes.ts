@@ -47,12 +47,13 @@ export interface TableOptions {
 /** meta.k8s.io Table of some objects. */
 export function tableOf(kind: Kind, entries: readonly Entry[], metadata: object, options: TableOptions): Shaped {
   const columns = kind.columns ?? plainColumns;
+  const rows = kind.rowOrder ? entries.toSorted((a, b) => kind.rowOrder!(a.object, b.object)) : entries;
   return {
     kind: 'Table',
     apiVersion: `meta.k8s.io/${options.version}`,
     metadata,
     columnDefinitions: options.withColumns === false ? null : columns.map(definitionOf),
-    rows: entries.map(({ object }) => ({
+    rows: rows.map(({ object }) => ({
       cells: columns.map((column) => column.value(object, { now: options.now })),
       ...(options.include !== 'None' && {
         object: options.include === 'Object' ? object : metadataOf(object, options.version),

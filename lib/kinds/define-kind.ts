@@ -132,6 +132,8 @@ interface KindSource<T extends Resource> {
   checkSubresource?(subresource: string, object: T, before: T): FieldError[];
   /** All table columns in order; name and creation time when absent. */
   columns?: readonly Column<T>[];
+  /** The order of a table's rows, where it is not that of the names. */
+  rowOrder?(a: T, b: T): number;
   /** Selectable fields beyond metadata.name and metadata.namespace. */
   fields?: Readonly<Record<string, FieldReader<T>>>;
   /** What is said of a field that cannot be selected by, where upstream does not say the usual. */

@@ -26,6 +26,7 @@ export const flowSchema = defineKind<FlowSchema>({
   },
   check: (object) => [...checkSpec(object), ...checkMandatory(object), ...checkStatus(object)],
   checkStatus,
+  rowOrder: byPrecedence,
   columns: [
     nameColumn,
     text('PriorityLevel', ({ spec }) => spec.priorityLevelConfiguration.name),
@@ -38,6 +39,12 @@ export const flowSchema = defineKind<FlowSchema>({
     },
   ],
 });
+
+/** In the order in which schemas are tried: by precedence, then by name. */
+export function byPrecedence(a: FlowSchema, b: FlowSchema): number {
+  const difference = (a.spec.matchingPrecedence ?? 0) - (b.spec.matchingPrecedence ?? 0);
+  return difference || (a.metadata.name < b.metadata.name ? -1 : 1);
+}
 
 function checkSpec({ metadata, spec }: FlowSchema): FieldError[] {
   const { matchingPrecedence: precedence = 0, distinguisherMethod, priorityLevelConfiguration } = spec;

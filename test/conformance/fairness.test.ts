@@ -357,6 +357,28 @@ suite('API priority and fairness', () => {
     });
   }
 
+  test('kubectl shows schemas in the order in which they are tried, and what each level may serve', async () => {
+    const table = async (path: string) => {
+      const { body } = await api.ask('GET', path, {
+        headers: { accept: 'application/json;as=Table;v=v1;g=meta.k8s.io' },
+      });
+      return body.rows.map(({ cells }: { cells: unknown[] }) => cells);
+    };
+    const rows = await table(schemas);
+    const starting = ['exempt', 'probes', 'system-leader-election', 'endpoint-controller', 'workload-leader-election'];
+    assert.deepEqual(
+      rows.slice(0, 5).map(([name]: string[]) => name),
+      starting,
+    );
+    const precedences: number[] = rows.map(([, , precedence]: number[]) => precedence);
+    assert.deepEqual(
+      precedences,
+      precedences.toSorted((a, b) => a - b),
+    );
+    const [low] = (await table(levels)).filter(([name]: string[]) => name === 'workload-low');
+    assert.deepEqual(low.slice(0, -1), ['workload-low', 'Limited', 100, 128, 6, 50]);
+  });
+
   test('what is mandatory cannot be changed, and comes back when it is deleted', async () => {
     const { code, body } = await space.patch(`${schemas}/catch-all`, { spec: { matchingPrecedence: 9000 } });
     assert.equal(code, 422);
