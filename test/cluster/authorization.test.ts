@@ -84,6 +84,36 @@ suite('authorization', () => {
     await assert.rejects(asRobot('get', 'pods', '-n', 'kube-system'), /in the namespace "kube-system"/);
   });
 
+  test('a Secret that names an account gets a token of it, which opens as much', async () => {
+    const server = `https://127.0.0.1:${cluster.layout.apiPort}`;
+    await cluster.kubectl('create', 'serviceaccount', 'lasting', '-n', space);
+    await cluster.kubectl(
+      'create',
+      'rolebinding',
+      'lasting',
+      '--clusterrole=view',
+      `--serviceaccount=${space}:lasting`,
+      '-n',
+      space,
+    );
+    await cluster.apply({
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: { name: 'lasting', namespace: space, annotations: { 'kubernetes.io/service-account.name': 'lasting' } },
+      type: 'kubernetes.io/service-account-token',
+    });
+    const data = await eventually('a token', async () => {
+      const { data: found } = await cluster.get<{ data?: Record<string, string> }>('secret', 'lasting', '-n', space);
+      return found?.['token'] === undefined ? undefined : found;
+    });
+    const caFile = `${cluster.layout.pkiDir}/ca.crt`;
+    assert.equal(atob(data['ca.crt']!), readFileSync(caFile, 'utf8'));
+    const flags = ['--kubeconfig=/dev/null', `--server=${server}`, `--certificate-authority=${caFile}`];
+    const asLasting = (...args: string[]) => run('kubectl', [...flags, `--token=${atob(data['token']!)}`, ...args]);
+    await asLasting('get', 'pods', '-n', space);
+    await assert.rejects(asLasting('get', 'nodes'), /cannot list resource "nodes"/);
+  });
+
   test('an agent’s certificate reaches its own node and pods alone', async () => {
     const { nodes } = cluster.layout;
     const [own, other] = [nodes[0]!.name, nodes[1]!.name];

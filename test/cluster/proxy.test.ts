@@ -83,4 +83,27 @@ nc -ll -p 9090 -e sh /serve`;
     assert.match(folder.url, /\/pods\/web\/proxy\/folder\/$/);
     await proxy.end();
   });
+
+  test('a node’s agent tells what a kubelet does', async () => {
+    const [first, second] = place.cluster.layout.nodes;
+    const node = (rest: string, name = first!.name) =>
+      place.cluster.kubectl('get', '--raw', `/api/v1/nodes/${name}/proxy${rest}`);
+    assert.equal(await node('/healthz'), 'ok');
+    assert.equal(await node('/healthz', `https:${second!.name}:`), 'ok');
+    const { nodeName } = (await place.pod('web')).spec;
+    const { items } = JSON.parse(await node('/pods', nodeName)) as {
+      items: { metadata: { name: string; namespace: string } }[];
+    };
+    assert.ok(items.some(({ metadata }) => metadata.name === 'web' && metadata.namespace === 'proxy'));
+    const summary = JSON.parse(await node('/stats/summary', nodeName)) as { pods: { podRef: { name: string } }[] };
+    assert.ok(summary.pods.some(({ podRef }) => podRef.name === 'web'));
+    assert.match(
+      await node('/metrics/resource', nodeName),
+      /^pod_memory_working_set_bytes\{namespace="proxy",pod="web"\} \d+ \d+$/m,
+    );
+    await assert.rejects(
+      node('/containerLogs/proxy/none/app', nodeName),
+      /the server could not find the requested resource|pod does not exist/,
+    );
+  });
 });
