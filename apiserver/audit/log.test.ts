@@ -154,6 +154,13 @@ suite('openLog()', () => {
     assert.equal(readFileSync(logFile, 'utf8'), 'b\n');
   });
 
+  test('says what a full disk says, and tries again with the next', async () => {
+    const log = openLog({ logFile: '/dev/full' }, env);
+    await assert.rejects(log.append(Buffer.from('a\n')), /ENOSPC/);
+    await assert.rejects(log.append(Buffer.from('b\n')), /ENOSPC/);
+    await log.close();
+  });
+
   test('demandLog() throws for a file that cannot be', () => {
     assert.throws(() => demandLog({ logFile: folder }), /EISDIR/);
     demandLog({ logFile: '-' });
