@@ -10,6 +10,7 @@ import { badRequest, conflict, invalid, invalidObject, notFound } from '#lib/met
 import type { FieldError } from '#lib/meta/errors.ts';
 import type { Ref } from '#lib/meta/object.ts';
 import { formatTime } from '#lib/meta/time.ts';
+import { claimsOf } from '#lib/pki/jwt.ts';
 import type { Lookup } from '../admission/types.ts';
 import { decodeBody } from '../verbs/decode.ts';
 import type { SubresourceAnswerer } from '../verbs/verbs.ts';
@@ -40,7 +41,7 @@ export function makeTokenAnswerer(
   sync: () => Promise<unknown>,
   env: Env,
 ): SubresourceAnswerer {
-  return async (_caller, ref, body, { dryRun }) => {
+  return async (_caller, ref, body, { dryRun, notes }) => {
     const request = decodeBody<TokenRequest>(requestType, body);
     checkPlace(request, ref);
     await sync();
@@ -61,6 +62,8 @@ export function makeTokenAnswerer(
       ...(hasGrace ? { lifeSeconds: graceLifeSeconds, warnAfterSeconds: lifeSeconds } : { lifeSeconds }),
       ...bound,
     });
+    // By it the audit log can tell what is done with the token.
+    notes?.annotate?.('authentication.kubernetes.io/issued-credential-id', `JTI=${String(claimsOf(token)?.['jti'])}`);
     return {
       kind: requestType.kind,
       apiVersion: requestType.apiVersion,

@@ -297,6 +297,19 @@ rules:
     assert.ok(body.items[0].metadata.managedFields.length > 0);
   });
 
+  test('a token that is asked for can be followed by its id', async () => {
+    const [issued, used] = [newId(), newId()];
+    const { body } = await ask(issued, 'POST', `${space}/serviceaccounts/default/token`, { body: {} });
+    const [, { annotations, level }] = (await told(issued)) as [Event, Event];
+    assert.equal(level, 'Metadata');
+    await ask(used, 'GET', '/api', { token: body.status.token });
+    await told(used);
+    const id = annotations['authentication.kubernetes.io/issued-credential-id'];
+    assert.match(id, /^JTI=[\w-]{36}$/);
+    assert.deepEqual(eventsOf(used)[0]!['user'].extra['authentication.kubernetes.io/credential-id'], [id]);
+    assert.ok(!textOfLog().includes(body.status.token));
+  });
+
   test('who cannot be made out is told at one stage, as nobody', async () => {
     const id = newId();
     assert.equal((await ask(id, 'GET', `${space}/secrets`, { token: 'wrong' })).code, 401);
