@@ -3,7 +3,8 @@
  *
  * It is for requests of REST. Our own components come by gRPC, on listeners and connections of their own, and hold no seats. REST cannot keep them waiting:
  * what it has under way at a time is the server's seats, and what one of those computes in a turn. They cannot starve REST: there are few of them, they read
- * by watching and write from a handful of workers each, and the event loop takes from every connection in turn.
+ * by watching and write from a handful of workers each, a connection has a bounded number of calls under way (`grpc/server.ts`), and the event loop takes
+ * from every connection in turn.
  */
 import type { Env } from '#lib/env/env.ts';
 import { equal } from '#lib/meta/equal.ts';

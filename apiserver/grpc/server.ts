@@ -47,11 +47,15 @@ export interface GrpcParts {
 /** How long calls may take to end when the server stops. */
 const graceMs = 1000;
 
+/** Calls of one connection that are under way at a time, watches among them; further ones wait with the client. */
+const callLimit = 256;
+
 const serverOptions: ServerOptions = {
   'grpc.keepalive_time_ms': 10_000,
   'grpc.keepalive_timeout_ms': 5000,
   'grpc.max_receive_message_length': 16 * 1024 * 1024,
   'grpc.max_send_message_length': -1,
+  'grpc.max_concurrent_streams': callLimit,
 };
 
 /** Starts listening; resolves once calls are answered. */
