@@ -1,4 +1,5 @@
 /** What a review of somebody's rights must be like: upstream's `pkg/apis/authorization/validation`. Pure. */
+import { goStruct } from '#lib/kinds/checks/go-value.ts';
 import { grammar } from '#lib/kinds/checks/values.ts';
 import type {
   FieldSelectorAttributes,
@@ -30,7 +31,7 @@ export function metadataFaults(metadata: Partial<ObjectMeta> | undefined, within
   );
   if (!given) return [];
   const detail = within ? 'must be empty except for namespace' : 'must be empty';
-  return [invalid('metadata', metadata, detail)];
+  return [invalid('metadata', goStruct('io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta', metadata), detail)];
 }
 
 export function subjectFaults(spec: SubjectSpec): FieldError[] {
@@ -55,15 +56,17 @@ export function placeFaults(
     faults.push(invalid('spec.resourceAttributes.namespace', asked, 'must match metadata.namespace'));
   }
   if (nonResourceAttributes) {
-    const shown = nonResourceAttributes;
+    const shown = goStruct(pathSchema, nonResourceAttributes);
     faults.push(invalid('spec.nonResourceAttributes', shown, 'disallowed on this kind of request'));
   }
   return faults;
 }
 
+const pathSchema = 'io.k8s.api.authorization.v1.NonResourceAttributes';
+
 function askedFaults({ resourceAttributes, nonResourceAttributes }: RightsSpec): FieldError[] {
   if (resourceAttributes && nonResourceAttributes) {
-    const shown = nonResourceAttributes;
+    const shown = goStruct(pathSchema, nonResourceAttributes);
     return [invalid('spec.nonResourceAttributes', shown, 'cannot be specified in combination with resourceAttributes')];
   }
   if (resourceAttributes || nonResourceAttributes) return [];
