@@ -66,7 +66,7 @@ export async function evictPod(
   options: WriteOptions,
 ): Promise<bigint> {
   demand(context.authorize, caller, 'create', kind, { ...ref, subresource: 'eviction' });
-  const eviction = decodeBody<Eviction>(evictionType, body);
+  const eviction = decodeBody<Eviction>(evictionType, inPresentVersion(body));
   checkName('Eviction', eviction, ref);
   const { gracePeriodSeconds, preconditions, propagationPolicy, dryRun: asked } = eviction.deleteOptions ?? {};
   const dryRun = options.dryRun === true || asked?.includes('All') === true;
@@ -93,6 +93,12 @@ export async function evictPod(
       },
     }),
   });
+}
+
+/** Clients may still speak the version that came before, which says the same. */
+function inPresentVersion(body: unknown): unknown {
+  const { apiVersion } = (body ?? {}) as { apiVersion?: unknown };
+  return apiVersion === 'policy/v1beta1' ? { ...(body as object), apiVersion: evictionType.apiVersion } : body;
 }
 
 /** Deletes a pod once its budget, if it has one, gives a disruption for it. */

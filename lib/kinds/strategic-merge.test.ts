@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { copy, equal } from '#lib/meta/equal.ts';
+import { schemaNames, schemaType } from './schema.ts';
 import { applyStrategicMerge } from './strategic-merge.ts';
 
 const podSchema = 'io.k8s.api.core.v1.Pod';
@@ -222,6 +223,40 @@ suite('strategic merge', () => {
       }),
       { numRuns: 500 },
     );
+  });
+
+  test('every list of the schema that merges does so by its key', () => {
+    let count = 0;
+    for (const schema of schemaNames()) {
+      for (const [name, field] of Object.entries(schemaType(schema).props ?? {})) {
+        // Lists of objects are no objects, whatever upstream's data says of one of them.
+        if (!field.ps?.includes('merge') || field.type !== 'array' || schema.endsWith('List')) continue;
+        count++;
+        const { pk } = field;
+        const isNumber = pk !== undefined && schemaType(field.items!.$ref!).props![pk]!.type === 'integer';
+        const [one, two, three] = isNumber ? [1, 2, 3] : ['one', 'two', 'three'];
+        const item = (key: unknown) => (pk === undefined ? key : { [pk]: key });
+        const lists = (patch: unknown[], order?: unknown[], deleted?: unknown[]) =>
+          merge(
+            { [name]: [item(one), item(two)] },
+            {
+              ...(deleted && { [`$deleteFromPrimitiveList/${name}`]: deleted }),
+              ...(order && { [`$setElementOrder/${name}`]: order }),
+              ...(patch.length > 0 && { [name]: patch }),
+            },
+            schema,
+          );
+        const at = `${schema} ${name}`;
+        assert.deepEqual(lists([item(two), item(three)]), { [name]: [item(one), item(two), item(three)] }, at);
+        assert.deepEqual(lists([], [item(two), item(one)]), { [name]: [item(two), item(one)] }, at);
+        const without =
+          pk === undefined
+            ? lists([], undefined, [item(one)])
+            : lists([{ ...(item(one) as object), $patch: 'delete' }]);
+        assert.deepEqual(without, { [name]: [item(two)] }, at);
+      }
+    }
+    assert.ok(count > 60, `${count} lists`);
   });
 
   test('a patch without directives, applied twice, changes nothing the second time', () => {

@@ -137,6 +137,12 @@ suite('subresources of pods', () => {
       assert.deepEqual(told(await evict('plain')), [404, 'NotFound', 'pods "plain" not found']);
     });
 
+    test('may be asked for in the older version', async () => {
+      await makePod('older', { phase: 'Running' });
+      const body = { apiVersion: 'policy/v1beta1', kind: 'Eviction', metadata: { name: 'older' } };
+      assert.equal((await post(pods('/older/eviction'), body)).code, 201);
+    });
+
     test('asks the budget that covers a pod', async () => {
       await makeBudget('spent', { disruptionsAllowed: 1 });
       await makePod('first', onNode('spent'));

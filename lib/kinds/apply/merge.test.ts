@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import fc from 'fast-check';
 import { checkedFieldsOf, fieldsOf } from './extract.ts';
 import { compare } from './compare.ts';
 import { leaf, readFieldSet } from './field-set.ts';
@@ -24,6 +25,20 @@ suite('merge()', () => {
     assert.equal(order('', 'ba'), 'ba');
     assert.equal(order('ab', ''), 'ab');
     assert.equal(order('abcd', 'dxa'), 'bcdxa');
+  });
+
+  test('of any two lists, neither’s items change places among themselves but where the configuration says so', () => {
+    const letters = fc.uniqueArray(fc.constantFrom(...'abcdefg')).map((list) => list.join(''));
+    fc.assert(
+      fc.property(letters, letters, (live, config) => {
+        const merged = namesOf(merge(podSpec, named(live), named(config)));
+        const [inConfig, others] = [new Set(config), (name: string) => !config.includes(name)];
+        assert.equal([...merged].filter((name) => inConfig.has(name)).join(''), config);
+        assert.equal([...merged].filter(others).join(''), [...live].filter(others).join(''));
+        // Once merged, merging again moves nothing.
+        assert.equal(namesOf(merge(podSpec, named(merged), named(config))), merged);
+      }),
+    );
   });
 
   test('items with the same keys become one, a key left out has its default', () => {

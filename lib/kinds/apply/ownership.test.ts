@@ -38,6 +38,11 @@ function makeServer(schema: string, apiVersion: string) {
       entries = entriesAfterUpdate({ ...shared(manager), next });
       live = next;
     },
+    /** Paths over which this would conflict. */
+    conflicts(manager: string, config: object): string[] {
+      const result = apply({ ...shared(manager), config, fields: checkedFieldsOf(type, config).fields, force: false });
+      return 'conflicts' in result ? result.conflicts.flatMap(({ fields }) => pathsOf(fields)) : [];
+    },
     /** Whether there was no conflict. */
     apply(manager: string, config: object, force: boolean): boolean {
       const { fields, faults } = checkedFieldsOf(type, config);
@@ -293,6 +298,19 @@ suite('ownership', () => {
           server.entries().some(({ operation }) => operation === 'Apply'),
           false,
         );
+      }),
+    );
+  });
+
+  test('of two configurations, each conflicts with the other over the same fields', () => {
+    fc.assert(
+      fc.property(body, body, (one, two) => {
+        const conflictsAfter = (first: object, second: object): string[] => {
+          const server = makeServer(deployment, 'apps/v1');
+          server.apply('first', first, false);
+          return server.conflicts('second', second).sort();
+        };
+        assert.deepEqual(conflictsAfter(one, two), conflictsAfter(two, one));
       }),
     );
   });
