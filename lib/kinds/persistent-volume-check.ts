@@ -183,6 +183,24 @@ function checkCsi(path: string, csi: CSIPersistentVolumeSource): Faults {
   ];
 }
 
+/** Labels of nodes that have other names by now, and these names. */
+const renamed: Readonly<Record<string, string>> = {
+  'failure-domain.beta.kubernetes.io/zone': 'topology.kubernetes.io/zone',
+  'failure-domain.beta.kubernetes.io/region': 'topology.kubernetes.io/region',
+  'beta.kubernetes.io/os': 'kubernetes.io/os',
+  'beta.kubernetes.io/arch': 'kubernetes.io/arch',
+  'beta.kubernetes.io/instance-type': 'node.kubernetes.io/instance-type',
+};
+
+/** The place by today's names. */
+function current(affinity: PersistentVolumeSpec['nodeAffinity']): PersistentVolumeSpec['nodeAffinity'] {
+  const next = copy(affinity);
+  for (const { matchExpressions } of next?.required?.nodeSelectorTerms ?? []) {
+    for (const expression of matchExpressions ?? []) expression.key = renamed[expression.key] ?? expression.key;
+  }
+  return next;
+}
+
 /** Fields of the spec that are not a source of storage. */
 const notSources = new Set([
   'accessModes',
@@ -212,7 +230,7 @@ export function checkVolumeChange(now: PersistentVolumeSpec, before: PersistentV
     faults.push(fieldForbidden('spec.persistentvolumesource', detail));
   }
   faults.push(...unchanged('volumeMode', now.volumeMode, before.volumeMode));
-  if (before.nodeAffinity && !equal(now.nodeAffinity, before.nodeAffinity)) {
+  if (before.nodeAffinity && !equal(current(now.nodeAffinity), current(before.nodeAffinity))) {
     const shown = now.nodeAffinity && goStruct('io.k8s.api.core.v1.VolumeNodeAffinity', now.nodeAffinity);
     const detail = 'field is immutable, except for updating from beta label to GA';
     faults.push(invalid('nodeAffinity', shown, detail));

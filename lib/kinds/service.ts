@@ -3,7 +3,8 @@ import { dns1035Faults } from '#lib/meta/names.ts';
 import { formatLabels, ageColumn, nameColumn, none, text, wide } from './columns.ts';
 import { defineKind } from './define-kind.ts';
 import type { Service } from './gen/core-v1.ts';
-import { checkService, checkServiceChange } from './service-check.ts';
+import { checkService, checkServiceChange, checkServiceStatus } from './service-check.ts';
+import { checkFamiliesChange } from './service-families-check.ts';
 
 /** Seconds that a client stays with one endpoint under ClientIP affinity. */
 const affinitySeconds = 10_800;
@@ -40,8 +41,10 @@ export const service = defineKind<Service>({
     if (spec.type !== 'ExternalName') spec.internalTrafficPolicy ||= 'Cluster';
     if (spec.type === 'LoadBalancer') spec.allocateLoadBalancerNodePorts ??= true;
     // The plural field is the newer one; the singular always shows its first.
-    if (spec.clusterIP && !spec.clusterIPs) spec.clusterIPs = [spec.clusterIP];
-    else if (!spec.clusterIP && spec.clusterIPs?.[0]) spec.clusterIP = spec.clusterIPs[0];
+    if (spec.clusterIP && !spec.clusterIPs?.length) spec.clusterIPs = [spec.clusterIP];
+    if (spec.type === 'LoadBalancer') {
+      for (const ingress of object.status?.loadBalancer?.ingress ?? []) if (ingress.ip) ingress.ipMode ??= 'VIP';
+    }
   },
   prepareCreate: (object) => {
     object.status = { loadBalancer: {} };
@@ -52,7 +55,10 @@ export const service = defineKind<Service>({
     if (before.spec.type === 'ExternalName' || spec.type === 'ExternalName') return;
     // What the server assigned stays when the update leaves it out, as `kubectl replace` of the original manifest does.
     spec.clusterIP ||= before.spec.clusterIP;
-    spec.clusterIPs ??= before.spec.clusterIPs;
+    if (!spec.clusterIPs?.length && spec.clusterIP === before.spec.clusterIP) spec.clusterIPs = before.spec.clusterIPs;
+    // A change of the singular alone is meant for both.
+    const isAlone = spec.clusterIP !== before.spec.clusterIP && equal(spec.clusterIPs, before.spec.clusterIPs);
+    if (isAlone && spec.clusterIP) spec.clusterIPs = [spec.clusterIP];
     spec.ipFamilies ??= before.spec.ipFamilies;
     spec.ipFamilyPolicy ??= before.spec.ipFamilyPolicy;
     if (needsNodePorts(spec.type) && needsNodePorts(before.spec.type)) {
@@ -68,7 +74,13 @@ export const service = defineKind<Service>({
       }
     }
   },
-  check: (object, before) => [...checkService(object), ...(before ? checkServiceChange(object.spec, before.spec) : [])],
+  check: (object, before) => [
+    ...(before
+      ? [...checkFamiliesChange(object.spec, before.spec), ...checkServiceChange(object.spec, before.spec)]
+      : []),
+    ...checkService(object),
+  ],
+  checkStatus: checkServiceStatus,
   columns: [
     nameColumn,
     text('Type', ({ spec }) => spec.type ?? ''),

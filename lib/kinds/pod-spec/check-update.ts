@@ -2,11 +2,13 @@
 import { copy, equal } from '#lib/meta/equal.ts';
 import { fieldForbidden, invalid, required, type FieldError } from '#lib/meta/errors.ts';
 import { goDiff } from '../checks/go-diff.ts';
+import { goStruct, goStructs } from '../checks/go-value.ts';
 import type { NodeAffinity, Pod, PodSpec, Toleration } from '../gen/core-v1.ts';
 import { checkPodImage } from './check-containers.ts';
 import { checkTolerations } from './check-scheduling.ts';
 
 const podSpec = 'io.k8s.api.core.v1.PodSpec';
+const nodeTerm = 'io.k8s.api.core.v1.NodeSelectorTerm';
 const updatable = [
   '`spec.containers[*].image`',
   '`spec.initContainers[*].image`',
@@ -86,7 +88,7 @@ function checkPlacement(now: PodSpec, before: PodSpec): FieldError[] {
   if (old.length === 0) return faults;
   if (old.length !== next.length) {
     const detail = 'no additions/deletions to non-empty NodeSelectorTerms list are allowed';
-    return [...faults, fieldForbidden(path, detail)];
+    return [...faults, invalid(path, goStructs(nodeTerm, next), detail)];
   }
   for (const [i, { matchExpressions = [], matchFields = [] }] of old.entries()) {
     const { matchExpressions: nextExpressions = [], matchFields: nextFields = [] } = next[i]!;
@@ -95,7 +97,7 @@ function checkPlacement(now: PodSpec, before: PodSpec): FieldError[] {
       equal(nextFields.slice(0, matchFields.length), matchFields);
     const wasEmpty = matchExpressions.length + matchFields.length === 0;
     const isEmpty = nextExpressions.length + nextFields.length === 0;
-    if (!isKept || (wasEmpty && !isEmpty)) faults.push(fieldForbidden(`${path}[${i}]`, only));
+    if (!isKept || (wasEmpty && !isEmpty)) faults.push(invalid(`${path}[${i}]`, goStruct(nodeTerm, next[i]), only));
   }
   return faults;
 }
