@@ -218,9 +218,10 @@ function checkedConfig(kind: Kind, config: unknown): Resource {
   return body as Resource;
 }
 
-/** Group, version and kind as Go shows them. */
-function gvkOf({ apiVersion = '', kind = '' }: Partial<Resource>): string {
-  return `${apiVersion.includes('/') ? apiVersion : `/${apiVersion}`}, Kind=${kind}`;
+/** Group, version and kind as Go shows them; what is no text is none. */
+function gvkOf(object: { apiVersion?: unknown; kind?: unknown }): string {
+  const [apiVersion, kind] = [object.apiVersion, object.kind].map((value) => (typeof value === 'string' ? value : ''));
+  return `${apiVersion!.includes('/') ? apiVersion : `/${apiVersion}`}, Kind=${kind}`;
 }
 
 function untyped(kind: Kind, { metadata }: Resource, faults: readonly string[]): ApiError {
