@@ -31,14 +31,10 @@ export type OpenTrail = (evaluate: Evaluate, request: AuditedRequest) => Telling
 
 export function makeAudit(policy: AuditPolicy, sink: Sink, registry: Registry, env: Env): Audit {
   const open = makeOpener(sink, registry, env);
-  const trails = new WeakMap<RequestContext, TellingTrail>();
-  /** Not known any more once the connection has ended. */
-  const addresses = new WeakMap<RequestContext, string>();
 
   const audited = async (evaluate: Evaluate, context: RequestContext, next: Handler): Promise<void> => {
-    const trail = open(evaluate, requestOf(context, addresses.get(context), env));
+    const trail = open(evaluate, requestOf(context, context.remoteAddress, env));
     if (!trail) return next(context);
-    trails.set(context, trail);
     context.audit = trail;
     trail.tell('RequestReceived');
     await sink.room();
@@ -48,7 +44,7 @@ export function makeAudit(policy: AuditPolicy, sink: Sink, registry: Registry, e
   const tellTurnedAway = (context: RequestContext): void => {
     const evaluate = policy.current;
     if (!evaluate || !context.failure || context.user) return;
-    open(evaluate, requestOf(context, addresses.get(context), env))?.tell('ResponseStarted');
+    open(evaluate, requestOf(context, context.remoteAddress, env))?.tell('ResponseStarted');
   };
 
   return {
@@ -58,15 +54,13 @@ export function makeAudit(policy: AuditPolicy, sink: Sink, registry: Registry, e
     },
     observer: {
       onRequest(context) {
-        if (!policy.current) return;
-        const { remoteAddress } = context.request.socket;
-        if (remoteAddress !== undefined) addresses.set(context, remoteAddress);
+        if (policy.current) context.remoteAddress = context.request.socket.remoteAddress;
       },
       onAnswer(context) {
-        if (context.isLongRunning) trails.get(context)?.tell('ResponseStarted');
+        if (context.isLongRunning) context.audit?.tell('ResponseStarted');
       },
       onEnd(context) {
-        const trail = trails.get(context);
+        const trail = context.audit;
         if (!trail) return tellTurnedAway(context);
         if (isFault(context)) return trail.tell('Panic');
         if (context.isLongRunning && !trail.has('ResponseStarted')) trail.tell('ResponseStarted');

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { evaluator } from './evaluate.ts';
 import type { Asked } from './evaluate.ts';
 import { readPolicy } from './policy.ts';
@@ -115,6 +116,22 @@ suite('evaluator()', () => {
     assert.ok(fits('nonResourceURLs: ["/version", "/api/v1"]', path));
     assert.ok(!fits('nonResourceURLs: ["/api"]', path));
     assert.ok(!fits('nonResourceURLs: ["*"]'), 'resources have paths of their own');
+  });
+
+  test('the example tells who touched what is secret, and no more of it', () => {
+    const evaluate = evaluator(readPolicy(readFileSync('deploy/audit-policy.yaml', 'utf8')));
+    const levelOf = (info: Partial<Asked>, user = jane) => evaluate({ ...pod, ...info }, user).level;
+    const secrets = [
+      { resource: 'secrets' },
+      { resource: 'serviceaccounts', subresource: 'token' },
+      { resource: 'tokenreviews', group: 'authentication.k8s.io' },
+    ];
+    for (const info of secrets)
+      for (const verb of ['get', 'create', 'patch']) assert.equal(levelOf({ ...info, verb }), 'Metadata');
+    assert.equal(levelOf({ verb: 'create' }), 'Request');
+    assert.equal(levelOf({ verb: 'get', subresource: 'exec' }), 'Metadata');
+    assert.equal(levelOf({ verb: 'watch' }, { name: 'system:node:n', groups: ['system:nodes'] }), 'None');
+    assert.equal(levelOf({ verb: 'patch' }, { name: 'system:node:n', groups: ['system:nodes'] }), 'Request');
   });
 
   test('the first rule that fits counts, and what none is about is not told', () => {
