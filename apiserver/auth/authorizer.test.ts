@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { clusterRoleBinding } from '#lib/kinds/cluster-role-binding.ts';
 import { clusterRole } from '#lib/kinds/cluster-role.ts';
 import type { Kind } from '#lib/kinds/define-kind.ts';
+import { persistentVolumeClaim } from '#lib/kinds/persistent-volume-claim.ts';
+import { persistentVolume } from '#lib/kinds/persistent-volume.ts';
 import { pod } from '#lib/kinds/pod.ts';
 import { secret } from '#lib/kinds/secret.ts';
 import { ExpiredPosition } from '../store/world-types.ts';
@@ -89,6 +91,31 @@ suite('makeClusterAuthorizer()', () => {
     await fixture.verbs.delete(fixture.caller, pod, at('p'));
     await fixture.world.sync();
     assert.equal(asNode(), false);
+  });
+
+  test('authorize() gives a node the Secrets of volumes that its pods’ claims are bound to', async () => {
+    const size = { storage: '1Gi' };
+    const accessModes = ['ReadWriteOnce'];
+    const asNode = () => may('system:node:n1', 'get', secret, 'system:nodes');
+    const csi = { driver: 'd', volumeHandle: 'h', nodeStageSecretRef: { name: 's', namespace: 'default' } };
+    /** A pod of the node with a claim that names a volume, which is bound to `owner`. */
+    const use = async (name: string, owner: string) => {
+      const claim = { accessModes, resources: { requests: size }, volumeName: name, storageClassName: '' };
+      const claimRef = { namespace: 'default', name: owner };
+      const volumes = [{ name: 'v', persistentVolumeClaim: { claimName: name } }];
+      const containers = [{ name: 'c', image: 'i' }];
+      await fixture.create(pod, { metadata: { name }, spec: { containers, volumes, nodeName: 'n1' } });
+      await fixture.create(persistentVolumeClaim, { metadata: { name }, spec: claim });
+      await fixture.create(persistentVolume, {
+        metadata: { name },
+        spec: { capacity: size, accessModes, csi, claimRef },
+      });
+      await fixture.world.sync();
+    };
+    await use('taken', 'other');
+    assert.equal(asNode(), false, 'the volume is another claim’s');
+    await use('own', 'own');
+    assert.ok(asNode());
   });
 
   test('rulesFor() says that a node’s rules are not all', () => {

@@ -3,9 +3,10 @@ import type { Env } from '#lib/env/env.ts';
 import { clusterRoleBinding } from '#lib/kinds/cluster-role-binding.ts';
 import { clusterRole } from '#lib/kinds/cluster-role.ts';
 import type { Kind } from '#lib/kinds/define-kind.ts';
-import type { PersistentVolume, Pod } from '#lib/kinds/gen/core-v1.ts';
+import type { PersistentVolume, PersistentVolumeClaim, Pod } from '#lib/kinds/gen/core-v1.ts';
 import type { PolicyRule } from '#lib/kinds/gen/rbac-v1.ts';
 import type { VolumeAttachment } from '#lib/kinds/gen/storage-v1.ts';
+import { persistentVolumeClaim } from '#lib/kinds/persistent-volume-claim.ts';
 import { persistentVolume } from '#lib/kinds/persistent-volume.ts';
 import { pod } from '#lib/kinds/pod.ts';
 import { roleBinding } from '#lib/kinds/role-binding.ts';
@@ -21,6 +22,7 @@ import type { Authorizer, Decision } from './authorize.ts';
 import { authorizeNode, nodeOf } from './node/authorize.ts';
 import type { NodeRelations } from './node/authorize.ts';
 import { makeNodeGraph } from './node/graph.ts';
+import { volumeSecretsOf } from './node/volume-secrets.ts';
 import { aggregate, makePolicy } from './rbac/policy.ts';
 import type { BindingObject, Policy, RoleObject } from './rbac/policy.ts';
 
@@ -84,6 +86,15 @@ export function makeClusterAuthorizer(world: World, env: Env): ClusterAuthorizer
     world.get(storageKey(kind, { namespace, name }))?.object as T | undefined;
   const relations: NodeRelations = {
     needs: graph.needs,
+    volumesNeed: (node, namespace, secret) =>
+      graph.claimsOf(node).some((ref) => {
+        const { volumeName } =
+          object<PersistentVolumeClaim>(persistentVolumeClaim, ref.namespace, ref.name)?.spec ?? {};
+        const volume = volumeName ? object<PersistentVolume>(persistentVolume, '', volumeName) : undefined;
+        const { claimRef } = volume?.spec ?? {};
+        if (!volume || claimRef?.namespace !== ref.namespace || claimRef.name !== ref.name) return false;
+        return volumeSecretsOf(volume).some((own) => own.namespace === namespace && own.name === secret);
+      }),
     claimOf(volume) {
       const { namespace, name } = object<PersistentVolume>(persistentVolume, '', volume)?.spec.claimRef ?? {};
       return namespace && name ? { namespace, name } : undefined;

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
 import { makeFakeEnv } from '#lib/env/fake.ts';
 import type { FakeEnv } from '#lib/env/fake.ts';
+import { signJwt } from '#lib/pki/jwt.ts';
 import { makeLegacyToken } from '#lib/pki/legacy-tokens.ts';
 import type { Lookup } from '../admission/types.ts';
 import { makeServiceAccountTokens } from './service-account-tokens.ts';
@@ -109,6 +110,27 @@ suite('service account tokens', () => {
       make(old).read(both.issue({ namespace: 'n', account, audiences: ['https://new'], lifeSeconds: 600 })),
       undefined,
     );
+  });
+
+  test('what the key has signed without being a token of an account is refused', () => {
+    const key = pem('ec');
+    const { signer } = readTokenKeys(key);
+    const made = make(key);
+    const iss = 'https://issuer';
+    const times = { exp: env.now() / 1000 + 60, nbf: 0, jti: 'j' };
+    const own = { namespace: 'n', serviceaccount: account };
+    const good = { iss, ...times, aud: iss, 'kubernetes.io': own };
+    assert.equal(made.read(signJwt(good, signer))?.name, 'system:serviceaccount:n:robot');
+    for (const bad of [
+      { iss },
+      { ...good, aud: undefined },
+      { ...good, exp: undefined },
+      { ...good, 'kubernetes.io': {} },
+      { ...good, 'kubernetes.io': { namespace: 'n' } },
+      { ...good, 'kubernetes.io': null },
+    ])
+      assert.equal(made.read(signJwt(bad, signer)), undefined, JSON.stringify(bad));
+    assert.equal(made.judge(signJwt({ ...good, iss: 'https://other' }, signer)), undefined);
   });
 
   test('a token of the old sort is good while its Secret holds it and its account lives', () => {

@@ -71,6 +71,8 @@ export interface ServiceAccountTokens {
   read(token: string): Caller | undefined;
 }
 
+type RawClaims = Readonly<Record<string, unknown>>;
+
 interface Claims {
   iss: string;
   sub: string;
@@ -104,28 +106,31 @@ export function makeServiceAccountTokens(
   env: Env,
 ): ServiceAccountTokens {
   const issuer = issuers[0]!;
-  let verified = new Set<string>();
+  /** By digest. */
+  let verified = new Map<string, RawClaims>();
   let verifiedBy: TokenKeys | undefined;
 
-  const isGood = (token: string): boolean => {
+  /** What the token claims and one of the keys vouches for; 'forged' when none does, undefined for what is no token of ours. */
+  const vouched = (token: string): RawClaims | 'forged' | undefined => {
     const now = keys();
-    if (now !== verifiedBy) verified = new Set();
+    if (now !== verifiedBy) verified = new Map();
     verifiedBy = now;
     const digest = createHash('sha256').update(token).digest('base64');
-    if (verified.has(digest)) return true;
-    if (!isSigned(token, now.keys)) return false;
-    if (verified.size >= verifiedLimit) verified.delete(verified.values().next().value!);
-    verified.add(digest);
-    return true;
+    const known = verified.get(digest);
+    if (known) return known;
+    const claims = claimsOf(token);
+    if (!claims || !issuers.concat(legacyIssuer).includes(claims['iss'] as string)) return undefined;
+    if (!isSigned(token, now.keys)) return 'forged';
+    if (verified.size >= verifiedLimit) verified.delete(verified.keys().next().value!);
+    verified.set(digest, claims);
+    return claims;
   };
 
   const judge = (token: string, wanted = audiences): Verdict | undefined => {
-    const claims = claimsOf(token);
-    if (!claims || typeof claims['iss'] !== 'string') return undefined;
-    const isLegacy = claims['iss'] === legacyIssuer;
-    if (!isLegacy && !issuers.includes(claims['iss'])) return undefined;
-    if (!isGood(token)) return { refusedBecause: 'go-jose/go-jose: error in cryptographic primitive' };
-    if (!isLegacy) return judgeBound(claims as unknown as Claims, wanted, look, env.now());
+    const claims = vouched(token);
+    if (claims === undefined) return undefined;
+    if (claims === 'forged') return { refusedBecause: 'go-jose/go-jose: error in cryptographic primitive' };
+    if (claims['iss'] !== legacyIssuer) return judgeBound(claims, wanted, look, env.now());
     const good = wanted.filter((audience) => audiences.includes(audience));
     // They are for this API alone.
     if (good.length === 0) return audienceFault(audiences, wanted);
@@ -174,12 +179,23 @@ function audienceFault(own: readonly string[], wanted: readonly string[]): Verdi
   return { refusedBecause: `token audiences ${quoted(own)} is invalid for the target audiences ${quoted(wanted)}` };
 }
 
-function judgeBound(claims: Claims, wanted: readonly string[], look: Lookup, nowMs: number): Verdict {
+function judgeBound(raw: RawClaims, wanted: readonly string[], look: Lookup, nowMs: number): Verdict {
+  const claims = readClaims(raw);
+  if (!claims)
+    return { refusedBecause: 'service account token claims could not be validated due to unexpected private claim' };
   const good = claims.aud.filter((audience) => wanted.includes(audience));
   if (good.length === 0) return audienceFault(claims.aud, wanted);
   if (claims.exp < nowMs / 1000) return { refusedBecause: 'service account token has expired' };
   if (claims.nbf > nowMs / 1000 + 60) return { refusedBecause: 'service account token is not valid yet' };
   return isAlive(claims, look, nowMs) ? { caller: callerOf(claims), audiences: good } : invalidated;
+}
+
+/** The claims in the form that we give them; undefined where something is missing. One audience may stand alone (RFC 7519, 4.1.3). */
+function readClaims(raw: RawClaims): Claims | undefined {
+  const { aud, exp, nbf, 'kubernetes.io': own } = raw as Partial<Claims>;
+  if (typeof exp !== 'number' || typeof nbf !== 'number' || !own?.namespace || !own.serviceaccount?.name)
+    return undefined;
+  return { ...(raw as unknown as Claims), aud: [aud ?? []].flat() };
 }
 
 /** Whether the account, and what the token is bound to, are still the ones it was made for. */

@@ -27,6 +27,7 @@ suite('authorizeNode()', () => {
   graph.change(undefined, pod('n1', full));
   const relations: NodeRelations = {
     needs: graph.needs,
+    volumesNeed: (node, namespace, name) => node === 'n1' && namespace === 'vault' && name === 'disk',
     claimOf: (volume) => (volume === 'pv' ? { namespace: 'a', name: 'data' } : undefined),
     nodeOf: (namespace, name) => (namespace === 'a' && name === 'web' ? 'n1' : undefined),
     attachedTo: () => undefined,
@@ -55,6 +56,7 @@ suite('authorizeNode()', () => {
     ['get secrets a/pull'],
     ['watch secrets a/env'],
     ['list secrets a/projected'],
+    ['get secrets vault/disk'],
     ['get configmaps a/from'],
     ['get persistentvolumeclaims a/data'],
     ['get persistentvolumeclaims a/web-two'],
@@ -97,6 +99,23 @@ suite('authorizeNode()', () => {
 });
 
 suite('makeNodeGraph()', () => {
+  test('gives nothing for the image of a pod that the node runs of its own accord', () => {
+    const graph = makeNodeGraph();
+    const mirror = pod('n1', full);
+    mirror.metadata.annotations = { 'kubernetes.io/config.mirror': 'x' };
+    graph.change(undefined, mirror);
+    assert.equal(graph.needs('n1', 'secrets', 'a', 'pull'), false);
+    assert.deepEqual(graph.claimsOf('n1'), []);
+    graph.change(undefined, pod('n1', full));
+    assert.deepEqual(
+      graph
+        .claimsOf('n1')
+        .map(({ name }) => name)
+        .toSorted(),
+      ['data', 'web-two'],
+    );
+  });
+
   test('change() forgets what no pod of the node names any more', () => {
     const graph = makeNodeGraph();
     const one = pod('n1', full);

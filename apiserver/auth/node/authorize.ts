@@ -1,4 +1,5 @@
 /** What a node may do: what concerns itself and its own pods, as upstream v1.32's `plugin/pkg/auth/authorizer/node`. */
+import { secret as secretKind } from '#lib/kinds/secret.ts';
 import { parseFieldSelector } from '#lib/meta/selectors.ts';
 import { isPathAttempt } from '../authorize.ts';
 import type { Attempt, Decision, PathAttempt } from '../authorize.ts';
@@ -10,6 +11,8 @@ import type { Caller } from '../../verbs/types.ts';
 export interface NodeRelations {
   /** Whether a pod of the node names the object. */
   needs(node: string, plural: string, namespace: string, name: string): boolean;
+  /** Whether a volume that a pod of the node uses names the Secret. */
+  volumesNeed(node: string, namespace: string, secret: string): boolean;
   /** The claim that a volume is bound to. */
   claimOf(volume: string): { namespace: string; name: string } | undefined;
   /** The node that a pod runs on. */
@@ -43,12 +46,13 @@ type Judge = (node: string, attempt: Attempt, relations: NodeRelations) => Decis
 const unrelated = (node: string) => no(`no relationship found between node '${node}' and this object`);
 const related = (node: string, isRelated: boolean) => (isRelated ? yes : unrelated(node));
 
-const readNamed: Judge = (node, { verb, plural, subresource, namespace, name }, { needs }) => {
+const readNamed: Judge = (node, { verb, plural, subresource, namespace, name }, { needs, volumesNeed }) => {
   if (!['get', 'list', 'watch'].includes(verb)) return no('can only read resources of this type');
   if (subresource) return no('cannot read subresource');
   if (!namespace) return no('can only read namespaced object of this type');
   if (!name) return no('No Object name found');
-  return related(node, needs(node, plural, namespace, name));
+  const isNeeded = needs(node, plural, namespace, name);
+  return related(node, isNeeded || (plural === secretKind.plural && volumesNeed(node, namespace, name)));
 };
 
 /** A get of one object that `isRelated` finds to be the node's. */

@@ -1,12 +1,17 @@
 /** Which objects the pods of each node need. Kept up with the pods, so that a question is two lookups. */
 import type { Pod } from '#lib/kinds/gen/core-v1.ts';
 import { referencesOf } from './references.ts';
+import type { Referenced } from './references.ts';
+
+const claimPlural: Referenced = 'persistentvolumeclaims';
 
 export interface NodeGraph {
   /** Takes in a pod's change: how it was, and how it is; undefined when there was or is none. */
   change(before: Pod | undefined, after: Pod | undefined): void;
   /** Whether a pod of the node names the object. */
   needs(node: string, plural: string, namespace: string, name: string): boolean;
+  /** The claims that the node's pods name. */
+  claimsOf(node: string): { namespace: string; name: string }[];
   clear(): void;
 }
 
@@ -16,7 +21,7 @@ export function makeNodeGraph(): NodeGraph {
 
   const count = (pod: Pod, step: 1 | -1) => {
     const { nodeName } = pod.spec;
-    if (!nodeName) return;
+    if (!nodeName || isMirror(pod)) return;
     const held = nodes.get(nodeName) ?? new Map<string, number>();
     for (const reference of referencesOf(pod)) {
       const key = `${pod.metadata.namespace}/${reference}`;
@@ -35,8 +40,19 @@ export function makeNodeGraph(): NodeGraph {
       if (after) count(after, 1);
     },
     needs: (node, plural, namespace, name) => nodes.get(node)?.has(`${namespace}/${plural}/${name}`) ?? false,
+    claimsOf(node) {
+      const references = [...(nodes.get(node)?.keys() ?? [])].map((key) => key.split('/'));
+      return references.flatMap(([namespace = '', plural, name = '']) =>
+        plural === claimPlural ? [{ namespace, name }] : [],
+      );
+    },
     clear: () => nodes.clear(),
   };
+}
+
+/** The image of a pod that a node runs of its own accord: a node makes it, and must not thereby open anything to itself. */
+function isMirror({ metadata }: Pod): boolean {
+  return metadata.annotations?.['kubernetes.io/config.mirror'] !== undefined;
 }
 
 /** Of what a pod names, only its node and its ephemeral containers may ever change. */
