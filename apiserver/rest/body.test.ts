@@ -61,6 +61,7 @@ suite('bodies', () => {
       () => parseObject(Buffer.from('a: 1\nb: c: d\n'), yaml, 'Pod'),
       /error converting YAML to JSON: yaml: line 2: /,
     );
+    says(() => parseObject(Buffer.from('? {a: b}\n: c\n'), yaml, 'Pod'), /yaml: invalid map key/);
     const merge = 'application/merge-patch+json';
     says(() => parsePatch(Buffer.from('{'), merge), /^error decoding patch: unexpected end of JSON input$/);
     const strategic = 'application/strategic-merge-patch+json';

@@ -1,5 +1,5 @@
 /** YAML bodies: one document each, within bounds on the work that a small text can make. */
-import { Composer, Lexer, Parser, isPair, isScalar, visit } from 'yaml';
+import { Composer, Lexer, Parser, isMap, isPair, isScalar, isSeq, visit } from 'yaml';
 import type { Document, ParsedNode } from 'yaml';
 import { ApiError, badRequest } from '#lib/meta/errors.ts';
 
@@ -19,8 +19,9 @@ export function parseYaml(text: string): { value: unknown; duplicates: string[] 
   if (another) throw badRequest('error decoding YAML: the body holds more than one document');
   const [fault] = document.errors;
   if (fault) throw badRequest(faultText(fault.message, text.slice(0, fault.pos[0]).split('\n').length));
+  const duplicates = repetitions(document);
   try {
-    return { value: document.toJS({ maxAliasCount: aliasLimit }), duplicates: repetitions(document) };
+    return { value: document.toJS({ maxAliasCount: aliasLimit }), duplicates };
   } catch (error) {
     throw badRequest(faultText((error as Error).message));
   }
@@ -65,12 +66,14 @@ export function repeatedLines(text: string): string[] {
   return told;
 }
 
+/** Throws for keys that JSON cannot have. */
 function repetitions(document: Document): string[] {
   const found: string[] = [];
   visit(document, {
     Map(_key, map, path) {
       const seen = new Set<string>();
       for (const { key } of map.items) {
+        if (isMap(key) || isSeq(key)) throw badRequest(faultText('invalid map key'));
         const name = isScalar(key) ? String(key.value) : '';
         if (seen.has(name) && found.length < maxTold) found.push([...namesOf(path), name].join('.'));
         seen.add(name);
