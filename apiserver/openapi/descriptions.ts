@@ -1,85 +1,69 @@
-/** What the fields at the top of API objects mean, for `kubectl explain`. */
+/** What the API's types and fields mean, in a few words, for `kubectl explain`: read from `descriptions/*.txt`. */
+import { readFileSync } from 'node:fs';
 
-const common: Readonly<Record<string, string>> = {
-  apiVersion: 'Group and version of the API that this object is written in.',
-  kind: 'What sort of object this is.',
-  metadata: "The object's name, labels and bookkeeping.",
-  spec: 'What is wanted.',
-  status: 'What is observed; written by the system.',
-  items: 'The objects of the list.',
-  data: 'Values by key.',
-  template: 'The pods to be made.',
-  rules: 'What is allowed.',
-  subjects: 'Who is granted the role.',
-  roleRef: 'The role that is granted; it cannot be changed.',
-  webhooks: 'The services to ask.',
-  conditions: 'Aspects of the state that are true or false.',
-  selector: 'The labels by which objects are found.',
-};
+const files = ['general', 'pods', 'workloads', 'network', 'storage', 'nodes', 'access'];
 
-/** By `Type.field`. */
-const own: Readonly<Record<string, string>> = {
-  'ConfigMap.binaryData': 'Values that are not text, as base64, by key.',
-  'ConfigMap.immutable': 'Whether the data can never change again.',
-  'Secret.data': 'Values as base64, by key.',
-  'Secret.stringData': 'Values as text, which become data when written.',
-  'Secret.type': 'What the secret is for, which may require keys.',
-  'Secret.immutable': 'Whether the data can never change again.',
-  'Endpoints.subsets': 'Addresses, together with the ports they all have.',
-  'EndpointSlice.addressType': 'IPv4, IPv6 or FQDN; it cannot be changed.',
-  'EndpointSlice.endpoints': 'The addresses, each with its state.',
-  'EndpointSlice.ports': 'The ports that every endpoint has.',
-  'ServiceAccount.secrets': 'Secrets that pods of this account may use.',
-  'ServiceAccount.imagePullSecrets': 'Secrets with passwords of registries, given to pods of this account.',
-  'ServiceAccount.automountServiceAccountToken': 'Whether pods of this account get its token mounted.',
-  'StorageClass.provisioner': 'Who makes volumes of this class.',
-  'StorageClass.parameters': 'What the provisioner is told.',
-  'StorageClass.reclaimPolicy': 'What becomes of a volume when its claim is deleted.',
-  'StorageClass.volumeBindingMode': 'Whether volumes are bound at once or when a pod needs them.',
-  'StorageClass.allowVolumeExpansion': 'Whether claims may ask for more later.',
-  'PriorityClass.value': 'The priority; greater is more important. It cannot be changed.',
-  'PriorityClass.globalDefault': 'Whether pods without a class get this one.',
-  'PriorityClass.description': 'When to use this class.',
-  'PriorityClass.preemptionPolicy': 'Whether pods of this class may displace less important ones.',
-  'RuntimeClass.handler': 'The name by which nodes know this way of running containers; it cannot be changed.',
-  'RuntimeClass.overhead': 'What a pod costs beyond its containers.',
-  'RuntimeClass.scheduling': 'Which nodes can run pods of this class.',
-  'ControllerRevision.data': 'The state.',
-  'ControllerRevision.revision': 'The number of the state, counting up.',
-  'Event.involvedObject': 'What the event is about.',
-  'Event.regarding': 'What the event is about.',
-  'Event.reason': 'A short word for why it happened.',
-  'Event.message': 'What happened, for people.',
-  'Event.note': 'What happened, for people.',
-  'Event.type': 'Normal or Warning.',
-  'Event.count': 'How often it happened.',
-  'Binding.target': 'The node.',
-  'PodSpec.containers': 'The containers, one at least; they cannot be added or removed later.',
-  'PodSpec.initContainers': 'Containers that run before the others, one after the other.',
-  'PodSpec.volumes': 'Storage that containers can mount.',
-  'PodSpec.nodeName': 'The node the pod runs on; usually set by the scheduler.',
-  'PodSpec.nodeSelector': 'Labels that the node must have.',
-  'PodSpec.restartPolicy': 'Whether containers that end are started again: Always, OnFailure or Never.',
-  'Container.name': 'A name unique within the pod.',
-  'Container.image': 'The image to run.',
-  'Container.command': "What to run instead of the image's entry point.",
-  'Container.args': 'Arguments of the command.',
-  'Container.env': 'Environment variables.',
-  'Container.ports': 'Ports that the container listens on.',
-  'Container.resources': 'What the container needs and may use.',
-  'Container.volumeMounts': 'Where volumes appear in the container.',
-  'DeploymentSpec.replicas': 'How many pods are wanted; 1 when absent.',
-  'DeploymentSpec.strategy': 'How old pods are replaced by new ones.',
-  'ServiceSpec.type': 'How far the service reaches: ClusterIP, NodePort, LoadBalancer or ExternalName.',
-  'ServiceSpec.ports': 'The ports of the service, and where they lead.',
-  'ObjectMeta.name': 'A name unique among objects of the kind in the namespace.',
-  'ObjectMeta.namespace': 'The namespace the object lives in.',
-  'ObjectMeta.labels': 'Names and values to find objects by.',
-  'ObjectMeta.annotations': 'Names and values for tools and people.',
-};
+interface TypeWords {
+  /** What the type is. */
+  own?: string;
+  fields: Map<string, string>;
+}
+
+interface Words {
+  types: Map<string, TypeWords>;
+  /** Those whose names begin with `*`, by what follows it: for all types that end so. */
+  endings: [ending: string, words: TypeWords][];
+}
+
+let read: Words | undefined;
+
+/** A sentence on a type, by its definition's name, where there is one. */
+export function typeDescription(definition: string): string | undefined {
+  return wordsOf(definition)
+    .map(({ own }) => own)
+    .find((own) => own !== undefined);
+}
 
 /** A sentence on a field of a definition, where there is one. */
 export function fieldDescription(definition: string, field: string): string | undefined {
-  const type = definition.slice(definition.lastIndexOf('.') + 1);
-  return own[`${type}.${field}`] ?? (Object.hasOwn(common, field) ? common[field] : undefined);
+  return wordsOf(definition)
+    .map(({ fields }) => fields.get(field))
+    .find((text) => text !== undefined);
+}
+
+/** Every type that words are for, or a star and how types end, with the fields they tell of. */
+export function describedFields(): { type: string; fields: string[] }[] {
+  read ??= readFiles();
+  return [...read.types].map(([type, { fields }]) => ({ type, fields: [...fields.keys()] }));
+}
+
+/** What is said of the type itself, then of those that end as it does, then of all. */
+function wordsOf(definition: string): TypeWords[] {
+  read ??= readFiles();
+  const name = definition.slice(definition.lastIndexOf('.') + 1);
+  const exact = read.types.get(name);
+  const similar = read.endings.filter(([ending]) => name.endsWith(ending)).map(([, words]) => words);
+  return exact ? [exact, ...similar] : similar;
+}
+
+/** A line `Type: sentence` or `Type`, then lines `  field: sentence`. Longer endings come before shorter ones. */
+function readFiles(): Words {
+  const types = new Map<string, TypeWords>();
+  let current: TypeWords = { fields: new Map() };
+  for (const file of files) {
+    const text = readFileSync(new URL(`./descriptions/${file}.txt`, import.meta.url), 'utf8');
+    for (const line of text.split('\n')) {
+      if (line === '') continue;
+      const [, indent, name = '', sentence] = /^( *)([\w*]+)(?:: (.+)|:)?$/.exec(line) ?? [];
+      if (indent === undefined)
+        throw new Error(`Cannot read descriptions/${file}.txt: "${line}" is neither type nor field`);
+      if (indent !== '') current.fields.set(name, sentence ?? '');
+      else types.set(name, (current = { ...(sentence !== undefined && { own: sentence }), fields: new Map() }));
+    }
+  }
+  const endings = [...types]
+    .filter(([name]) => name.startsWith('*'))
+    .map(([name, words]): [string, TypeWords] => [name.slice(1), words])
+    .sort(([a], [b]) => b.length - a.length);
+  return { types, endings };
 }

@@ -111,7 +111,7 @@ suite('documents', () => {
     };
     const { schemas } = core.components;
     assert.deepEqual(schemas['io.k8s.api.core.v1.Container']?.properties['ports'], {
-      description: 'Ports that the container listens on.',
+      description: 'Ports that the container listens on; naming them opens nothing.',
       type: 'array',
       items: { allOf: [{ $ref: '#/components/schemas/io.k8s.api.core.v1.ContainerPort' }], default: {} },
       'x-kubernetes-list-type': 'map',

@@ -1,7 +1,7 @@
 /** API types as OpenAPI schemas, in the dialect of either version of OpenAPI. */
 import type { Kind } from '#lib/kinds/define-kind.ts';
 import { pointerFields, schemaType, type SchemaField, type SchemaType } from '#lib/kinds/schema.ts';
-import { fieldDescription } from './descriptions.ts';
+import { fieldDescription, typeDescription } from './descriptions.ts';
 import type { Operation } from './operation.ts';
 
 /** What differs between OpenAPI 2 and 3. */
@@ -133,6 +133,7 @@ const watchEvent: SchemaType = {
 };
 
 function structSchema(name: string, type: SchemaType, facts: KindFacts | undefined, dialect: Dialect): Schema {
+  const description = facts?.description || typeDescription(name);
   const required = (type.required ?? []).filter((field) => type.props?.[field]);
   const properties = Object.entries(type.props ?? {}).map(([field, schema]): [string, Schema] => {
     const description = fieldDescription(name, field);
@@ -144,7 +145,7 @@ function structSchema(name: string, type: SchemaType, facts: KindFacts | undefin
     return [field, besides(valueSchema(field, schema, dialect), beside, dialect)];
   });
   return {
-    ...(facts?.description && { description: facts.description }),
+    ...(description && { description }),
     type: 'object',
     ...(required.length > 0 && { required }),
     ...(properties.length > 0 && { properties: Object.fromEntries(properties) }),
