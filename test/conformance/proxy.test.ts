@@ -273,6 +273,24 @@ suite('proxy', () => {
       assert.ok(Date.now() < deadline, 'the connection to the pod stays open');
   });
 
+  test('HTTP/2 passes as well, as HTTP/1.1', async () => {
+    const session = api.http2();
+    const sending = session.request({ ':method': 'POST', ':path': to('pods/web/proxy/x?y'), 'x-own': 'kept' });
+    sending.end('told');
+    const [headers] = (await once(sending, 'response')) as [Record<string, unknown>];
+    const answer = JSON.parse(await text(sending)) as Echo;
+    assert.equal(headers[':status'], 200);
+    assert.deepEqual(
+      [answer.method, answer.url, answer.body, answer.headers['x-own']],
+      ['POST', '/x?y', 'told', 'kept'],
+    );
+    assert.equal(answer.headers['host'], new URL(api.url).host);
+    const page = session.request({ ':path': to('pods/web/proxy/fails') });
+    const [failed] = (await once(page, 'response')) as [Record<string, unknown>];
+    assert.deepEqual([failed[':status'], await text(page)], [418, 'short and stout']);
+    session.close();
+  });
+
   test('what cannot be reached, or must not be, is told as a Status', async () => {
     const shop = 'no endpoints available for service';
     const cases: [path: string, told: [code: number, reason: string, message: string | RegExp]][] = [
