@@ -4,7 +4,7 @@ import type { ApiError } from '#lib/meta/errors.ts';
 import { anonymous } from '../auth/anonymous.ts';
 import type { Caller } from '../verbs/types.ts';
 import type { Request, Response } from './answer.ts';
-import type { AuditTrail } from '../audit/trail.ts';
+import type { TellingTrail } from '../audit/trail.ts';
 import { isLongRunning } from './request-info.ts';
 import type { RequestInfo } from './request-info.ts';
 import { routeOf } from './route.ts';
@@ -44,7 +44,9 @@ export interface RequestContext {
   /** Why the request was refused or failed, when it was. */
   failure: ApiError | undefined;
   /** What is taken down for the audit log; undefined when that is not to hold the request. */
-  audit: AuditTrail | undefined;
+  audit: TellingTrail | undefined;
+  /** Where it came from, if somebody wanted to know: a connection that has ended cannot tell any more. */
+  remoteAddress: string | undefined;
 }
 
 /** A connection to be taken over from HTTP. */
@@ -104,6 +106,7 @@ export function makeRequestContext(arrival: Arrival): RequestContext {
     bytesSent: 0,
     failure: undefined,
     audit: undefined,
+    remoteAddress: undefined,
   };
 }
 
