@@ -68,6 +68,8 @@ async function createDecoded(
   const owning = owners ?? ownersOfNew(kind, draft, writerOf(kind, caller, options, context.env.now()));
   delete draft.metadata.managedFields;
   const { name, generateName } = draft.metadata;
+  // Kinds rely on there being a name, though it may be an empty one, which is refused with the rest.
+  draft.metadata.name ??= '';
   if (name || !generateName) return createNamed(context, caller, kind, namespace, draft, owning, options);
   for (let attempt = 1; ; attempt++) {
     draft.metadata.name = generatedName(generateName, context.env.random);
