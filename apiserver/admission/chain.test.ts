@@ -29,6 +29,34 @@ suite('makeAdmission()', () => {
   });
 });
 
+suite('the order of plugins', () => {
+  test('is upstream’s, in both phases', () => {
+    const upstream = [
+      ...['NamespaceLifecycle', 'LimitRanger', 'ServiceAccount', 'NodeRestriction', 'TaintNodesByCondition'],
+      ...['AlwaysPullImages', 'PodSecurity', 'Priority', 'DefaultTolerationSeconds', 'ExtendedResourceToleration'],
+      ...['DefaultStorageClass', 'StorageObjectInUseProtection', 'OwnerReferencesPermissionEnforcement'],
+      ...['PersistentVolumeClaimResize', 'RuntimeClass', 'CertificateApproval', 'CertificateSigning'],
+      ...['CertificateSubjectRestriction', 'DefaultIngressClass'],
+    ];
+    const seen = { admit: [] as string[], validate: [] as string[] };
+    makeAdmission({
+      random: () => 0,
+      authorize,
+      enable: upstream,
+      around: (plugin, phase, rule) => {
+        seen[phase].push(plugin);
+        return rule;
+      },
+    });
+    assert.deepEqual([...new Set([...seen.admit, ...seen.validate])].toSorted(), upstream.toSorted());
+    for (const phase of [seen.admit, seen.validate])
+      assert.deepEqual(
+        phase,
+        upstream.filter((name) => phase.includes(name)),
+      );
+  });
+});
+
 suite('taintNodesByCondition', () => {
   test('taints new nodes once', () => {
     const taint = { key: 'node.kubernetes.io/not-ready', effect: 'NoSchedule' };
