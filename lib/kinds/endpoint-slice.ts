@@ -1,15 +1,18 @@
 import { isIPv4, isIPv6 } from '#lib/meta/addresses.ts';
-import { duplicate, invalid, notSupported, required, type FieldError } from '#lib/meta/errors.ts';
-import { labelNameFaults, subdomainFaults } from '#lib/meta/names.ts';
-import { unchanged } from './checks/metadata.ts';
-import { grammar, oneOf } from './checks/values.ts';
+import { duplicate, invalid, notSupported, required, tooMany, type FieldError } from '#lib/meta/errors.ts';
+import { labelNameFaults, labelValueFaults, qualifiedNameFaults, subdomainFaults } from '#lib/meta/names.ts';
+import { fullDomain } from './checks/domains.ts';
+import { checkLabels, unchanged } from './checks/metadata.ts';
+import { grammar, oneOf, reachable } from './checks/values.ts';
 import { ageColumn, nameColumn, text, unset } from './columns.ts';
 import { defineKind } from './define-kind.ts';
-import type { EndpointSlice } from './gen/discovery-v1.ts';
+import type { EndpointHints, EndpointSlice } from './gen/discovery-v1.ts';
 
 const maxEndpoints = 1000;
 const maxPorts = 20_000;
 const maxAddresses = 100;
+const maxTopics = 16;
+const maxZones = 8;
 const shownInTable = 3;
 
 export const endpointSlice = defineKind<EndpointSlice>({
@@ -28,7 +31,7 @@ export const endpointSlice = defineKind<EndpointSlice>({
     }
   },
   check: (object, before) => [
-    ...checkAddressType(object),
+    ...checkAddressType(object, !before),
     ...checkEndpoints(object),
     ...checkPorts(object),
     ...(before ? unchanged('addressType', object.addressType, before.addressType) : []),
@@ -47,46 +50,62 @@ function shorten(items: readonly string[]): string {
   return (items.slice(0, shownInTable).join(',') || unset) + (more > 0 ? ` + ${more} more...` : '');
 }
 
-function checkAddressType({ addressType }: EndpointSlice): FieldError[] {
-  const types = ['FQDN', 'IPv4', 'IPv6'];
+function checkAddressType({ addressType }: EndpointSlice, isNew: boolean): FieldError[] {
+  const types = isNew ? ['FQDN', 'IPv4', 'IPv6'] : ['FQDN', 'IP', 'IPv4', 'IPv6'];
   if (!addressType) return [required('addressType')];
   return types.includes(addressType) ? [] : [notSupported('addressType', addressType, types)];
 }
 
 function checkEndpoints({ endpoints, addressType }: EndpointSlice): FieldError[] {
   if (endpoints.length > maxEndpoints) return [tooMany('endpoints', endpoints.length, maxEndpoints)];
-  return endpoints.flatMap(({ addresses, hostname, nodeName }, i) => {
+  return endpoints.flatMap(({ addresses, hostname, nodeName, deprecatedTopology = {}, hints }, i) => {
     const at = `endpoints[${i}]`;
-    const faults: FieldError[] = [];
-    if (addresses.length === 0) faults.push(required(`${at}.addresses`, 'must contain at least 1 address'));
-    if (addresses.length > maxAddresses) faults.push(tooMany(`${at}.addresses`, addresses.length, maxAddresses));
-    for (const [j, address] of addresses.entries()) {
-      const where = `${at}.addresses[${j}]`;
-      if (addressType === 'IPv4' && !isIPv4(address))
-        faults.push(invalid(where, address, 'must be a valid IPv4 address'));
-      else if (addressType === 'IPv6' && !isIPv6(address))
-        faults.push(invalid(where, address, 'must be a valid IPv6 address'));
-      else if (addressType === 'FQDN') faults.push(...grammar(where, address, subdomainFaults));
-    }
-    if (hostname !== undefined) faults.push(...grammar(`${at}.hostname`, hostname, labelNameFaults));
-    if (nodeName !== undefined) faults.push(...grammar(`${at}.nodeName`, nodeName, subdomainFaults));
-    return faults;
+    const topics = Object.keys(deprecatedTopology).length;
+    return [
+      ...(addresses.length === 0 ? [required(`${at}.addresses`, 'must contain at least 1 address')] : []),
+      ...(addresses.length > maxAddresses ? [tooMany(`${at}.addresses`, addresses.length, maxAddresses)] : []),
+      ...addresses.flatMap((address, j) => checkAddress(`${at}.addresses[${j}]`, address, addressType)),
+      ...(nodeName === undefined ? [] : grammar(`${at}.nodeName`, nodeName, subdomainFaults)),
+      ...(topics > maxTopics ? [tooMany(`${at}.deprecatedTopology`, topics, maxTopics)] : []),
+      ...checkLabels(`${at}.deprecatedTopology`, deprecatedTopology),
+      ...(hostname === undefined ? [] : grammar(`${at}.hostname`, hostname, labelNameFaults)),
+      ...checkZones(`${at}.hints.forZones`, hints),
+    ];
   });
 }
 
-function checkPorts({ ports = [] }: EndpointSlice): FieldError[] {
+function checkAddress(path: string, address: string, type: string): FieldError[] {
+  const isIP = { IPv4: isIPv4, IPv6: isIPv6 }[type];
+  if (!isIP) return type === 'FQDN' ? fullDomain(path, address) : [];
+  const faults = isIP(address) ? [] : [invalid(path, address, `must be a valid ${type} address`)];
+  return [...faults, ...reachable(path, address)];
+}
+
+/** Zones that an endpoint is meant for. */
+function checkZones(path: string, hints: EndpointHints | undefined): FieldError[] {
+  const zones = hints?.forZones ?? [];
+  if (zones.length > maxZones) return [tooMany(path, zones.length, maxZones)];
+  const seen = new Set<string>();
+  return zones.flatMap(({ name }, i) => {
+    const at = `${path}[${i}].name`;
+    const faults = seen.has(name) ? [duplicate(at, name)] : [];
+    seen.add(name);
+    return [...faults, ...grammar(at, name, labelValueFaults)];
+  });
+}
+
+function checkPorts({ ports }: EndpointSlice): FieldError[] {
+  if (!ports) return [];
   if (ports.length > maxPorts) return [tooMany('ports', ports.length, maxPorts)];
   const names = new Set<string>();
-  return ports.flatMap(({ name = '', protocol }, i) => {
+  return ports.flatMap(({ name = '', protocol, appProtocol }, i) => {
     const at = `ports[${i}]`;
-    const faults: FieldError[] = [];
-    if (name) faults.push(...grammar(`${at}.name`, name, labelNameFaults));
+    const faults = name ? grammar(`${at}.name`, name, labelNameFaults) : [];
     if (names.has(name)) faults.push(duplicate(`${at}.name`, name));
     names.add(name);
-    return [...faults, ...oneOf(`${at}.protocol`, protocol, ['SCTP', 'TCP', 'UDP'])];
+    faults.push(...oneOf(`${at}.protocol`, protocol, ['SCTP', 'TCP', 'UDP']));
+    return appProtocol === undefined
+      ? faults
+      : [...faults, ...grammar(`${at}.appProtocol`, appProtocol, qualifiedNameFaults)];
   });
-}
-
-function tooMany(field: string, count: number, most: number): FieldError {
-  return { field, reason: 'FieldValueTooMany', message: `Too many: ${count}: must have at most ${most} items` };
 }

@@ -1,7 +1,6 @@
-import { invalid, required, type FieldError } from '#lib/meta/errors.ts';
-import { isIP } from '#lib/meta/addresses.ts';
-import { labelNameFaults } from '#lib/meta/names.ts';
-import { grammar, label, oneOf, portNumber } from './checks/values.ts';
+import { required, type FieldError } from '#lib/meta/errors.ts';
+import { labelNameFaults, qualifiedNameFaults, subdomainFaults } from '#lib/meta/names.ts';
+import { address, grammar, label, oneOf, portNumber, reachable } from './checks/values.ts';
 import { ageColumn, nameColumn, none, text } from './columns.ts';
 import { defineKind } from './define-kind.ts';
 import type { EndpointAddress, Endpoints, EndpointSubset } from './gen/core-v1.ts';
@@ -34,9 +33,9 @@ function checkSubset(
   if (addresses.length === 0 && notReadyAddresses.length === 0) {
     faults.push(required(path, 'must specify `addresses` or `notReadyAddresses`'));
   }
-  for (const [i, address] of addresses.entries()) faults.push(...checkAddress(`${path}.addresses[${i}]`, address));
-  for (const [i, address] of notReadyAddresses.entries()) {
-    faults.push(...checkAddress(`${path}.notReadyAddresses[${i}]`, address));
+  for (const [i, one] of addresses.entries()) faults.push(...checkAddress(`${path}.addresses[${i}]`, one));
+  for (const [i, one] of notReadyAddresses.entries()) {
+    faults.push(...checkAddress(`${path}.notReadyAddresses[${i}]`, one));
   }
   for (const [i, port] of ports.entries()) {
     const at = `${path}.ports[${i}]`;
@@ -44,23 +43,19 @@ function checkSubset(
     faults.push(
       ...portNumber(`${at}.port`, port.port),
       ...oneOf(`${at}.protocol`, port.protocol, ['SCTP', 'TCP', 'UDP']),
+      ...(port.appProtocol === undefined ? [] : grammar(`${at}.appProtocol`, port.appProtocol, qualifiedNameFaults)),
     );
   }
   return faults;
 }
 
-function checkAddress(path: string, { ip, hostname }: EndpointAddress): FieldError[] {
-  const faults: FieldError[] = [];
-  const at = `${path}.ip`;
-  if (!isIP(ip)) faults.push(invalid(at, ip, 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)'));
-  else if (/^(0\.0\.0\.0|::)$/.test(ip)) faults.push(invalid(at, ip, `may not be unspecified (${ip})`));
-  else if (/^127\.|^::1$/.test(ip))
-    faults.push(invalid(at, ip, 'may not be in the loopback range (127.0.0.0/8, ::1/128)'));
-  else if (/^169\.254\.|^fe80:/i.test(ip)) {
-    faults.push(invalid(at, ip, 'may not be in the link-local range (169.254.0.0/16, fe80::/10)'));
-  }
-  if (hostname) faults.push(...grammar(`${path}.hostname`, hostname, labelNameFaults));
-  return faults;
+function checkAddress(path: string, { ip, hostname, nodeName }: EndpointAddress): FieldError[] {
+  return [
+    ...address(`${path}.ip`, ip),
+    ...(hostname ? grammar(`${path}.hostname`, hostname, labelNameFaults) : []),
+    ...(nodeName === undefined ? [] : grammar(`${path}.nodeName`, nodeName, subdomainFaults)),
+    ...reachable(`${path}.ip`, ip),
+  ];
 }
 
 function formatEndpoints({ subsets = [] }: Endpoints): string {

@@ -1,9 +1,14 @@
-import { required, type FieldError } from '#lib/meta/errors.ts';
+import { fieldForbidden, notSupported, required, tooLong, type FieldError } from '#lib/meta/errors.ts';
+import { labelNameFaults } from '#lib/meta/names.ts';
+import { domainPath } from './checks/domains.ts';
 import { unchanged } from './checks/metadata.ts';
-import { optionalOneOf } from './checks/values.ts';
+import { grammar } from './checks/values.ts';
 import { ageColumn, nameColumn, none, text } from './columns.ts';
 import { defineKind } from './define-kind.ts';
-import type { IngressClass, IngressClassSpec } from './gen/networking-v1.ts';
+import type { IngressClass, IngressClassParametersReference, IngressClassSpec } from './gen/networking-v1.ts';
+import { checkReference } from './ingress.ts';
+
+const maxControllerLength = 250;
 
 export const ingressClass = defineKind<IngressClass>({
   group: 'networking.k8s.io',
@@ -18,8 +23,8 @@ export const ingressClass = defineKind<IngressClass>({
     if (spec.parameters) spec.parameters.scope ??= 'Cluster';
   },
   check: ({ spec }, before) => [
-    ...checkSpec(spec),
     ...(before ? unchanged('spec.controller', spec.controller, before.spec.controller) : []),
+    ...checkSpec(spec),
   ],
   columns: [
     nameColumn,
@@ -33,15 +38,32 @@ export const ingressClass = defineKind<IngressClass>({
   ],
 });
 
-function checkSpec({ parameters }: IngressClassSpec): FieldError[] {
-  if (!parameters) return [];
-  const at = 'spec.parameters';
-  const faults = (['kind', 'name'] as const)
-    .filter((name) => !parameters[name])
-    .map((name) => required(`${at}.${name}`));
-  faults.push(...optionalOneOf(`${at}.scope`, parameters.scope, ['Cluster', 'Namespace']));
-  if (parameters.scope === 'Namespace' && !parameters.namespace) {
-    faults.push(required(`${at}.namespace`, "`parameters.scope` is set to 'Namespace'"));
+function checkSpec({ controller = '', parameters }: IngressClassSpec): FieldError[] {
+  const path = 'spec.controller';
+  return [
+    ...(controller.length > maxControllerLength ? [tooLong(path, maxControllerLength)] : []),
+    ...domainPath(path, controller),
+    ...(parameters ? checkParameters('spec.parameters', parameters) : []),
+  ];
+}
+
+function checkParameters(path: string, parameters: IngressClassParametersReference): FieldError[] {
+  const { scope, namespace } = parameters;
+  const faults = checkReference(path, parameters);
+  if (scope === undefined) return [...faults, required(`${path}.scope`)];
+  const at = `${path}.namespace`;
+  switch (scope) {
+    case 'Namespace':
+      return [
+        ...faults,
+        ...(namespace === undefined
+          ? [required(at, "`parameters.scope` is set to 'Namespace'")]
+          : grammar(at, namespace, labelNameFaults)),
+      ];
+    case 'Cluster':
+      if (namespace === undefined) return faults;
+      return [...faults, fieldForbidden(at, "`parameters.scope` is set to 'Cluster'")];
+    default:
+      return [...faults, notSupported(`${path}.scope`, scope, ['Cluster', 'Namespace'])];
   }
-  return faults;
 }

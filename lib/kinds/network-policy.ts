@@ -1,8 +1,9 @@
-import { isCidr } from '#lib/meta/addresses.ts';
-import { fieldForbidden, invalid, required, type FieldError } from '#lib/meta/errors.ts';
+import { isWithin } from '#lib/meta/blocks.ts';
+import { fieldForbidden, invalid, notSupported, required, type FieldError } from '#lib/meta/errors.ts';
+import { goList } from '#lib/meta/go-text.ts';
 import { formatLabelSelector } from '#lib/meta/selectors.ts';
 import { checkLabelSelector } from './checks/selectors.ts';
-import { oneOf, portNumberOrName } from './checks/values.ts';
+import { cidr, optionalOneOf, portNumberOrName, withoutZeros } from './checks/values.ts';
 import { ageColumn, nameColumn, text } from './columns.ts';
 import { defineKind } from './define-kind.ts';
 import type {
@@ -13,8 +14,7 @@ import type {
   NetworkPolicySpec,
 } from './gen/networking-v1.ts';
 
-const maxPolicyTypes = 2;
-const cidrSentence = 'must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)';
+const policyTypes = ['Ingress', 'Egress'];
 
 export const networkPolicy = defineKind<NetworkPolicy>({
   group: 'networking.k8s.io',
@@ -30,7 +30,7 @@ export const networkPolicy = defineKind<NetworkPolicy>({
     for (const { ports } of [...(spec.ingress ?? []), ...(spec.egress ?? [])]) {
       for (const port of ports ?? []) port.protocol ??= 'TCP';
     }
-    spec.policyTypes ??= spec.egress?.length ? ['Ingress', 'Egress'] : ['Ingress'];
+    if (!spec.policyTypes?.length) spec.policyTypes = spec.egress?.length ? ['Ingress', 'Egress'] : ['Ingress'];
   },
   check: ({ spec }) => checkSpec(spec),
   columns: [nameColumn, text('Pod-Selector', ({ spec }) => formatLabelSelector(spec.podSelector)), ageColumn],
@@ -38,38 +38,42 @@ export const networkPolicy = defineKind<NetworkPolicy>({
 
 function checkSpec(spec: NetworkPolicySpec): FieldError[] {
   const faults = checkLabelSelector('spec.podSelector', spec.podSelector);
-  for (const [i, rule] of (spec.ingress ?? []).entries()) {
-    faults.push(
-      ...checkPorts(`spec.ingress[${i}].ports`, rule.ports),
-      ...checkPeers(`spec.ingress[${i}].from`, rule.from),
-    );
+  for (const [i, { ports, from }] of (spec.ingress ?? []).entries()) {
+    faults.push(...checkPorts(`spec.ingress[${i}].ports`, ports), ...checkPeers(`spec.ingress[${i}].from`, from));
   }
-  for (const [i, rule] of (spec.egress ?? []).entries()) {
-    faults.push(...checkPorts(`spec.egress[${i}].ports`, rule.ports), ...checkPeers(`spec.egress[${i}].to`, rule.to));
+  for (const [i, { ports, to }] of (spec.egress ?? []).entries()) {
+    faults.push(...checkPorts(`spec.egress[${i}].ports`, ports), ...checkPeers(`spec.egress[${i}].to`, to));
   }
-  const types = spec.policyTypes ?? [];
-  if (types.length > maxPolicyTypes) {
-    return [...faults, invalid('spec.policyTypes', types, 'may not specify more than two policyTypes')];
+  const types: readonly string[] = spec.policyTypes ?? [];
+  const path = 'spec.policyTypes';
+  if (types.length > policyTypes.length) {
+    const shown = goList('networking.PolicyType', types);
+    return [...faults, invalid(path, shown, 'may not specify more than two policyTypes')];
   }
-  return [...faults, ...types.flatMap((type, i) => oneOf(`spec.policyTypes[${i}]`, type, ['Ingress', 'Egress']))];
+  return [
+    ...faults,
+    ...types.flatMap((type, i) =>
+      policyTypes.includes(type) ? [] : [notSupported(`${path}[${i}]`, type, policyTypes)],
+    ),
+  ];
 }
 
 function checkPorts(path: string, ports: readonly NetworkPolicyPort[] | undefined): FieldError[] {
   return (ports ?? []).flatMap(({ protocol, port, endPort }, i) => {
     const at = `${path}[${i}]`;
-    const faults = oneOf(`${at}.protocol`, protocol, ['SCTP', 'TCP', 'UDP']);
-    if (port === undefined) {
-      if (endPort !== undefined)
-        faults.push(invalid(`${at}.endPort`, endPort, 'may not be specified when `port` is not specified'));
-      return faults;
+    const end = `${at}.endPort`;
+    const faults = optionalOneOf(`${at}.protocol`, protocol, ['TCP', 'UDP', 'SCTP']);
+    if (typeof port === 'number') {
+      faults.push(...portNumberOrName(`${at}.port`, port));
+      if (endPort === undefined) return faults;
+      if (endPort < port) faults.push(invalid(end, endPort, 'must be greater than or equal to `port`'));
+      return [...faults, ...portNumberOrName(end, endPort)];
     }
-    faults.push(...portNumberOrName(`${at}.port`, port));
-    if (endPort === undefined) return faults;
-    if (typeof port === 'string')
-      faults.push(invalid(`${at}.endPort`, endPort, 'may not be specified when `port` is non-numeric'));
-    else if (endPort < port) faults.push(invalid(`${at}.endPort`, endPort, 'must be greater than or equal to `port`'));
-    else faults.push(...portNumberOrName(`${at}.endPort`, endPort));
-    return faults;
+    if (endPort !== undefined) {
+      const why = port === undefined ? 'not specified' : 'non-numeric';
+      faults.push(invalid(end, endPort, `may not be specified when \`port\` is ${why}`));
+    }
+    return port === undefined ? faults : [...faults, ...portNumberOrName(`${at}.port`, port)];
   });
 }
 
@@ -81,17 +85,21 @@ function checkPeers(path: string, peers: readonly NetworkPolicyPeer[] | undefine
     if (podSelector) faults.push(...checkLabelSelector(`${at}.podSelector`, podSelector));
     if (namespaceSelector) faults.push(...checkLabelSelector(`${at}.namespaceSelector`, namespaceSelector));
     if (!ipBlock) return faults;
-    if (podSelector || namespaceSelector)
-      faults.push(fieldForbidden(at, 'may not specify both ipBlock and another peer'));
-    return [...faults, ...checkBlock(`${at}.ipBlock`, ipBlock)];
+    faults.push(...checkBlock(`${at}.ipBlock`, ipBlock));
+    return podSelector || namespaceSelector
+      ? [...faults, fieldForbidden(at, 'may not specify both ipBlock and another peer')]
+      : faults;
   });
 }
 
-function checkBlock(path: string, { cidr, except = [] }: IPBlock): FieldError[] {
-  if (!cidr) return [required(`${path}.cidr`)];
-  if (!isCidr(cidr)) return [invalid(`${path}.cidr`, cidr, cidrSentence)];
-  return except
-    .map((hole, i) => [hole, i] as const)
-    .filter(([hole]) => !isCidr(hole))
-    .map(([hole, i]) => invalid(`${path}.except[${i}]`, hole, cidrSentence));
+function checkBlock(path: string, { cidr: block, except = [] }: IPBlock): FieldError[] {
+  if (!block) return [required(`${path}.cidr`)];
+  const faults = cidr(`${path}.cidr`, block);
+  if (faults.length > 0) return faults;
+  return except.flatMap((hole, i) => {
+    const at = `${path}.except[${i}]`;
+    const bad = cidr(at, hole);
+    if (bad.length > 0 || isWithin(withoutZeros(hole), withoutZeros(block))) return bad;
+    return [invalid(at, hole, 'must be a strict subset of `cidr`')];
+  });
 }

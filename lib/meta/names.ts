@@ -28,6 +28,21 @@ export function subdomainFaults(text: string): string[] {
   return faults;
 }
 
+/** A subdomain of which the first part may be any. */
+export function wildcardFaults(text: string): string[] {
+  const faults = text.length > 253 ? [tooLongFor(253)] : [];
+  if (!text.startsWith('*.') || !subdomain.test(text.slice(2))) {
+    faults.push(
+      regexSentence(
+        "a wildcard DNS-1123 subdomain must start with '*.', followed by a valid DNS subdomain, which must consist of lower case alphanumeric characters, '-' or '.' and end with an alphanumeric character",
+        "'*.example.com'",
+        '\\*\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*',
+      ),
+    );
+  }
+  return faults;
+}
+
 /** RFC 1123 label: namespaces, containers, volumes. */
 export function labelNameFaults(text: string): string[] {
   const faults = text.length > 63 ? [tooLongFor(63)] : [];

@@ -116,7 +116,8 @@ export function cidr(path: string, value: string): FieldError[] {
     : [invalid(path, value, 'must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)')];
 }
 
-function withoutZeros(value: string): string {
+/** An address or block without the zeros that IPv4 numbers may begin with. */
+export function withoutZeros(value: string): string {
   return value.includes(':') || !value.includes('0') ? value : value.replaceAll(/(^|\.)0+(?=\d)/g, '$1');
 }
 
