@@ -136,7 +136,7 @@ function structSchema(name: string, type: SchemaType, facts: KindFacts | undefin
   const description = facts?.description || typeDescription(name);
   const required = (type.required ?? []).filter((field) => type.props?.[field]);
   const properties = Object.entries(type.props ?? {}).map(([field, schema]): [string, Schema] => {
-    const description = fieldDescription(name, field);
+    const description = fieldText(name, field, schema, dialect);
     const beside = {
       ...(description && { description }),
       ...(dialect.rich && defaultOf(name, field, schema, required)),
@@ -152,6 +152,12 @@ function structSchema(name: string, type: SchemaType, facts: KindFacts | undefin
     ...(type.atomic && { 'x-kubernetes-map-type': 'atomic' }),
     ...(facts && { 'x-kubernetes-group-version-kind': facts.identities }),
   };
+}
+
+/** A field's sentence. Readers of version 3 show that of a referenced type beside it, which need not say the same again. */
+function fieldText(type: string, name: string, { $ref }: SchemaField, { rich }: Dialect): string | undefined {
+  const text = fieldDescription(type, name);
+  return rich && $ref && typeDescription($ref) === text ? undefined : text;
 }
 
 /** What kubectl, server-side apply and strategic merge patch need to know of a field. */
