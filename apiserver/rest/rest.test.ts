@@ -76,7 +76,7 @@ suite('REST', () => {
       wrong,
       400,
       'BadRequest',
-      'the API version in the data (apps/v1) does not match the expected API version (v1)',
+      'ConfigMap in version "v1" cannot be handled as a ConfigMap: no kind "ConfigMap" is registered for version "apps/v1" in scheme "pkg/api/legacyscheme/scheme.go:30"',
     );
     refused(
       await api.ask('GET', '/apis/apps/v1/things'),

@@ -30,7 +30,8 @@ export async function create(
   demand(context.authorize, caller, 'create', kind, { namespace });
   const draft = decodeObject(kind, body, options);
   checkNamespaceOf(kind, draft, namespace);
-  if (draft.metadata.resourceVersion) {
+  // Nothing but a number is a version.
+  if (Number(draft.metadata.resourceVersion) > 0) {
     throw plainError('resourceVersion should not be set on objects to be created');
   }
   keepUniqueOwners(draft.metadata, warner(options.notes));

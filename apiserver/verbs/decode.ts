@@ -2,6 +2,7 @@
 import { decodeAs } from '#lib/kinds/structure.ts';
 import { copy } from '#lib/meta/equal.ts';
 import type { Resource } from '#lib/meta/object.ts';
+import { checkSort } from './body-sort.ts';
 import type { WriteOptions } from './types.ts';
 
 /** What a body is read as: a kind, or a type of which nothing is stored. */
@@ -19,8 +20,7 @@ export function decodeObject(
   body: unknown,
   { fieldValidation, notes, duplicates }: WriteOptions,
 ): Resource {
-  // Decoding takes its argument over, and a body may be decoded again for a retry.
-  const object = copy(body);
+  const object = ownBody(type, body);
   const warnings = decodeAs(type, object, fieldValidation, duplicates);
   if (notes) notes.warnings = warnings;
   return object as Resource;
@@ -28,7 +28,15 @@ export function decodeObject(
 
 /** A body in which unknown fields do not matter, such as an Eviction. */
 export function decodeBody<T>(type: Omit<ObjectType, 'group'>, body: unknown): T {
-  const value = copy(body);
+  const value = ownBody(type, body);
   decodeAs(type, value, 'Ignore');
   return value as T;
+}
+
+/** The body as decoding takes it over, saying what it is; it may be decoded again for a retry. */
+function ownBody({ apiVersion, kind }: Omit<ObjectType, 'group'>, body: unknown): unknown {
+  checkSort({ apiVersion, kind }, body);
+  const object = copy(body);
+  if (typeof object !== 'object' || object === null || Array.isArray(object)) return object;
+  return Object.assign(object, { apiVersion, kind });
 }

@@ -50,6 +50,7 @@ export function prepareUpdate(
   context: WriteContext,
 ): Resource {
   keepSystemMetadata(next.metadata, before.metadata);
+  if (!kind.namespaced) delete next.metadata.namespace;
   if (part === 'status') {
     const merged = withStatus(kind, next, before);
     kind.prepareStatus?.(merged, before, context, part);

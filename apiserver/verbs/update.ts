@@ -3,7 +3,7 @@ import { checkMetadata, checkObject } from '#lib/kinds/checks/metadata.ts';
 import type { Writer } from '#lib/kinds/apply/managers.ts';
 import type { Kind, WriteContext } from '#lib/kinds/define-kind.ts';
 import { copy } from '#lib/meta/equal.ts';
-import { badRequest, conflict, invalid, invalidObject, isReason } from '#lib/meta/errors.ts';
+import { badRequest, conflict, invalid, invalidObject, isReason, plainError } from '#lib/meta/errors.ts';
 import type { FieldError } from '#lib/meta/errors.ts';
 import type { Ref, Resource } from '#lib/meta/object.ts';
 import type { AdmissionRequest } from '../admission/types.ts';
@@ -261,6 +261,9 @@ function checkPreconditions(kind: Kind, asked: Resource, before: Resource, optio
   const check = options.subresource === 'scale' ? checkMeantBy.bind(undefined, 'scale') : checkMeant;
   check(kind, { namespace, name }, { uid: options.uid }, { uid });
   const wantedVersion = options.resourceVersion || asked.metadata.resourceVersion;
+  if (wantedVersion && !/^\d+$/.test(wantedVersion)) {
+    throw plainError(`strconv.ParseUint: parsing ${JSON.stringify(wantedVersion)}: invalid syntax`);
+  }
   if (wantedVersion && wantedVersion !== '0') {
     if (wantedVersion !== resourceVersion) throw conflict(kind, name);
   } else if (kind.namesVersion) {

@@ -59,6 +59,45 @@ suite('writes', () => {
       ]);
     });
 
+    test('what is no version is none', async () => {
+      for (const resourceVersion of ['0', 'none']) {
+        const { code } = await post(maps(), { metadata: { name: `version-${resourceVersion}`, resourceVersion } });
+        assert.equal(code, 201);
+      }
+      assert.deepEqual(told(await put(maps('/version-0'), { metadata: { name: 'version-0', resourceVersion: 'x' } })), [
+        500,
+        undefined,
+        'strconv.ParseUint: parsing "x": invalid syntax',
+      ]);
+    });
+
+    test('a body of another kind, of another version, or of none that there is', async () => {
+      const metadata = { name: 'sort' };
+      const refused = async (path: string, body: object) => {
+        const answer = await post(path, body);
+        assert.equal(answer.code, 400);
+        return answer.body.message;
+      };
+      const scheme = 'in scheme "pkg/api/legacyscheme/scheme.go:30"';
+      assert.equal(
+        await refused(maps(), { apiVersion: 'v1', kind: 'Secret', metadata }),
+        'Secret in version "v1" cannot be handled as a ConfigMap: converting (v1.Secret) to (core.ConfigMap): unknown conversion',
+      );
+      assert.equal(
+        await refused(maps(), { apiVersion: 'v1', kind: 'Map', metadata }),
+        `Map in version "v1" cannot be handled as a ConfigMap: no kind "Map" is registered for version "v1" ${scheme}`,
+      );
+      assert.equal(
+        await refused(maps(), { apiVersion: 'apps/v2', kind: 'ConfigMap', metadata }),
+        `ConfigMap in version "v2" cannot be handled as a ConfigMap: no kind "ConfigMap" is registered for version "apps/v2" ${scheme}`,
+      );
+      assert.equal(
+        await refused(apps('deployments'), { apiVersion: 'apps/v1beta1', kind: 'Deployment', metadata }),
+        'the API version in the data (apps/v1beta1) does not match the expected API version (apps/v1)',
+      );
+      assert.equal((await post(maps(), { apiVersion: '', kind: '', metadata })).code, 201);
+    });
+
     test('an object of another namespace is refused; a cluster has none', async () => {
       const { body, code } = await post(maps(), { metadata: { name: 'elsewhere', namespace: 'default' } });
       assert.deepEqual(
@@ -69,6 +108,9 @@ suite('writes', () => {
         metadata: { name: 'writes-nowhere', namespace: 'default' },
       });
       assert.deepEqual([role.code, role.body.metadata.namespace], [201, undefined]);
+      const path = '/apis/rbac.authorization.k8s.io/v1/clusterroles/writes-nowhere';
+      const patched = await space.patch(path, { metadata: { namespace: 'default', labels: { a: 'b' } } });
+      assert.deepEqual([patched.code, patched.body.metadata.namespace], [200, undefined]);
       await api.ask('DELETE', '/apis/rbac.authorization.k8s.io/v1/clusterroles/writes-nowhere');
     });
 
