@@ -1,8 +1,11 @@
+import { equal } from '#lib/meta/equal.ts';
+import { duplicate, invalid, notSupported, required, type FieldError } from '#lib/meta/errors.ts';
+import { goList } from '#lib/meta/go-text.ts';
 import { unchanged } from './checks/metadata.ts';
 import { optionalOneOf } from './checks/values.ts';
 import { ageColumn, nameColumn, text, unset } from './columns.ts';
 import { defineKind } from './define-kind.ts';
-import type { CSIDriver } from './gen/storage-v1.ts';
+import type { CSIDriver, CSIDriverSpec, TokenRequest } from './gen/storage-v1.ts';
 
 export const csiDriver = defineKind<CSIDriver>({
   group: 'storage.k8s.io',
@@ -24,16 +27,7 @@ export const csiDriver = defineKind<CSIDriver>({
     spec.requiresRepublish ??= false;
     spec.seLinuxMount ??= false;
   },
-  check: ({ spec }, before) => [
-    ...optionalOneOf('spec.fsGroupPolicy', spec.fsGroupPolicy, ['File', 'None', 'ReadWriteOnceWithFSType']),
-    ...(spec.volumeLifecycleModes ?? []).flatMap((mode, i) =>
-      optionalOneOf(`spec.volumeLifecycleModes[${i}]`, mode, ['Ephemeral', 'Persistent']),
-    ),
-    ...(before ? unchanged('spec.attachRequired', spec.attachRequired, before.spec.attachRequired) : []),
-    ...(before
-      ? unchanged('spec.volumeLifecycleModes', spec.volumeLifecycleModes, before.spec.volumeLifecycleModes)
-      : []),
-  ],
+  check: ({ spec }, before) => [...checkSpec(spec), ...(before ? checkChange(spec, before.spec) : [])],
   columns: [
     nameColumn,
     { name: 'AttachRequired', type: 'boolean', value: ({ spec }) => spec.attachRequired ?? true },
@@ -45,3 +39,40 @@ export const csiDriver = defineKind<CSIDriver>({
     ageColumn,
   ],
 });
+
+const modes: readonly string[] = ['Persistent', 'Ephemeral'];
+
+function checkSpec(spec: CSIDriverSpec): FieldError[] {
+  return [
+    ...(spec.attachRequired === undefined ? [required('spec.attachedRequired')] : []),
+    ...(spec.podInfoOnMount === undefined ? [required('spec.podInfoOnMount')] : []),
+    ...(spec.storageCapacity === undefined ? [required('spec.storageCapacity')] : []),
+    ...optionalOneOf('spec.fsGroupPolicy', spec.fsGroupPolicy, ['File', 'None', 'ReadWriteOnceWithFSType']),
+    ...checkTokens('spec.tokenRequests', spec.tokenRequests),
+    ...(spec.volumeLifecycleModes ?? [])
+      .filter((mode) => !modes.includes(mode))
+      .map((mode) => notSupported('spec.volumeLifecycleModes', mode, modes)),
+    ...(spec.seLinuxMount === undefined ? [required('spec.seLinuxMount')] : []),
+  ];
+}
+
+function checkTokens(path: string, requests: readonly TokenRequest[] | undefined): FieldError[] {
+  const seen = new Set<string>();
+  return (requests ?? []).flatMap(({ audience, expirationSeconds: seconds }, i) => {
+    if (seen.has(audience)) return [duplicate(`${path}[${i}].audience`, audience)];
+    seen.add(audience);
+    const at = `${path}[${i}].expirationSeconds`;
+    if (seconds === undefined) return [];
+    if (seconds < 600) return [invalid(at, seconds, 'may not specify a duration less than 10 minutes')];
+    return seconds > 2 ** 32 ? [invalid(at, seconds, 'may not specify a duration larger than 2^32 seconds')] : [];
+  });
+}
+
+function checkChange(now: CSIDriverSpec, before: CSIDriverSpec): FieldError[] {
+  const at = 'spec.volumeLifecycleModes';
+  const shown = goList('storage.VolumeLifecycleMode', now.volumeLifecycleModes);
+  return [
+    ...unchanged('spec.attachedRequired', now.attachRequired, before.attachRequired),
+    ...(equal(now.volumeLifecycleModes, before.volumeLifecycleModes) ? [] : [invalid(at, shown, 'field is immutable')]),
+  ];
+}

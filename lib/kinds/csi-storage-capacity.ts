@@ -1,6 +1,9 @@
-import { checkLabelSelector } from './checks/selectors.ts';
+import { equal } from '#lib/meta/equal.ts';
+import { invalid } from '#lib/meta/errors.ts';
+import { subdomainFaults } from '#lib/meta/names.ts';
+import { checkLabelSelector, goSelector } from './checks/selectors.ts';
 import { unchanged } from './checks/metadata.ts';
-import { quantity, subdomain } from './checks/values.ts';
+import { grammar, quantity } from './checks/values.ts';
 import { ageColumn, nameColumn, text, unset } from './columns.ts';
 import { defineKind } from './define-kind.ts';
 import type { CSIStorageCapacity } from './gen/storage-v1.ts';
@@ -14,14 +17,19 @@ export const csiStorageCapacity = defineKind<CSIStorageCapacity>({
   namespaced: true,
   namesVersion: true,
   schema: 'io.k8s.api.storage.v1.CSIStorageCapacity',
-  check: (object, before) => [
-    ...subdomain('storageClassName', object.storageClassName),
-    ...(object.nodeTopology ? checkLabelSelector('nodeTopology', object.nodeTopology) : []),
-    ...(object.capacity === undefined ? [] : quantity('capacity', object.capacity)),
-    ...(object.maximumVolumeSize === undefined ? [] : quantity('maximumVolumeSize', object.maximumVolumeSize)),
-    ...(before ? unchanged('nodeTopology', object.nodeTopology, before.nodeTopology) : []),
-    ...(before ? unchanged('storageClassName', object.storageClassName, before.storageClassName) : []),
-  ],
+  check: (object, before) =>
+    before
+      ? [
+          ...(equal(object.nodeTopology, before.nodeTopology)
+            ? []
+            : [invalid('nodeTopology', object.nodeTopology && goSelector(object.nodeTopology), 'field is immutable')]),
+          ...unchanged('storageClassName', object.storageClassName, before.storageClassName),
+        ]
+      : [
+          ...(object.nodeTopology ? checkLabelSelector('nodeTopology', object.nodeTopology) : []),
+          ...grammar('storageClassName', object.storageClassName, subdomainFaults),
+          ...(object.capacity === undefined ? [] : quantity('capacity', object.capacity)),
+        ],
   columns: [
     nameColumn,
     text('StorageClassName', ({ storageClassName }) => storageClassName),

@@ -1,9 +1,11 @@
-import { fieldForbidden, required, type FieldError } from '#lib/meta/errors.ts';
 import { equal } from '#lib/meta/equal.ts';
+import { duplicate, fieldForbidden, invalid, required, tooLong, type FieldError } from '#lib/meta/errors.ts';
+import { qualifiedNameFaults } from '#lib/meta/names.ts';
 import { unchanged } from './checks/metadata.ts';
-import { oneOf } from './checks/values.ts';
+import { grammar, optionalOneOf } from './checks/values.ts';
 import { ageColumn, nameColumn, text, unset } from './columns.ts';
 import { defineKind } from './define-kind.ts';
+import type { TopologySelectorTerm } from './gen/core-v1.ts';
 import type { StorageClass } from './gen/storage-v1.ts';
 
 const defaultClass = [
@@ -25,12 +27,7 @@ export const storageClass = defineKind<StorageClass>({
     object.reclaimPolicy ??= 'Delete';
     object.volumeBindingMode ??= 'Immediate';
   },
-  check: (object, before) => [
-    ...(object.provisioner ? [] : [required('provisioner')]),
-    ...oneOf('reclaimPolicy', object.reclaimPolicy, ['Delete', 'Retain']),
-    ...oneOf('volumeBindingMode', object.volumeBindingMode, ['Immediate', 'WaitForFirstConsumer']),
-    ...(before ? checkChange(object, before) : []),
-  ],
+  check: (object, before) => (before ? checkChange(object, before) : checkNew(object)),
   columns: [
     {
       ...nameColumn,
@@ -50,6 +47,58 @@ export const storageClass = defineKind<StorageClass>({
     ageColumn,
   ],
 });
+
+const maxParameters = 512;
+const maxParameterBytes = 256 * 1024;
+
+function checkNew({ provisioner, parameters = {}, reclaimPolicy, ...object }: StorageClass): FieldError[] {
+  const mode = object.volumeBindingMode;
+  const modes = ['Immediate', 'WaitForFirstConsumer'];
+  return [
+    ...(provisioner
+      ? grammar('provisioner', provisioner.toLowerCase(), qualifiedNameFaults)
+      : [required('provisioner')]),
+    ...checkParameters(parameters),
+    ...(reclaimPolicy ? optionalOneOf('reclaimPolicy', reclaimPolicy, ['Delete', 'Retain']) : []),
+    ...(mode === undefined ? [required('volumeBindingMode')] : optionalOneOf('volumeBindingMode', mode, modes)),
+    ...checkTopologies(object.allowedTopologies),
+  ];
+}
+
+function checkParameters(parameters: Readonly<Record<string, string>>): FieldError[] {
+  const path = 'parameters';
+  const entries = Object.entries(parameters);
+  if (entries.length > maxParameters) return [tooLong(path, maxParameters)];
+  const encoder = new TextEncoder();
+  const sizeBytes = entries.reduce((sum, [key, value]) => sum + encoder.encode(key + value).length, 0);
+  return [
+    ...(Object.hasOwn(parameters, '') ? [invalid(path, '', 'field can not be empty.')] : []),
+    ...(sizeBytes > maxParameterBytes ? [tooLong(path, maxParameterBytes)] : []),
+  ];
+}
+
+/** Where volumes may be made: no part of the cluster is named twice. */
+function checkTopologies(terms: readonly TopologySelectorTerm[] = []): FieldError[] {
+  const seen: unknown[] = [];
+  return terms.flatMap(({ matchLabelExpressions = [] }, i) => {
+    const path = `allowedTopologies[${i}].matchLabelExpressions`;
+    const meant: Record<string, string[]> = {};
+    const faults = matchLabelExpressions.flatMap(({ key, values }, j) => {
+      const at = `${path}[${j}]`;
+      const isTwice = Object.hasOwn(meant, key);
+      meant[key] = [...new Set(values)].sort();
+      return [
+        ...(values.length === 0 ? [required(`${at}.values`)] : []),
+        ...values.flatMap((value, k) => (values.indexOf(value) < k ? [duplicate(`${at}.values[${k}]`, value)] : [])),
+        ...grammar(`${at}.key`, key, qualifiedNameFaults),
+        ...(isTwice ? [duplicate(`${at}.key`, key)] : []),
+      ];
+    });
+    if (seen.some((other) => equal(other, meant))) faults.push(duplicate(path, ''));
+    seen.push(meant);
+    return faults;
+  });
+}
 
 function checkChange(now: StorageClass, before: StorageClass): FieldError[] {
   const faults: FieldError[] = [];
