@@ -1,7 +1,7 @@
-import { required, type FieldError } from '#lib/meta/errors.ts';
+import { invalid, required, type FieldError } from '#lib/meta/errors.ts';
 import { pathSegmentFaults } from '#lib/meta/names.ts';
 import { checkRules } from './checks/roles.ts';
-import { checkLabelSelector } from './checks/selectors.ts';
+import { checkLabelSelector, goSelector, isReadable } from './checks/selectors.ts';
 import { defineKind } from './define-kind.ts';
 import type { AggregationRule, ClusterRole } from './gen/rbac-v1.ts';
 
@@ -24,5 +24,8 @@ function checkAggregation(rule: AggregationRule | undefined): FieldError[] {
   const selectors = rule.clusterRoleSelectors ?? [];
   if (selectors.length === 0)
     return [required(path, 'at least one clusterRoleSelector required if aggregationRule is non-nil')];
-  return selectors.flatMap((selector, i) => checkLabelSelector(`${path}[${i}]`, selector));
+  return selectors.flatMap((selector, i) => [
+    ...checkLabelSelector(`${path}[${i}]`, selector),
+    ...(isReadable(selector) ? [] : [invalid(`${path}[${i}]`, goSelector(selector), 'invalid label selector.')]),
+  ]);
 }

@@ -1,6 +1,8 @@
 import { invalid, type FieldError } from '#lib/meta/errors.ts';
+import { goStruct } from './checks/go-value.ts';
 import { checkLabelSelector } from './checks/selectors.ts';
-import { atMostWhole, intOrPercent, optionalOneOf } from './checks/values.ts';
+import { checkConditions } from './checks/conditions.ts';
+import { atMostWhole, intOrPercent, nonNegative, optionalOneOf } from './checks/values.ts';
 import { ageColumn, integer, nameColumn, text } from './columns.ts';
 import { defineKind } from './define-kind.ts';
 import type { PodDisruptionBudget, PodDisruptionBudgetSpec } from './gen/policy-v1.ts';
@@ -18,6 +20,7 @@ export const podDisruptionBudget = defineKind<PodDisruptionBudget>({
   status: true,
   generation: true,
   check: ({ spec }) => checkSpec(spec),
+  checkStatus,
   columns: [
     nameColumn,
     text('Min Available', ({ spec }) => String(spec.minAvailable ?? 'N/A')),
@@ -27,25 +30,27 @@ export const podDisruptionBudget = defineKind<PodDisruptionBudget>({
   ],
 });
 
-function checkSpec({
-  minAvailable,
-  maxUnavailable,
-  selector,
-  unhealthyPodEvictionPolicy,
-}: PodDisruptionBudgetSpec): FieldError[] {
-  const faults: FieldError[] = [];
-  if (minAvailable !== undefined && maxUnavailable !== undefined) {
-    faults.push(
-      invalid('spec', { minAvailable, maxUnavailable }, 'minAvailable and maxUnavailable cannot be both set'),
-    );
-  }
-  faults.push(...intOrPercent('spec.minAvailable', minAvailable), ...atMostWhole('spec.minAvailable', minAvailable));
-  faults.push(
+function checkSpec(spec: PodDisruptionBudgetSpec): FieldError[] {
+  const { minAvailable, maxUnavailable, selector, unhealthyPodEvictionPolicy } = spec;
+  const shown = goStruct('io.k8s.api.policy.v1.PodDisruptionBudgetSpec', spec);
+  const both = minAvailable !== undefined && maxUnavailable !== undefined;
+  const policies = ['IfHealthyBudget', 'AlwaysAllow'];
+  return [
+    ...(both ? [invalid('spec', shown, 'minAvailable and maxUnavailable cannot be both set')] : []),
+    ...intOrPercent('spec.minAvailable', minAvailable),
+    ...atMostWhole('spec.minAvailable', minAvailable),
     ...intOrPercent('spec.maxUnavailable', maxUnavailable),
     ...atMostWhole('spec.maxUnavailable', maxUnavailable),
-  );
-  if (selector) faults.push(...checkLabelSelector('spec.selector', selector));
-  const policies = ['IfHealthyBudget', 'AlwaysAllow'];
-  faults.push(...optionalOneOf('spec.unhealthyPodEvictionPolicy', unhealthyPodEvictionPolicy, policies));
-  return faults;
+    ...(selector ? checkLabelSelector('spec.selector', selector) : []),
+    ...optionalOneOf('spec.unhealthyPodEvictionPolicy', unhealthyPodEvictionPolicy, policies),
+  ];
+}
+
+function checkStatus({ status }: PodDisruptionBudget): FieldError[] {
+  return [
+    ...checkConditions('status.conditions', status?.conditions),
+    ...(['disruptionsAllowed', 'currentHealthy', 'desiredHealthy', 'expectedPods'] as const).flatMap((name) =>
+      nonNegative(`status.${name}`, status?.[name]),
+    ),
+  ];
 }

@@ -1,5 +1,6 @@
 import { fieldForbidden, type FieldError } from '#lib/meta/errors.ts';
-import { optionalOneOf } from './checks/values.ts';
+import { unchanged } from './checks/metadata.ts';
+import { oneOf } from './checks/values.ts';
 import { ageColumn, integer, nameColumn, text } from './columns.ts';
 import { defineKind } from './define-kind.ts';
 import type { PriorityClass } from './gen/scheduling-v1.ts';
@@ -24,7 +25,7 @@ export const priorityClass = defineKind<PriorityClass>({
   defaults: (object) => {
     object.preemptionPolicy ??= 'PreemptLowerPriority';
   },
-  check: (object, before) => [...checkValue(object), ...(before ? checkChange(object, before) : [])],
+  check: (object, before) => (before ? checkChange(object, before) : checkNew(object)),
   columns: [
     nameColumn,
     integer('Value', ({ value }) => value),
@@ -34,29 +35,28 @@ export const priorityClass = defineKind<PriorityClass>({
   ],
 });
 
-function checkValue({ metadata, value, preemptionPolicy }: PriorityClass): FieldError[] {
-  const faults = optionalOneOf('preemptionPolicy', preemptionPolicy, ['PreemptLowerPriority', 'Never']);
+function checkNew({ metadata, value, globalDefault = false, preemptionPolicy }: PriorityClass): FieldError[] {
+  const faults: FieldError[] = [];
   if (metadata.name.startsWith('system-')) {
-    if (systemClasses[metadata.name] !== value) {
-      faults.push(
-        fieldForbidden('metadata.name', "priority class names with 'system-' prefix are reserved for system use only"),
-      );
-    }
+    const fault = systemFault(metadata.name, value, globalDefault);
+    const reserved = "priority class names with 'system-' prefix are reserved for system use only";
+    if (fault) faults.push(fieldForbidden('metadata.name', `${reserved}. error: ${fault}`));
   } else if (value > maxUserPriority) {
     faults.push(fieldForbidden('value', `maximum allowed value of a user defined priority is ${maxUserPriority}`));
   }
-  return faults;
+  return [...faults, ...oneOf('preemptionPolicy', preemptionPolicy, ['PreemptLowerPriority', 'Never'])];
+}
+
+function systemFault(name: string, value: number, globalDefault: boolean): string | undefined {
+  const known = Object.hasOwn(systemClasses, name) ? systemClasses[name] : undefined;
+  if (known === undefined) return `${name} is not a known system priority class`;
+  if (value !== known) return `value of ${name} PriorityClass must be ${known}`;
+  return globalDefault ? `globalDefault of ${name} PriorityClass must be false` : undefined;
 }
 
 function checkChange(now: PriorityClass, before: PriorityClass): FieldError[] {
-  const faults: FieldError[] = [];
-  if (now.value !== before.value) faults.push(fieldForbidden('value', 'may not be changed in an update.'));
-  if (now.preemptionPolicy !== before.preemptionPolicy) {
-    faults.push({
-      field: 'preemptionPolicy',
-      reason: 'FieldValueInvalid',
-      message: `Invalid value: ${JSON.stringify(now.preemptionPolicy)}: field is immutable`,
-    });
-  }
-  return faults;
+  return [
+    ...(now.value === before.value ? [] : [fieldForbidden('value', 'may not be changed in an update.')]),
+    ...unchanged('preemptionPolicy', now.preemptionPolicy, before.preemptionPolicy),
+  ];
 }

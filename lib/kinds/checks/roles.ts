@@ -1,12 +1,13 @@
 /** Faults of roles and their bindings. */
+import { equal } from '#lib/meta/equal.ts';
 import { invalid, notSupported, required, type FieldError } from '#lib/meta/errors.ts';
 import { pathSegmentFaults, subdomainFaults } from '#lib/meta/names.ts';
 import type { Resource } from '#lib/meta/object.ts';
 import { ageColumn, nameColumn, text, wide } from '../columns.ts';
 import type { Column } from '../define-kind.ts';
 import type { PolicyRule, RoleRef, Subject } from '../gen/rbac-v1.ts';
-import { unchanged } from './metadata.ts';
-import { grammar } from './values.ts';
+import { goStruct } from './go-value.ts';
+import { grammar, needed } from './values.ts';
 
 const group = 'rbac.authorization.k8s.io';
 
@@ -36,10 +37,11 @@ export function checkRules(rules: readonly PolicyRule[] | undefined, namespaced:
   });
 }
 
-export function setBindingDefaults(binding: { roleRef: RoleRef; subjects?: Subject[] | undefined }): void {
+/** Roles, users and groups are all of one API group. */
+export function setBindingDefaults(binding: Binding): void {
   binding.roleRef.apiGroup ||= group;
   for (const subject of binding.subjects ?? []) {
-    if (subject.apiGroup === undefined && subject.kind !== 'ServiceAccount') subject.apiGroup = group;
+    if (subject.kind === 'User' || subject.kind === 'Group') subject.apiGroup ||= group;
   }
 }
 
@@ -51,35 +53,34 @@ interface Binding {
 /** Faults of a binding; `kinds` are the roles it may refer to. A binding cannot be turned towards another role. */
 export function checkBinding(now: Binding, before: Binding | undefined, kinds: readonly string[]): FieldError[] {
   const { roleRef, subjects = [] } = now;
+  const isNamespaced = kinds.includes('Role');
   const faults: FieldError[] = [];
   if (roleRef.apiGroup !== group) faults.push(notSupported('roleRef.apiGroup', roleRef.apiGroup, [group]));
   if (!kinds.includes(roleRef.kind)) faults.push(notSupported('roleRef.kind', roleRef.kind, kinds));
   if (!roleRef.name) faults.push(required('roleRef.name'));
   else faults.push(...grammar('roleRef.name', roleRef.name, pathSegmentFaults));
-  for (const [i, subject] of subjects.entries()) faults.push(...checkSubject(`subjects[${i}]`, subject));
-  if (before) {
-    const fixed = unchanged('roleRef', roleRef, before.roleRef);
-    faults.push(
-      ...fixed.map((fault) => ({
-        ...fault,
-        message: fault.message.replace('field is immutable', 'cannot change roleRef'),
-      })),
-    );
+  for (const [i, subject] of subjects.entries()) {
+    faults.push(...checkSubject(`subjects[${i}]`, subject, isNamespaced));
+  }
+  if (before && !equal(roleRef, before.roleRef)) {
+    faults.push(invalid('roleRef', goStruct('io.k8s.api.rbac.v1.RoleRef', roleRef), 'cannot change roleRef'));
   }
   return faults;
 }
 
-function checkSubject(path: string, { kind, name, namespace, apiGroup = '' }: Subject): FieldError[] {
-  const faults: FieldError[] = [];
-  if (!name) faults.push(required(`${path}.name`));
+/** In a namespace, service accounts without one of their own are of it. */
+function checkSubject(path: string, subject: Subject, isNamespaced: boolean): FieldError[] {
+  const { kind, name, namespace, apiGroup = '' } = subject;
+  const faults = needed(`${path}.name`, name);
   switch (kind) {
     case 'ServiceAccount':
       if (name) faults.push(...grammar(`${path}.name`, name, subdomainFaults));
       if (apiGroup !== '') faults.push(notSupported(`${path}.apiGroup`, apiGroup, ['']));
-      if (!namespace) faults.push(required(`${path}.namespace`));
+      if (!namespace && !isNamespaced) faults.push(required(`${path}.namespace`));
       break;
     case 'User':
     case 'Group':
+      if (!name) faults.push(invalid(`${path}.name`, name, `${kind.toLowerCase()} name cannot be empty`));
       if (apiGroup !== group) faults.push(notSupported(`${path}.apiGroup`, apiGroup, [group]));
       break;
     default:
