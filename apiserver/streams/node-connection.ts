@@ -7,6 +7,7 @@ import { fromServiceError } from '#lib/client/grpc-status.ts';
 import { channelCredentials } from '#lib/client/grpc-tls.ts';
 import type { Node } from '#lib/kinds/gen/core-v1.ts';
 import { ApiError } from '#lib/meta/errors.ts';
+import { dialText } from './dial-text.ts';
 import { nodeService } from '#protos/gen/node.ts';
 import type { Chunk, ExecInput, ExecOutput, LogsRequest, PortInput } from '#protos/gen/node.ts';
 
@@ -156,14 +157,20 @@ interface Codec<Req, Res> {
 /** What a failed call means: what the agent says, or that it cannot be reached. */
 export function nodeFailure(error: unknown): Error {
   if (!isServiceError(error)) return error instanceof Error ? error : new Error(String(error));
-  if (error.metadata?.get('wherry-status-bin').length > 0) return fromServiceError(error);
-  const { code, details } = error;
+  if (error.metadata?.get('wherry-status-bin').length > 0) {
+    const { reason, message, details } = fromServiceError(error);
+    return new ApiError(reason, dialText(message), details, { cause: error });
+  }
+  const { code } = error;
+  const details = dialText(error.details);
   if (code === status.NOT_FOUND) return new ApiError('NotFound', details, undefined, { cause: error });
   if (code === status.INVALID_ARGUMENT || code === status.FAILED_PRECONDITION)
     return new ApiError('BadRequest', details, undefined, { cause: error });
-  const because =
-    code === status.UNAVAILABLE ? `error dialing backend: ${details === givenUp ? 'i/o timeout' : details}` : details;
-  return new ApiError('InternalError', because, undefined, { cause: error });
+  if (code !== status.UNAVAILABLE) return new ApiError('InternalError', details, undefined, { cause: error });
+  // gRPC says more than anybody wants to know.
+  const dialled = /dial tcp \S+: connect: [a-z ]*[a-z]/.exec(details)?.[0];
+  const because = details === givenUp ? 'i/o timeout' : (dialled ?? details);
+  return new ApiError('InternalError', `error dialing backend: ${because}`, undefined, { cause: error });
 }
 
 function isServiceError(error: unknown): error is ServiceError {

@@ -203,7 +203,11 @@ suite('pod-streams', () => {
           const socket = connect(Number(local), '127.0.0.1');
           socket.on('error', () => {});
           socket.write('x');
-          await until(() => /error forwarding port 1 to pod web, uid [\w-]+: .*ECONNREFUSED/.test(output().stderr));
+          await until(() =>
+            /error forwarding port 1 to pod web, uid [\w-]+: dial tcp 127\.0\.0\.1:1: connect: connection refused/.test(
+              output().stderr,
+            ),
+          );
           socket.destroy();
         } finally {
           child.kill('SIGKILL');
@@ -252,7 +256,7 @@ suite('pod-streams', () => {
       ['none/log', 404, 'pods "none" not found'],
       ['pair/log', 400, 'a container name must be specified for pod pair, choose one of: [one dead]'],
       ['web/log?container=x', 400, 'container x is not valid for pod web'],
-      ['lost/log', 500, /^error dialing backend: /],
+      ['lost/log', 500, 'error dialing backend: dial tcp 127.0.0.1:1: connect: connection refused'],
       ['misplaced/log', 500, /^error dialing backend: /],
       ['web/exec?command=true', 400, 'Upgrade request required'],
     ] as const)

@@ -298,7 +298,10 @@ suite('streams', () => {
           const closed = forward(client, 1, 0);
           const open = forward(client, echoPort(), 1);
           closed.data.output.resume();
-          assert.match(await closed.error, /^error forwarding port 1 to pod web, uid [\w-]+: .*ECONNREFUSED/);
+          assert.match(
+            await closed.error,
+            /^error forwarding port 1 to pod web, uid [\w-]+: dial tcp 127\.0\.0\.1:1: connect: connection refused$/,
+          );
           const received = text(open.data.output);
           await open.data.write(Buffer.from('still here'));
           open.data.end();
