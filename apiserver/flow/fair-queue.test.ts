@@ -30,6 +30,7 @@ function makeLevel(shape: QueueShape & { handSize: number }, limit: number) {
       return ticket;
     },
     leave: (ticket: Ticket<Asked>) => queue.leave(nowMs, ticket),
+    narrow: (ticket: Ticket<Asked>) => queue.narrow(nowMs, ticket, 1),
     /** Ends the request that is done next; undefined when none executes. */
     finishNext(): Ticket<Asked> | undefined {
       executing.sort((a, b) => a.dueMs - b.dueMs);
@@ -53,13 +54,14 @@ const asked = (mostSeats: number) =>
     seats: fc.integer({ min: 1, max: mostSeats }),
     serviceMs: fc.integer({ min: 1, max: 100 }),
   });
-type Step = { do: 'arrive'; what: Asked } | { do: 'finish' } | { do: 'give up'; which: number };
+type Step = { do: 'arrive'; what: Asked } | { do: 'finish' } | { do: 'give up' | 'narrow'; which: number };
 const steps = (mostSeats: number): fc.Arbitrary<Step[]> =>
   fc.array(
     fc.oneof(
       { weight: 4, arbitrary: asked(mostSeats).map((what): Step => ({ do: 'arrive', what })) },
       { weight: 2, arbitrary: fc.constant<Step>({ do: 'finish' }) },
       { weight: 1, arbitrary: fc.nat(100).map((which): Step => ({ do: 'give up', which })) },
+      { weight: 1, arbitrary: fc.nat(100).map((which): Step => ({ do: 'narrow', which })) },
     ),
     { maxLength: 200 },
   );
@@ -72,7 +74,10 @@ function run(level: ReturnType<typeof makeLevel>, taken: readonly Step[], look: 
       const ticket = level.arrive(step.what);
       if (ticket) all.push(ticket);
     } else if (step.do === 'finish') level.finishNext();
-    else {
+    else if (step.do === 'narrow') {
+      const worked = level.executing[step.which % level.executing.length];
+      if (worked) level.narrow(worked.ticket);
+    } else {
       const waiting = all.filter(({ state }) => state === 'waiting');
       const quitter = waiting[step.which % waiting.length];
       if (quitter) level.leave(quitter);

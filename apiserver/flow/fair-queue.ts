@@ -19,7 +19,7 @@ export type TicketState = 'waiting' | 'executing' | 'over';
 export interface Ticket<T> {
   readonly item: T;
   /** Units of the level's concurrency that it takes. */
-  readonly seats: number;
+  seats: number;
   readonly arrivedAtMs: number;
   state: TicketState;
   startedAtMs: number;
@@ -56,6 +56,8 @@ export interface FairQueue<T> {
   lengthOf(ticket: Ticket<T>): number;
   /** The request is done, or no longer wants to wait. What may start now does. A second call does nothing. */
   leave(nowMs: number, ticket: Ticket<T>): void;
+  /** One that executes needs fewer seats from now on. What may start now does. */
+  narrow(nowMs: number, ticket: Ticket<T>, seats: number): void;
   reshape(nowMs: number, shape: QueueShape, limit: number): void;
   /** What was asked for since this was last called. */
   takeDemand(nowMs: number): SeatDemand;
@@ -83,8 +85,10 @@ interface Queue<T> {
 interface Held<T> extends Ticket<T> {
   queue: Queue<T> | undefined;
   arrivedAtR: number;
-  /** What the queue was charged for it when it started. */
-  assumedMs: number;
+  /** Since when it has had as many seats as now. */
+  seatedAtMs: number;
+  /** What its queue has been charged for, of the time since then. */
+  chargedMs: number;
 }
 
 /** `onStart` hears of each ticket that had to wait, when it starts. A limit of Infinity refuses nothing. */
@@ -128,13 +132,13 @@ export function makeFairQueue<T>(
   const start = (ticket: Held<T>, nowMs: number) => {
     const { queue, seats } = ticket;
     ticket.state = 'executing';
-    ticket.startedAtMs = nowMs;
+    ticket.startedAtMs = ticket.seatedAtMs = nowMs;
     executing.add(ticket);
     seatsInUse += seats;
     if (!queue) return;
     queue.executing++;
     queue.seatsInUse += seats;
-    ticket.assumedMs = assumedMs;
+    ticket.chargedMs = assumedMs;
     queue.nextR += seats * assumedMs;
     queue.lastTurn = ++turns;
   };
@@ -158,6 +162,14 @@ export function makeFairQueue<T>(
     queue.seatsWaiting -= ticket.seats;
     waiting--;
     seatsWaiting -= ticket.seats;
+  };
+  /** Gives seats of an executing request back, and charges its queue for the time that it has had all of them. */
+  const vacate = (nowMs: number, ticket: Held<T>, seats: number) => {
+    const { queue } = ticket;
+    seatsInUse -= seats;
+    if (!queue) return;
+    queue.seatsInUse -= seats;
+    queue.nextR += ticket.seats * (nowMs - ticket.seatedAtMs - ticket.chargedMs);
   };
   /** A queue that did not use its share does not save it up: no request starts, in virtual time, before it came. */
   const settle = (queue: Queue<T>) => {
@@ -207,7 +219,8 @@ export function makeFairQueue<T>(
         startedAtMs: nowMs,
         queue,
         arrivedAtR: currentR,
-        assumedMs: 0,
+        seatedAtMs: nowMs,
+        chargedMs: 0,
       };
       if (queue) queues.set(queue.index, queue);
       if (startsNow) {
@@ -232,18 +245,25 @@ export function makeFairQueue<T>(
       if (ticket.state === 'waiting') {
         takeOut(ticket);
       } else {
-        const tookMs = nowMs - ticket.startedAtMs;
-        assumedMs += (tookMs - assumedMs) * learning;
+        assumedMs += (nowMs - ticket.startedAtMs - assumedMs) * learning;
         executing.delete(ticket);
-        seatsInUse -= seats;
-        if (queue) {
-          queue.executing--;
-          queue.seatsInUse -= seats;
-          queue.nextR += seats * (tookMs - ticket.assumedMs);
-        }
+        vacate(nowMs, ticket, seats);
+        if (queue) queue.executing--;
       }
       ticket.state = 'over';
       if (queue) settle(queue);
+      startWaiting(nowMs);
+    },
+
+    narrow(nowMs, given, seats) {
+      const ticket = given as Held<T>;
+      if (ticket.state !== 'executing' || ticket.seats <= seats) return;
+      advance(nowMs);
+      vacate(nowMs, ticket, ticket.seats - seats);
+      ticket.seats = seats;
+      ticket.seatedAtMs = nowMs;
+      ticket.chargedMs = 0;
+      if (ticket.queue) settle(ticket.queue);
       startWaiting(nowMs);
     },
 

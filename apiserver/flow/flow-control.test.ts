@@ -53,7 +53,7 @@ function makeTest(schemas = [schemaFor('bob', 'bob', 'narrow')], levels = [narro
   const options = { seats: 20, waitMs: 15_000, meter: measureFlows(registry), seatsOf: () => 1 };
   const flows = makeFlowControl(planWith(schemas, levels), options, env);
   measureLimits(registry, flows.levels);
-  const arrive = (name: string, ...groups: string[]) => flows.arrive(callerNamed(name, ...groups), pods, none);
+  const arrive = (name: string, ...groups: string[]) => flows.arrive(callerNamed(name, ...groups), pods, none, 0);
   const metric = (text: string) =>
     registry
       .render()
@@ -112,7 +112,7 @@ suite('makeFlowControl()', () => {
     const { arrive, flows } = makeTest();
     for (let i = 0; i < 500; i++) assert.equal(arrive('admin', 'system:masters').granted, true);
     const healthz = requestInfoOf('GET', '/healthz', none);
-    assert.equal(flows.arrive(callerNamed('bob'), healthz, none).level.name, 'exempt');
+    assert.equal(flows.arrive(callerNamed('bob'), healthz, none, 0).level.name, 'exempt');
   });
 
   test('follows another plan; who is in a level that has gone is served there', async () => {

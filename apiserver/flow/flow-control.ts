@@ -20,7 +20,7 @@ export interface FlowControlOptions {
   waitMs: number;
   meter: FlowMeter;
   /** How wide a request is, where its level lets `widest` seats through. */
-  seatsOf(info: RequestInfo, query: URLSearchParams, widest: number): number;
+  seatsOf(info: RequestInfo, query: URLSearchParams, bodyBytes: number, widest: number): number;
 }
 
 /** A request on its way through flow control. */
@@ -36,7 +36,10 @@ export interface Turn {
 }
 
 export interface FlowControl {
-  arrive(caller: Caller, info: RequestInfo, query: URLSearchParams): Turn;
+  /** `bodyBytes` is 0 without a body, and where its length is not known. */
+  arrive(caller: Caller, info: RequestInfo, query: URLSearchParams, bodyBytes: number): Turn;
+  /** The work is done, and the answer begins: that needs one seat, however many the work has taken. */
+  answer(turn: Turn): void;
   /** Gives the seat back, or gives up waiting for one. A second call does nothing. */
   leave(turn: Turn): void;
   /** Goes on by another plan. Requests that are here keep their level, even if it is in the plan no more. */
@@ -47,6 +50,7 @@ export interface FlowControl {
 
 /** What a level holds of a request. */
 export interface HeldTurn extends Turn {
+  seats: number;
   granted: boolean | Promise<boolean>;
   readonly series: FlowSeries;
   /** Undefined once it is over. */
@@ -104,16 +108,17 @@ export function makeFlowControl(plan: Plan, options: FlowControlOptions, env: En
   levels.follow(plan);
 
   return {
-    arrive(caller, info, query) {
+    arrive(caller, info, query, bodyBytes) {
       const schema = classifier.classify(caller, info) ?? catchAll;
       const level = levels.get(schema.spec.priorityLevelConfiguration.name)!;
+      const { widest } = level;
       const turn: HeldTurn = {
         schema,
         level,
         caller,
         info,
         distinguisher: distinguisherOf(schema, caller, info),
-        seats: level.widest === 1 ? 1 : options.seatsOf(info, query, level.widest),
+        seats: widest === 1 ? 1 : options.seatsOf(info, query, bodyBytes, widest),
         granted: false,
         series: seriesOf(schema),
         ticket: undefined,
@@ -132,6 +137,14 @@ export function makeFlowControl(plan: Plan, options: FlowControlOptions, env: En
         turn.series.queued(turn.seats, level.queue.lengthOf(ticket));
       }
       return turn;
+    },
+    answer(given) {
+      const turn = given as HeldTurn;
+      const { ticket, series, seats, level } = turn;
+      if (!ticket || seats === 1) return;
+      turn.seats = 1;
+      series.narrowed(seats - 1);
+      level.queue.narrow(env.monotonic(), ticket, 1);
     },
     leave(given) {
       const turn = given as HeldTurn;

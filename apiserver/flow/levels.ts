@@ -10,7 +10,6 @@ import type { SeatBounds } from './limits.ts';
 import type { Plan } from './plan.ts';
 import { makeRetryAdvice } from './retry-advice.ts';
 import type { RetryAdvice } from './retry-advice.ts';
-import { widestOf } from './width.ts';
 
 export interface Level {
   readonly name: string;
@@ -18,8 +17,8 @@ export interface Level {
   spec: PriorityLevelConfigurationSpec;
   shape: QueueShape;
   bounds: SeatBounds;
-  /** Seats of the widest request. */
-  widest: number;
+  /** Seats that its widest request may take: a quarter is left for those that need little. */
+  readonly widest: number;
   /** Whether it is in the plan no more, and goes once the last request has left it. */
   isLeaving: boolean;
   readonly queue: FairQueue<HeldTurn>;
@@ -82,10 +81,7 @@ export function makeLevels(total: number, onStart: (ticket: Ticket<HeldTurn>) =>
         level.configure(uid, spec);
       }
       const bounds = boundsOf(new Map([...levels].map(([name, { spec }]) => [name, spec])), total);
-      for (const level of levels.values()) {
-        level.bounds = bounds.get(level.name)!;
-        level.widest = isExempt(level.spec) ? 1 : widestOf(level.bounds.nominal);
-      }
+      for (const level of levels.values()) level.bounds = bounds.get(level.name)!;
       lend(({ queue, smooth }) => ({ high: queue.seatsInUse + queue.seatsWaiting, smooth }));
     },
     get: (name) => levels.get(name),
@@ -115,7 +111,9 @@ function makeLevel(
     spec,
     shape: shapeOf(spec),
     bounds: { nominal: 0, least: 0, most: 0 },
-    widest: 1,
+    get widest() {
+      return isExempt(level.spec) ? 1 : Math.max(1, Math.floor(level.queue.limit * 0.75));
+    },
     isLeaving: false,
     smooth: 0,
     queue: makeFairQueue(env.monotonic(), shapeOf(spec), isExempt(spec) ? Infinity : 0, onStart),

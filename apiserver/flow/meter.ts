@@ -10,6 +10,8 @@ export interface FlowSeries {
   queued(seats: number, queueLength: number): void;
   /** A seat was found, after waiting for it or at once. */
   started(seats: number, waitedMs: number, hasWaited: boolean): void;
+  /** It needs fewer seats from now on. */
+  narrowed(by: number): void;
   /** `waitedMs` is there for those that were queued. */
   refused(why: Refusal, seats: number, waitedMs?: number): void;
   done(seats: number, tookMs: number): void;
@@ -110,6 +112,7 @@ export function measureFlows(registry: Registry): FlowMeter {
           own.executing.add(1);
           own.executingSeats.add(seats);
         },
+        narrowed: (by) => own.executingSeats.add(-by),
         refused(why, seats, waitedMs) {
           rejected.with(...of, why).add();
           if (waitedMs === undefined) return;

@@ -52,7 +52,7 @@ export function startFlowControl(
       seats: config.maxInFlight ?? defaultSeats,
       waitMs,
       meter: measureFlows(registry),
-      seatsOf: (info, query, widest) => seatsOf(info, query, widest, world),
+      seatsOf: (info, query, bodyBytes, widest) => seatsOf(info, query, bodyBytes, widest, world),
     },
     env,
   );

@@ -1,28 +1,35 @@
-/** How many seats a request takes, as upstream's `flowcontrol/request`: a list of many objects takes more than one. */
+/**
+ * How many seats a request takes while it is worked on: one for each piece of work of about a millisecond. Upstream's `flowcontrol/request` lets no request
+ * take more than ten, nor more than a part of its level, since others are worked on at the same time. Here all take turns on one thread: a long list that
+ * takes most of its level's seats is done no later for it, and nothing else of its kind piles up before those that must not wait for it.
+ */
 import { kindAt } from '#lib/kinds/index.ts';
 import type { World } from '../store/world-types.ts';
 import type { RequestInfo } from '../rest/request-info.ts';
 import { prefixOf } from '../verbs/selection.ts';
 
-const mostSeats = 10;
 const objectsPerSeat = 100;
+const bytesPerSeat = 64 * 1024;
 
-/** The part of its level that a single request may take. */
-const mostOfLevel = 0.15;
-
-/** The seats of the widest request that a level with so many seats of its own lets through as it is. */
-export function widestOf(nominal: number): number {
-  return Math.min(mostSeats, Math.max(1, Math.floor(nominal * mostOfLevel)));
-}
-
-/** The seats of a request to a level whose widest take `widest`. */
+/** The seats of a request to a level whose widest take `widest`; `bodyBytes` is 0 without a body, and where its length is not known. */
 export function seatsOf(
-  { verb, name, group, version, resource, namespace, labelSelector, fieldSelector }: RequestInfo,
+  info: RequestInfo,
   query: URLSearchParams,
+  bodyBytes: number,
   widest: number,
   world: Pick<World, 'count'>,
 ): number {
-  if ((verb !== 'list' && verb !== 'watch') || name !== '' || widest === 1) return 1;
+  const pieces = bodyBytes / bytesPerSeat + objectsOf(info, query, world) / objectsPerSeat;
+  return Math.max(1, Math.min(widest, Math.ceil(pieces)));
+}
+
+/** How many objects are looked at. */
+function objectsOf(
+  { verb, name, group, version, resource, namespace, labelSelector, fieldSelector }: RequestInfo,
+  query: URLSearchParams,
+  world: Pick<World, 'count'>,
+): number {
+  if (name !== '' || (verb !== 'list' && verb !== 'deletecollection' && verb !== 'watch')) return 1;
   if (verb === 'watch' && !startsWithState(query)) return 1;
   const kind = kindAt(group, version, resource);
   if (!kind) return 1;
@@ -30,8 +37,7 @@ export function seatsOf(
   const limit = Number(query.get('limit') ?? 0);
   const isNarrowed = labelSelector !== '' || fieldSelector !== '';
   // Without a selector a page is read no further than it goes.
-  const objects = verb === 'list' && !isNarrowed && limit > 0 ? Math.min(limit, stored) : stored;
-  return Math.min(widest, Math.max(1, Math.ceil(objects / objectsPerSeat)));
+  return verb === 'list' && !isNarrowed && limit > 0 ? Math.min(limit, stored) : stored;
 }
 
 /** Whether a watch begins with all the objects that there are. */

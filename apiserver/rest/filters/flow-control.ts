@@ -16,11 +16,8 @@ const drainLimitMs = 1000;
 /** The filter; and what must hear when answers begin. */
 export function makeFlowFilter(
   flows: FlowControl,
-  { after }: Pick<Env, 'after'>,
+  { after, monotonic }: Pick<Env, 'after' | 'monotonic'>,
 ): { filter: Filter; observer: RequestObserver } {
-  /** Of requests that hold a seat: what happens once their answer begins. */
-  const begun = new WeakMap<RequestContext, () => void>();
-
   /** Serves a request whose answer is sent once: it leaves when both are over, the work and the answer. */
   const serveSeated = async (turn: Turn, context: RequestContext, response: Response, next: Handler) => {
     let [isServed, isSent] = [false, false];
@@ -36,10 +33,12 @@ export function makeFlowFilter(
     };
     response.once('finish', sent);
     response.once('close', sent);
-    begun.set(context, () => {
+    context.whenAnswered = () => {
       // An answer in place of one that took too long does not end the work on that.
-      if (!context.isLate) cancel = after(drainLimitMs, () => flows.leave(turn));
-    });
+      if (context.isLate) return;
+      flows.answer(turn);
+      cancel = after(drainLimitMs, () => flows.leave(turn));
+    };
     try {
       await next(context);
     } finally {
@@ -63,13 +62,19 @@ export function makeFlowFilter(
       const arrival = bodyArrival(request);
       if (arrival) await arrival;
       if (response.headersSent || response.destroyed) return;
-      const turn = flows.arrive(context.caller, info, context.query);
+      const bodyBytes = Number(request.headers['content-length'] ?? 0);
+      const turn = flows.arrive(context.caller, info, context.query, bodyBytes);
       response.setHeader('x-kubernetes-pf-prioritylevel-uid', turn.level.uid);
       response.setHeader('x-kubernetes-pf-flowschema-uid', turn.schema.metadata.uid);
-      if (turn.granted !== true && !(await mayGoOn(flows, turn, response))) return refuse(response, turn);
+      if (turn.granted !== true) {
+        const sinceMs = monotonic();
+        const isGranted = await mayGoOn(flows, turn, response);
+        context.queuedMs = monotonic() - sinceMs;
+        if (!isGranted) return refuse(response, turn);
+      }
       return isWatch ? serveWatch(turn, context, next) : serveSeated(turn, context, response, next);
     },
-    observer: { onAnswer: (context) => begun.get(context)?.() },
+    observer: { onAnswer: (context) => context.whenAnswered?.() },
   };
 }
 
