@@ -35,11 +35,20 @@ export async function forward(
   if (location !== undefined) headers['location'] = rewrite(location);
   const steps = location === undefined ? htmlSteps(answer, rewrite) : [];
   if (steps.length > 0) delete headers['content-length'];
-  response.writeHead(answer.statusCode ?? 502, headers);
+  const hasBody = request.method !== 'HEAD' && answer.statusCode !== 204 && answer.statusCode !== 304;
+  try {
+    response.writeHead(answer.statusCode ?? 502, headers);
+  } catch (error) {
+    // What is no status or no header of HTTP's cannot be passed on.
+    answer.destroy();
+    throw new ApiError('ServiceUnavailable', `error trying to reach service: ${(error as Error).message}`, undefined, {
+      cause: error,
+    });
+  }
   // Whoever waits for the first bytes of a stream must not wait for the next.
   response.flushHeaders();
   await new Promise<void>((resolve) => {
-    pipeline([answer, ...steps, response], (error) => {
+    pipeline([answer, ...(hasBody ? steps : []), response], (error) => {
       if (error) env.log.debug('A proxied answer ended early', { error });
       resolve();
     });

@@ -127,6 +127,9 @@ suite('proxy', () => {
     } else if (pathname === '/packed') {
       response.writeHead(200, { 'content-type': 'text/html', 'content-encoding': 'gzip' });
       response.end(gzipSync(page));
+    } else if (pathname === '/odd') {
+      response.writeHead(799);
+      response.end('odd');
     } else if (pathname === '/plain') {
       response.writeHead(200, { 'content-type': 'text/plain' });
       response.end(page);
@@ -255,6 +258,8 @@ suite('proxy', () => {
     assert.equal(whole.headers['content-length'], undefined);
     assert.equal(gunzipSync((await ask('pods/web/proxy/packed')).bytes).toString(), rewritten);
     assert.equal((await ask('pods/web/proxy/plain')).bytes.toString(), page);
+    const head = await ask('pods/web/proxy/packed', 'HEAD');
+    assert.deepEqual([head.code, head.headers['content-encoding'], head.bytes.length], [200, 'gzip', 0]);
   });
 
   test('the first bytes come before the last are there, and a client that leaves ends it all', async () => {
@@ -288,6 +293,12 @@ suite('proxy', () => {
     const page = session.request({ ':path': to('pods/web/proxy/fails') });
     const [failed] = (await once(page, 'response')) as [Record<string, unknown>];
     assert.deepEqual([failed[':status'], await text(page)], [418, 'short and stout']);
+    // HTTP/2 knows no such status.
+    const odd = session.request({ ':path': to('pods/web/proxy/odd') });
+    const [refused] = (await once(odd, 'response')) as [Record<string, unknown>];
+    odd.resume();
+    assert.equal(refused[':status'], 503);
+    assert.equal((await ask('pods/web/proxy/odd')).code, 799);
     session.close();
   });
 
