@@ -74,7 +74,7 @@ interface Taker {
   takeAny(claims: Claims, what: string): Promise<string>;
 }
 
-/** Takes for a holder and notes what was taken. On a dry run it only looks, and gives nothing that was not asked for. */
+/** Takes for a holder and notes what was taken. On a dry run it only looks, and shows where the range begins, as upstream does. */
 function makeTaker(holder: Holder, dryRun: boolean, taken: [Claims, string][]): Taker {
   return {
     async take(claims, item) {
@@ -85,7 +85,7 @@ function makeTaker(holder: Holder, dryRun: boolean, taken: [Claims, string][]): 
       return refusal;
     },
     async takeAny(claims, what) {
-      if (dryRun) return '';
+      if (dryRun) return claims.range.base;
       const outcome = await claims.takeAny(holder);
       if (outcome === 'full') {
         throw new ApiError('InternalError', `Internal error occurred: failed to allocate a ${what}: range is full`);
@@ -110,8 +110,7 @@ async function claimAddress(service: Service, old: Service | undefined, ips: Cla
     const refusal = await taker.take(ips, wanted);
     if (refusal) throw refuseAddress(service, wanted, refusal, ips);
   } else {
-    const ip = await taker.takeAny(ips, 'serviceIP');
-    if (ip) spec.clusterIP = ip;
+    spec.clusterIP = await taker.takeAny(ips, 'serviceIP');
   }
   if (spec.clusterIP) spec.clusterIPs = [spec.clusterIP];
 }
@@ -135,14 +134,12 @@ async function claimNodePorts(service: Service, old: Service | undefined, ports:
     if (port.nodePort) continue;
     // Two protocols on one port share a node port.
     const twin = list.find((other) => other.port === port.port && other.protocol !== port.protocol && other.nodePort);
-    const taken = twin?.nodePort ?? Number(await taker.takeAny(ports, 'nodePort'));
-    if (taken) port.nodePort = taken;
+    port.nodePort = twin?.nodePort ?? Number(await taker.takeAny(ports, 'nodePort'));
   }
   if (!needsHealthPort(spec)) return;
   const wanted = spec.healthCheckNodePort;
   if (!wanted) {
-    const taken = Number(await taker.takeAny(ports, 'nodePort'));
-    if (taken) spec.healthCheckNodePort = taken;
+    spec.healthCheckNodePort = Number(await taker.takeAny(ports, 'nodePort'));
   } else if (!held.has(String(wanted))) {
     const refusal = await taker.take(ports, String(wanted));
     if (refusal) throw refusePort(service, 'spec.healthCheckNodePort', wanted, refusal, ports);

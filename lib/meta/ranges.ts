@@ -3,6 +3,8 @@
 export interface Range {
   /** How many can be given away. */
   readonly size: number;
+  /** Where it begins: the address of the network, which is not given away, or the first number. */
+  readonly base: string;
   /** The item at this offset, from 1 to `size`. */
   at(offset: number): string;
   includes(item: string): boolean;
@@ -18,6 +20,7 @@ export function addressRange(cidr: string): Range {
   const base = Math.floor(toNumber(match[1]!) / total) * total;
   return {
     size: total - 2,
+    base: toAddress(base),
     at: (offset) => toAddress(base + offset),
     includes: (item) => /^\d+\.\d+\.\d+\.\d+$/.test(item) && toNumber(item) > base && toNumber(item) < base + total - 1,
     toString: () => cidr,
@@ -31,6 +34,7 @@ export function numberRange(text: string): Range {
   if (!match || low > high) throw new Error(`Cannot use ${text}: not a range of numbers`);
   return {
     size: high - low + 1,
+    base: String(low),
     at: (offset) => String(low + offset - 1),
     includes: (item) => Number(item) >= low && Number(item) <= high,
     toString: () => text,

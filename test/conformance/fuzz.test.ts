@@ -336,5 +336,8 @@ function oddPath(chance: Chance, path: string): string {
   for (let times = 1 + chance.below(2); times > 0; times--) {
     parts.splice(1 + chance.below(parts.length), chance.below(2), chance.pick(segments));
   }
-  return parts.join('/').replace(/^[^/]*/, '').replace(/^$/, '/');
+  return parts
+    .join('/')
+    .replace(/^[^/]*/, '')
+    .replace(/^$/, '/');
 }
