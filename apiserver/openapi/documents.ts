@@ -72,11 +72,11 @@ function addDiscovery(
 ): void {
   plain.set(
     '/api',
-    once(() => jsonDocument(coreVersions(kinds, serverAddress))),
+    once(() => valueDocument(coreVersions(kinds, serverAddress))),
   );
   plain.set(
     '/apis',
-    once(() => jsonDocument(groupList(kinds))),
+    once(() => valueDocument(groupList(kinds))),
   );
   for (const [path, which] of [
     ['/api', 'core'],
@@ -94,13 +94,13 @@ function addDiscovery(
     if (served.group !== '')
       plain.set(
         `/apis/${served.group}`,
-        once(() => jsonDocument(groupDocument(served))),
+        once(() => valueDocument(groupDocument(served))),
       );
     for (const { version, kinds: members } of served.versions) {
       const path = served.group === '' ? `/api/${version}` : `/apis/${served.group}/${version}`;
       plain.set(
         path,
-        once(() => jsonDocument(resourceList(served.group, version, members))),
+        once(() => valueDocument(resourceList(served.group, version, members))),
       );
     }
   }
@@ -116,6 +116,11 @@ function aggregatedVersion(accept: string): 'v2' | 'v2beta1' | undefined {
     if (parts.includes('v=v2beta1')) return 'v2beta1';
   }
   return undefined;
+}
+
+/** A document that clients may have in any format of objects. */
+function valueDocument(value: object): Document {
+  return { ...jsonDocument(value), value };
 }
 
 function jsonDocument(value: object, contentType = 'application/json'): Document {

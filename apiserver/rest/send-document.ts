@@ -1,6 +1,8 @@
 /** Answers of documents that are prepared once: discovery, OpenAPI, the issuer's keys. */
 import { gunzipSync } from 'node:zlib';
+import { isPretty, sendValue } from './answer.ts';
 import type { Request, Response } from './answer.ts';
+import { negotiate } from './negotiate.ts';
 
 /** A prepared answer. */
 export interface Document {
@@ -8,6 +10,8 @@ export interface Document {
   body: Buffer;
   /** Whether the body is packed by gzip. */
   gzipped?: boolean;
+  /** What the body is the JSON of, where clients may have it in other formats; their Accept header is negotiated then. */
+  value?: object;
   /** Quoted, as the header has it. */
   etag?: string;
   /** Whether one who names the etag as `?hash=` may keep the document for good. */
@@ -25,7 +29,14 @@ export function sendDocument(
   query: URLSearchParams,
   now: number,
 ): void {
-  const { contentType, body, etag, gzipped = false } = document;
+  const { contentType, body, etag, gzipped = false, value } = document;
+  if (value) {
+    const accepted = negotiate(request.headers.accept);
+    const pretty = accepted.pretty || isPretty(request, query);
+    // The documents of the core group have no version of their own, but protobuf's envelope has.
+    const shown = accepted.format === 'protobuf' ? { apiVersion: 'v1', ...value } : value;
+    if (accepted.format !== 'json' || pretty) return sendValue(response, 200, shown, accepted, pretty);
+  }
   const known = etag?.replaceAll('"', '');
   const hash = document.keepable ? query.get('hash') : null;
   if (hash && hash !== known) {

@@ -86,10 +86,10 @@ const resources: Readonly<Record<string, readonly string[]>> = {
   'scheduling.k8s.io/v1': ['PriorityClass|priorityclasses|priorityclass|C|pc|||1QwjyaZjj3Y='],
   'coordination.k8s.io/v1': ['Lease|leases|lease|N||||gqkMMb/YqFM='],
   'node.k8s.io/v1': ['RuntimeClass|runtimeclasses|runtimeclass|C||||WQTu1GL3T2Q='],
-  'discovery.k8s.io/v1': ['EndpointSlice|endpointslices|endpointslice|N||||Nx3SIv6I0mE='],
+  'discovery.k8s.io/v1': ['EndpointSlice|endpointslices|endpointslice|N||||qgS0xkrxYAI='],
   'flowcontrol.apiserver.k8s.io/v1': [
-    'FlowSchema|flowschemas|flowschema|C||||9NnFrw7ZEmA=',
-    'PriorityLevelConfiguration|prioritylevelconfigurations|prioritylevelconfiguration|C||||+CwSrEWTDhc=',
+    'FlowSchema|flowschemas|flowschema|C||||GJVAJZSZBIw=',
+    'PriorityLevelConfiguration|prioritylevelconfigurations|prioritylevelconfiguration|C||||Kir5PVfvNeI=',
   ],
 };
 
@@ -274,6 +274,24 @@ suite('discovery', () => {
     assert.equal(await typeOf(`${form('v2')},${form('v2beta1')},application/json`), form('v2'));
     assert.equal(await typeOf(`${form('v2beta1')},application/json`), form('v2beta1'));
     assert.equal(await typeOf('application/json'), 'application/json');
+  });
+
+  test('the older lists come in every format of objects, and in no other', async () => {
+    const ask = (path: string, accept: string) => space.api.ask('GET', path, { headers: { accept } });
+    const yaml = await ask('/api/v1', 'application/yaml');
+    assert.equal(yaml.headers['content-type'], 'application/yaml');
+    assert.match(yaml.bytes.toString(), /^kind: APIResourceList$/m);
+    for (const path of ['/api', '/apis', '/apis/apps', '/apis/apps/v1']) {
+      const { headers, bytes } = await ask(path, 'application/vnd.kubernetes.protobuf');
+      assert.equal(headers['content-type'], 'application/vnd.kubernetes.protobuf', path);
+      assert.equal(bytes.subarray(0, 4).toString('latin1'), 'k8s\0');
+    }
+    const { code, body } = await ask('/apis', 'text/html');
+    assert.deepEqual([code, body.reason], [406, 'NotAcceptable']);
+    assert.match(
+      (await ask('/apis?pretty=true', 'application/json')).bytes.toString(),
+      /^\{\n {2}"kind": "APIGroupList",\n/,
+    );
   });
 
   test('documents carry a tag, and one who shows it is told that nothing changed', async () => {
