@@ -1,38 +1,10 @@
-import { fieldForbidden, invalid, required, type FieldError } from '#lib/meta/errors.ts';
 import { humanDuration } from '#lib/meta/duration.ts';
+import { pathSegmentFaults } from '#lib/meta/names.ts';
 import { formatTime } from '#lib/meta/time.ts';
-import { unchanged } from './checks/metadata.ts';
-import { oneOf } from './checks/values.ts';
+import { checkRequest } from './certificate-signing-request-check.ts';
 import { ageColumn, nameColumn, none, text } from './columns.ts';
 import { defineKind } from './define-kind.ts';
 import type { CertificateSigningRequest } from './gen/certificates-v1.ts';
-
-const usages = [
-  'any',
-  'cert sign',
-  'client auth',
-  'code signing',
-  'content commitment',
-  'crl sign',
-  'data encipherment',
-  'decipher only',
-  'digital signature',
-  'email protection',
-  'encipher only',
-  'ipsec end system',
-  'ipsec tunnel',
-  'ipsec user',
-  'key agreement',
-  'key encipherment',
-  'microsoft sgc',
-  'netscape sgc',
-  'ocsp signing',
-  's/mime',
-  'server auth',
-  'signing',
-  'timestamping',
-];
-const minExpirationSeconds = 600;
 
 export const certificateSigningRequest = defineKind<CertificateSigningRequest>({
   group: 'certificates.k8s.io',
@@ -43,6 +15,7 @@ export const certificateSigningRequest = defineKind<CertificateSigningRequest>({
   short: ['csr'],
   namespaced: false,
   schema: 'io.k8s.api.certificates.v1.CertificateSigningRequest',
+  nameFaults: pathSegmentFaults,
   status: true,
   subresources: { approval: { verbs: ['get', 'patch', 'update'], kind: 'CertificateSigningRequest' } },
   prepareCreate: (object, { caller }) => {
@@ -61,9 +34,9 @@ export const certificateSigningRequest = defineKind<CertificateSigningRequest>({
     if (subresource === 'status') keepDecision(object, before);
     if (object.status?.conditions) setTimes(object.status.conditions, before.status?.conditions ?? [], formatTime(now));
   },
-  check: (object, before) => [...checkSpec(object), ...(before ? unchanged('spec', object.spec, before.spec) : [])],
-  checkStatus: checkConditions,
-  checkSubresource: (_subresource, object) => checkConditions(object),
+  check: (object, before) => checkRequest(object, before, ''),
+  checkStatus: (object, before) => checkRequest(object, before, 'status'),
+  checkSubresource: (_subresource, object, before) => checkRequest(object, before, 'approval'),
   columns: [
     nameColumn,
     ageColumn,
@@ -76,39 +49,6 @@ export const certificateSigningRequest = defineKind<CertificateSigningRequest>({
   ],
   fields: { 'spec.signerName': ({ spec }) => spec.signerName },
 });
-
-function checkSpec({ spec }: CertificateSigningRequest): FieldError[] {
-  const faults: FieldError[] = [];
-  if (!isRequest(spec.request)) {
-    faults.push(invalid('spec.request', spec.request, 'PEM block type must be CERTIFICATE REQUEST'));
-  }
-  if (!spec.usages?.length) faults.push(required('spec.usages', 'usages must be provided'));
-  for (const [i, usage] of (spec.usages ?? []).entries()) faults.push(...oneOf(`spec.usages[${i}]`, usage, usages));
-  if (!spec.signerName) faults.push(required('spec.signerName', ''));
-  else if (!/^[a-z0-9.-]+\/.+$/.test(spec.signerName)) {
-    faults.push(
-      invalid(
-        'spec.signerName',
-        spec.signerName,
-        'must be a fully qualified domain and path of the form "example.com/signer-name"',
-      ),
-    );
-  } else if (spec.signerName === 'kubernetes.io/legacy-unknown') {
-    faults.push(
-      invalid('spec.signerName', spec.signerName, 'the legacy signerName is not allowed via this API version'),
-    );
-  }
-  if (spec.expirationSeconds !== undefined && spec.expirationSeconds < minExpirationSeconds) {
-    faults.push(
-      invalid(
-        'spec.expirationSeconds',
-        spec.expirationSeconds,
-        `may not specify a duration less than ${minExpirationSeconds} seconds (10 minutes)`,
-      ),
-    );
-  }
-  return faults;
-}
 
 type Conditions = NonNullable<NonNullable<CertificateSigningRequest['status']>['conditions']>;
 
@@ -132,23 +72,6 @@ function setTimes(conditions: Conditions, before: Conditions, now: string): void
       lastTransitionTime: condition.lastTransitionTime ?? same?.lastTransitionTime ?? now,
     };
   });
-}
-
-function isRequest(base64: string): boolean {
-  return new TextDecoder().decode(Uint8Array.fromBase64(base64)).includes('-----BEGIN CERTIFICATE REQUEST-----');
-}
-
-function checkConditions({ status }: CertificateSigningRequest): FieldError[] {
-  const conditions = status?.conditions ?? [];
-  const decided = conditions.filter(({ type }) => type === 'Approved' || type === 'Denied');
-  const faults = conditions.flatMap(({ type, status: is }, i) => {
-    const at = `status.conditions[${i}]`;
-    if (!type) return [required(`${at}.type`)];
-    return ['Approved', 'Denied', 'Failed'].includes(type) && is !== 'True' ? oneOf(`${at}.status`, is, ['True']) : [];
-  });
-  return new Set(decided.map(({ type }) => type)).size > 1
-    ? [...faults, fieldForbidden('status.conditions', 'Approved and Denied conditions are mutually exclusive')]
-    : faults;
 }
 
 function stateOf({ status }: CertificateSigningRequest): string {

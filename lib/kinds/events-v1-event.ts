@@ -1,5 +1,6 @@
 import type { Resource } from '#lib/meta/object.ts';
 import { defineKind, type Column } from './define-kind.ts';
+import { checkNewEvent } from './event-check.ts';
 import { event } from './event.ts';
 import type { Event as CoreEvent } from './gen/core-v1.ts';
 import type { Event } from './gen/events-v1.ts';
@@ -18,6 +19,7 @@ export const eventsV1Event = defineKind<Event>({
   schema: 'io.k8s.api.events.v1.Event',
   storage: event.storage,
   conversion: { stored: event, fromStored: (stored) => fromCore(stored as CoreEvent), toStored: toCore },
+  check: (object, before) => checkNewEvent(toCore(object), before && toCore(before)),
   columns: (event.columns ?? []).map((column): Column<Event> => ({
     ...column,
     value: (object, context) => column.value(toCore(object), context),

@@ -28,6 +28,9 @@ export const horizontalPodAutoscalerV1 = defineKind<HorizontalPodAutoscaler>({
   defaults: ({ spec }) => {
     spec.minReplicas ??= 1;
   },
+  // What is wrong is told in the words of the stored version, as upstream does.
+  check: (object, before) => stored.check?.(toStored(object), before && toStored(before)) ?? [],
+  checkStatus: (object, before) => stored.checkStatus?.(toStored(object), toStored(before)) ?? [],
   columns: (stored.columns ?? []).map((column): Column<HorizontalPodAutoscaler> => ({
     ...column,
     value: (object, context) => column.value(toStored(object), context),

@@ -1,16 +1,14 @@
-import { invalid, required, type FieldError } from '#lib/meta/errors.ts';
-import { oneOf } from './checks/values.ts';
 import { ageColumn, integer, nameColumn, none, text, unknown, unset } from './columns.ts';
 import { defineKind } from './define-kind.ts';
 import type {
   HorizontalPodAutoscaler,
-  HorizontalPodAutoscalerSpec,
   HPAScalingRules,
   MetricSpec,
   MetricStatus,
   MetricTarget,
   MetricValueStatus,
 } from './gen/autoscaling-v2.ts';
+import { checkAutoscaler, checkAutoscalerStatus } from './horizontal-pod-autoscaler-check.ts';
 
 /** Utilization in percent that is aimed at when no metric is given. */
 export const defaultUtilization = 80;
@@ -42,7 +40,8 @@ export const horizontalPodAutoscaler = defineKind<HorizontalPodAutoscaler>({
       policies: [{ type: 'Percent', value: 100, periodSeconds: 15 }],
     });
   },
-  check: ({ spec }) => checkSpec(spec),
+  check: ({ spec }, before) => checkAutoscaler(spec, before?.spec),
+  checkStatus: ({ status }) => checkAutoscalerStatus(status),
   columns: [
     nameColumn,
     text('Reference', ({ spec: { scaleTargetRef } }) => `${scaleTargetRef.kind}/${scaleTargetRef.name}`),
@@ -67,27 +66,6 @@ function setRuleDefaults(rules: HPAScalingRules, defaults: HPAScalingRules): voi
   }
 }
 
-function checkSpec(spec: HorizontalPodAutoscalerSpec): FieldError[] {
-  const { minReplicas, maxReplicas, scaleTargetRef, metrics = [] } = spec;
-  const faults: FieldError[] = [];
-  if (minReplicas !== undefined && minReplicas < 1) {
-    faults.push(invalid('spec.minReplicas', minReplicas, 'must be greater than or equal to 1'));
-  }
-  if (maxReplicas < 1) faults.push(invalid('spec.maxReplicas', maxReplicas, 'must be greater than 0'));
-  if (minReplicas !== undefined && maxReplicas < minReplicas) {
-    faults.push(invalid('spec.maxReplicas', maxReplicas, 'must be greater than or equal to `minReplicas`'));
-  }
-  for (const name of ['kind', 'name'] as const) {
-    if (!scaleTargetRef[name]) faults.push(required(`spec.scaleTargetRef.${name}`));
-  }
-  for (const [i, metric] of metrics.entries()) faults.push(...checkMetric(`spec.metrics[${i}]`, metric));
-  for (const direction of ['scaleUp', 'scaleDown'] as const) {
-    const rules = spec.behavior?.[direction];
-    if (rules) faults.push(...checkRules(`spec.behavior.${direction}`, rules));
-  }
-  return faults;
-}
-
 const sources = {
   ContainerResource: 'containerResource',
   External: 'external',
@@ -95,49 +73,6 @@ const sources = {
   Pods: 'pods',
   Resource: 'resource',
 } as const;
-
-function checkMetric(path: string, metric: MetricSpec): FieldError[] {
-  const faults = oneOf(`${path}.type`, metric.type, Object.keys(sources));
-  if (faults.length > 0) return faults;
-  const field = sources[metric.type as keyof typeof sources];
-  const source = metric[field];
-  if (!source) {
-    return [required(`${path}.${field}`, 'must populate the given metric source')];
-  }
-  if ('name' in source && !source.name) faults.push(required(`${path}.${field}.name`, 'must specify a resource name'));
-  return [...faults, ...checkTarget(`${path}.${field}.target`, source.target)];
-}
-
-function checkTarget(path: string, target: MetricTarget): FieldError[] {
-  const faults = oneOf(`${path}.type`, target.type, ['Utilization', 'Value', 'AverageValue']);
-  const { averageUtilization } = target;
-  if (averageUtilization !== undefined && averageUtilization < 1) {
-    faults.push(invalid(`${path}.averageUtilization`, averageUtilization, 'must be greater than 0'));
-  }
-  return faults;
-}
-
-function checkRules(path: string, rules: HPAScalingRules): FieldError[] {
-  const faults: FieldError[] = [];
-  const seconds = rules.stabilizationWindowSeconds;
-  if (seconds !== undefined && (seconds < 0 || seconds > 3600)) {
-    const detail = seconds < 0 ? 'must be greater than or equal to zero' : 'must be less than or equal to 3600';
-    faults.push(invalid(`${path}.stabilizationWindowSeconds`, seconds, detail));
-  }
-  faults.push(...oneOf(`${path}.selectPolicy`, rules.selectPolicy, ['Disabled', 'Max', 'Min']));
-  if (!rules.policies?.length) faults.push(required(`${path}.policies`, 'must specify at least one Policy'));
-  for (const [i, policy] of (rules.policies ?? []).entries()) {
-    const at = `${path}.policies[${i}]`;
-    faults.push(...oneOf(`${at}.type`, policy.type, ['Percent', 'Pods']));
-    if (policy.value <= 0) faults.push(invalid(`${at}.value`, policy.value, 'must be greater than zero'));
-    if (policy.periodSeconds <= 0)
-      faults.push(invalid(`${at}.periodSeconds`, policy.periodSeconds, 'must be greater than zero'));
-    else if (policy.periodSeconds > 1800) {
-      faults.push(invalid(`${at}.periodSeconds`, policy.periodSeconds, 'must be less than or equal to 1800'));
-    }
-  }
-  return faults;
-}
 
 function formatMetrics(specs: readonly MetricSpec[], statuses: readonly MetricStatus[]): string {
   if (specs.length === 0) return none;

@@ -88,12 +88,12 @@ export function checkAnnotations(
 const ownerReference = 'io.k8s.apimachinery.pkg.apis.meta.v1.OwnerReference';
 
 /** Upstream's paths do not say which of the owners is meant. */
-function checkOwners({ ownerReferences }: ObjectMeta): FieldError[] {
+function checkOwners({ ownerReferences }: { ownerReferences?: Partial<OwnerReference>[] | undefined }): FieldError[] {
   const path = 'metadata.ownerReferences';
   const faults: FieldError[] = [];
   let controller: string | undefined;
   for (const owner of ownerReferences ?? []) {
-    const { apiVersion = '', kind = '', name = '', uid = '' }: Partial<OwnerReference> = owner;
+    const { apiVersion = '', kind = '', name = '', uid = '' } = owner;
     if (!apiVersion) faults.push(invalid(`${path}.apiVersion`, apiVersion, 'version must not be empty'));
     if (!kind) faults.push(invalid(`${path}.kind`, kind, 'must not be empty'));
     if (!name) faults.push(invalid(`${path}.name`, name, 'must not be empty'));
