@@ -5,6 +5,8 @@ import type { TLSSocket } from 'node:tls';
 import type { Env } from '#lib/env/env.ts';
 import type { Pod } from '#lib/kinds/gen/core-v1.ts';
 import { ApiError, badRequest } from '#lib/meta/errors.ts';
+import { metricsType } from '#lib/metrics/registry.ts';
+import type { Registry } from '#lib/metrics/registry.ts';
 import type { Pods } from '../lifecycle/pods.ts';
 import type { Seen } from '../lifecycle/types.ts';
 import { demandKnown } from './caller.ts';
@@ -16,6 +18,7 @@ export interface PagesParts {
   env: Env;
   pods: Pick<Pods, 'seen' | 'all' | 'onRunChange'>;
   stats: StatsSource;
+  metrics: Pick<Registry, 'render'>;
   logDir: string;
 }
 
@@ -34,8 +37,9 @@ const fixed: Readonly<Record<string, Page>> = {
   '/stats/summary': async ({ stats, pods }, response) => {
     send(response, 200, 'application/json', JSON.stringify(await stats.summary(pods.all())));
   },
+  '/metrics': ({ metrics }, response) => send(response, 200, metricsType, metrics.render()),
   '/metrics/resource': async ({ stats, pods }, response) => {
-    send(response, 200, 'text/plain; version=0.0.4; charset=utf-8', resourceMetrics(await stats.summary(pods.all())));
+    send(response, 200, metricsType, resourceMetrics(await stats.summary(pods.all())));
   },
 };
 

@@ -164,6 +164,14 @@ suite('node-agent/server', () => {
     );
     const summary = JSON.parse((await get('/stats/summary')).text) as { node: { nodeName: string } };
     assert.equal(summary.node.nodeName, 'n1');
+    const ofAgent = (await get('/metrics')).text;
+    for (const line of [
+      'kubelet_node_name{node="n1"} 1',
+      'kubelet_running_pods 1',
+      'kubelet_running_containers{container_state="running"} 1',
+    ])
+      assert.ok(ofAgent.split('\n').includes(line), ofAgent);
+    assert.match(ofAgent, /^process_resident_memory_bytes [\d.e+]+$/m);
     const metrics = (await get('/metrics/resource')).text;
     assert.match(
       metrics,

@@ -38,6 +38,7 @@ import { servePort, serveSession } from './bridge.ts';
 import { demandKnown } from './caller.ts';
 import { openFront } from './front.ts';
 import { streamLog } from './log-stream.ts';
+import { makeMetrics } from './metrics.ts';
 import { makePages } from './pages.ts';
 import { makeStats } from './stats.ts';
 import type { StatsSource } from './stats.ts';
@@ -74,7 +75,9 @@ export async function startServer(config: ServerConfig, parts: ServerParts): Pro
   const stats = makeStats(config.nodeName, env.now(), runtime, env);
   const calls = makeServer(config, parts, stats);
   const tls = followTls(config.tls, env);
-  const front = await openFront(config.listen, tls, calls, makePages({ env, pods, stats, logDir: config.logDir }), env);
+  const metrics = makeMetrics(config.nodeName, pods, env);
+  const pages = makePages({ env, pods, stats, metrics, logDir: config.logDir });
+  const front = await openFront(config.listen, tls, calls, pages, env);
   return {
     port: front.port,
     stop() {
