@@ -177,7 +177,10 @@ function emptyOf(kind: Kind): Resource {
 
 /** What writes to this part of an object leave as it is, whatever they say of it (upstream's GetResetFields). */
 function ignoredFields(kind: Kind, subresource: string): FieldSet {
-  if (subresource === '') return kind.status ? setOfPath('status') : leaf;
+  if (subresource === '') {
+    const fields = [...(kind.status ? ['status'] : []), ...(kind.resets ?? [])];
+    return fields.reduce((all, field) => union(all, setOfPath(field)), leaf);
+  }
   if (subresource !== 'status') return leaf;
   const spec = setOfPath('spec');
   if (kind.statusKeepsMetadata) return union(spec, setOfPath('metadata'));

@@ -1,7 +1,7 @@
 /** Writes verified against what the object was: read from memory, decide, compare-and-put; on a lost race decide again. */
 import type { Kind } from '#lib/kinds/define-kind.ts';
 import { equal } from '#lib/meta/equal.ts';
-import { ApiError, conflict, notFound } from '#lib/meta/errors.ts';
+import { conflict, notFound, plainError } from '#lib/meta/errors.ts';
 import type { Ref, Resource } from '#lib/meta/object.ts';
 import { encodeForStore, entryOf } from '../store/entry.ts';
 import type { Store, Stored } from '../store/types.ts';
@@ -57,7 +57,7 @@ export function makeWriter(store: Store, world: World): Writer {
     const stored = kind.conversion ? kind.conversion.toStored(object) : object;
     const bytes = encodeForStore(stored);
     if (bytes.length > objectLimitBytes) {
-      throw new ApiError('RequestEntityTooLarge', 'etcdserver: request is too large');
+      throw plainError('etcdserver: request is too large');
     }
     const ttlSeconds = kind.storage.endsWith('events') ? eventTtlSeconds : undefined;
     const outcome = await store.put(key, bytes, expected, ttlSeconds);

@@ -17,6 +17,7 @@ export const certificateSigningRequest = defineKind<CertificateSigningRequest>({
   schema: 'io.k8s.api.certificates.v1.CertificateSigningRequest',
   nameFaults: pathSegmentFaults,
   status: true,
+  resets: ['spec'],
   subresources: { approval: { verbs: ['get', 'patch', 'update'], kind: 'CertificateSigningRequest' } },
   prepareCreate: (object, { caller }) => {
     object.status = {};

@@ -87,6 +87,8 @@ interface KindSource<T extends Resource> {
   status?: boolean;
   /** Whether a write of the status leaves all of the metadata as it is, labels and annotations too. */
   statusKeepsMetadata?: boolean;
+  /** Fields that no update changes, besides the status: they belong to nobody. */
+  resets?: readonly string[];
   /** Fields of the metadata that a write of the status leaves as they are, where it may change others. */
   statusKeeps?: readonly ('labels' | 'ownerReferences')[];
   scale?: ScaleAccess<T>;

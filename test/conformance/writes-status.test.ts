@@ -189,7 +189,11 @@ suite('status', () => {
   test('a certificate is asked for, approved and issued by three', async () => {
     const path = '/apis/certificates.k8s.io/v1/certificatesigningrequests';
     const { spec } = cases['certificates.k8s.io/v1 certificatesigningrequests']!;
-    ok(await api.ask('POST', path, { body: { metadata: { name: 'by-three' }, spec } }));
+    const made = ok(
+      await api.ask('POST', path, { body: { metadata: { name: 'by-three', labels: { a: 'b' } }, spec } }),
+    );
+    // Nobody can change the spec, so nobody owns it.
+    assert.deepEqual(Object.keys(made.metadata.managedFields[0].fieldsV1), ['f:metadata']);
     const edited = ok(await space.patch(`${path}/by-three`, { spec: { username: 'other', usages: ['any'] } }));
     assert.deepEqual([edited.spec.username, edited.spec.usages], ['admin', ['client auth']]);
     const approved = { type: 'Approved', status: 'True', reason: 'R', message: 'm' };
