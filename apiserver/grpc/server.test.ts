@@ -179,15 +179,15 @@ suite('startGrpc()', () => {
   test('ends a watch whose reader does not read, and lets it go on from its last revision', async () => {
     const client = open();
     const abort = new AbortController();
-    const metadata = { namespace: 'a', name: 'churn' };
-    let current = await client.create(configMap, { metadata });
+    const create = (i: number) => {
+      const metadata = { namespace: 'a', name: `churn-${i}` };
+      return client.create(configMap, { metadata, data: { pad: 'x'.repeat(500_000), i: `${i}` } });
+    };
+    let current = await create(-1);
     const start = BigInt(current.metadata.resourceVersion);
     const slow = client.watch([{ kind: configMap }], { after: start, signal: abort.signal })[Symbol.asyncIterator]();
-    const data = { pad: 'x'.repeat(500_000) };
     const first = slow.next();
-    for (let i = 0; i < 60; i++) {
-      current = await client.update(configMap, { ...current, data: { ...data, i: `${i}` } });
-    }
+    for (let i = 0; i < 60; i++) current = await create(i);
     const seen: string[] = [];
     let reached = start;
     const take = (batch: Awaited<typeof first>) => {

@@ -27,7 +27,7 @@ export interface WatchEvents {
 type EventType = WatchChange['type'] | 'BOOKMARK' | 'ERROR';
 
 /** Bytes of events that are kept for further watchers, which all ask in the same turn. */
-const sharedBytes = 8 * 1024 * 1024;
+const sharedBytes = 1024 * 1024;
 
 export function makeWatchEvents(kind: Kind, accepted: Accepted, include: IncludeObject, env: Env): WatchEvents {
   const { shape, version } = accepted;

@@ -3,6 +3,8 @@
  * parsing.
  */
 import type { Resource } from '#lib/meta/object.ts';
+import { makeSecondChance } from './second-chance.ts';
+import type { Keeper } from './second-chance.ts';
 import type { Entry } from './world-types.ts';
 
 /** What the store keeps of an object: its JSON without resourceVersion, `metadata` in front where splicing finds it at once. */
@@ -30,29 +32,47 @@ export function forgetObject(entry: Entry): void {
   if (entry instanceof StoredEntry) entry.forget();
 }
 
-class StoredEntry implements Entry {
+/**
+ * Parsed objects that are kept at a time. One takes about 4 KB and 10 µs to be made again, so that a list of more than these by labels parses some of
+ * them each time.
+ */
+const objectLimit = 4096;
+const mayKeep = makeSecondChance(objectLimit);
+
+class StoredEntry implements Entry, Keeper {
   readonly key: string;
   readonly bytes: Buffer;
   readonly revision: bigint;
   /** The object but for its resourceVersion, until it is first asked for. */
   #given: Resource | undefined;
   #object: Resource | undefined;
+  #used = false;
 
   constructor(key: string, bytes: Buffer, revision: bigint, given: Resource | undefined) {
     this.key = key;
     this.bytes = bytes;
     this.revision = revision;
     this.#given = given;
+    if (given) mayKeep(this);
   }
 
   get object(): Resource {
+    this.#used = true;
     if (!this.#object) {
-      this.#object = this.#given
-        ? revised(this.#given, this.revision)
-        : (JSON.parse(this.bytes.toString()) as Resource);
+      if (this.#given) this.#object = revised(this.#given, this.revision);
+      else {
+        this.#object = JSON.parse(this.bytes.toString()) as Resource;
+        mayKeep(this);
+      }
       this.#given = undefined;
     }
     return this.#object;
+  }
+
+  takeUse(): boolean {
+    const used = this.#used;
+    this.#used = false;
+    return used;
   }
 
   forget(): void {
