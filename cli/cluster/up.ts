@@ -23,7 +23,7 @@ const readyWithinMs = 240_000;
  * Limits of V8's young generation, in MB: by default it grows to three times 16, which a small process holds on to for nothing. Throughput of the API server
  * is the same with 4.
  */
-const controlPlaneFlags = ['--max-semi-space-size=4'];
+export const controlPlaneFlags = ['--max-semi-space-size=4'];
 const nodeFlags = ['--max-semi-space-size=2'];
 const program = (name: string) => fileURLToPath(new URL(`../processes/${name}.ts`, import.meta.url));
 

@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { parseArgs } from 'node:util';
+import { controlPlaneFlags } from '../../cli/cluster/up.ts';
 import { makeApiFiles } from '../harness/api.ts';
 import { freePort, startEtcd } from '../harness/etcd.ts';
 import { makeClient, pump } from './load.ts';
@@ -32,7 +33,7 @@ const { values: options } = parseArgs({
     only: { type: 'string', default: '' },
     watchers: { type: 'string', default: '1000' },
     events: { type: 'string', default: '200' },
-    /** Flags of Node for our own server, such as a profiler's. */
+    /** Flags of Node for our own server besides those of every control plane, such as a profiler's. */
     'node-flags': { type: 'string', default: '' },
   },
 });
@@ -92,8 +93,18 @@ function workloads(client: Client, resource: string, there: number, concurrency:
   const ask = async (...args: Parameters<Client['send']>) => (await client.send(...args)).code;
   const merge = (i: number) => JSON.stringify({ metadata: { labels: { salt: `p${i}` } } });
   let token = '';
+  /** What was created, as the server completed it; an update changes it, whatever its version. */
+  const made: string[] = [];
   return [
-    ['create', count, (i) => ask('POST', base, bodyOf(resource, mine(i)))],
+    [
+      'create',
+      count,
+      async (i) => {
+        const { code, text } = await client.send('POST', base, bodyOf(resource, mine(i)), undefined, true);
+        made[i] = text;
+        return code;
+      },
+    ],
     ['get', count, (i) => ask('GET', at(i))],
     [
       'list',
@@ -106,7 +117,7 @@ function workloads(client: Client, resource: string, there: number, concurrency:
         return code;
       },
     ],
-    ['update', count, (i) => ask('PUT', `${base}/${mine(i)}`, bodyOf(resource, mine(i), `u${i}`))],
+    ['update', count, (i) => ask('PUT', `${base}/${mine(i)}`, changed(made[i]!, `u${i}`))],
     ['patch', count, (i) => ask('PATCH', at(i), merge(i), 'application/merge-patch+json')],
     ['delete', count, (i) => ask('DELETE', `${base}/${mine(i)}?gracePeriodSeconds=0`)],
   ];
@@ -221,8 +232,8 @@ async function fill(client: Client, resource: string, count: number): Promise<vo
 }
 
 /** An object of about 1 KB; its pods are for a scheduler that does not exist. */
-function bodyOf(resource: string, name: string, salt = '0'): string {
-  const metadata = { name, labels: { app: 'load', salt } };
+function bodyOf(resource: string, name: string): string {
+  const metadata = { name, labels: { app: 'load', salt: '0' } };
   if (resource === 'configmaps') {
     return JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata, data: { payload: 'x'.repeat(1024) } });
   }
@@ -236,6 +247,10 @@ function bodyOf(resource: string, name: string, salt = '0'): string {
       containers: [{ name: 'c', image: 'test:1', resources: { requests: { cpu: '10m', memory: '16Mi' } } }],
     },
   });
+}
+
+function changed(text: string, salt: string): string {
+  return text.replace(/"resourceVersion":"\d+",/, '').replace('"salt":"0"', `"salt":"${salt}"`);
 }
 
 function givenServer(url: string): Measured {
@@ -260,9 +275,10 @@ async function startOwn(): Promise<Measured> {
   config.listen = [{ host: '127.0.0.1', port }];
   writeFileSync(join(folder, 'config.json'), JSON.stringify(config));
   const main = join(import.meta.dirname, '../../apiserver/main.ts');
-  const flags = options['node-flags'].split(' ').filter(Boolean);
+  const flags = [...controlPlaneFlags, ...options['node-flags'].split(' ').filter(Boolean)];
   const server = spawn(process.execPath, [...flags, main, '--config', join(folder, 'config.json')], {
     stdio: ['ignore', 'ignore', 'inherit'],
+    env: { NODE_COMPILE_CACHE: '/var/cache/wherry', ...process.env },
   });
   const target = { url: `https://127.0.0.1:${port}`, cert: adminCertPem, key: adminKeyPem };
   const probe = makeClient(target, 1);
