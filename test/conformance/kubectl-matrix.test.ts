@@ -1,7 +1,7 @@
 /** One working day of kubectl against the server, with every kubectl that the machine has. */
 import { installedKubectls, writeKubeconfig } from '../harness/kubectl.ts';
 import type { Kubectl } from '../harness/kubectl.ts';
-import { makeKubectlRun } from './kubectl/run.ts';
+import { makeKubectlTool } from '../harness/kubectl-tool.ts';
 import { declare } from './kubectl/apply.ts';
 import { rule } from './kubectl/authority.ts';
 import { change } from './kubectl/change.ts';
@@ -21,7 +21,9 @@ suite('kubectl of every version', function () {
   /** The chapters of the day, two at a time: kubectl mostly waits. */
   async function work(kubectl: Kubectl): Promise<void> {
     const space = await makeSpace(`kubectl-${kubectl.version.replaceAll(/[^\w]/g, '-')}`);
-    const run = makeKubectlRun(kubectl, space, writeKubeconfig(space.api));
+    const { folder } = space.api;
+    const tool = makeKubectlTool(kubectl, { folder, kubeconfig: writeKubeconfig(space.api), namespace: space.name });
+    const run = { ...space, ...tool };
     const chapters = [declare, create, read, change, remove, rollout, rule];
     const failures: Error[] = [];
     const next = async (): Promise<void> => {

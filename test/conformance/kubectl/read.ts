@@ -77,17 +77,17 @@ async function getForms({ run, refuse, name, minor }: KubectlRun): Promise<void>
     assert.match(await get('one', '--subresource=status', '-o', 'jsonpath={.status.qosClass}'), /BestEffort/);
 }
 
-async function watch({ until, run, file }: KubectlRun): Promise<void> {
+async function watch({ start, run, file }: KubectlRun): Promise<void> {
   const at = file('watched.json', pod('watched', {}, 'registry.local/watched'));
-  const seen = await until(
-    /ADDED +watched[^]*DELETED +watched/,
-    ['get', 'pods', '-w', '--output-watch-events'],
-    async () => {
-      await run('create', '-f', at);
-      await run('delete', '-f', at, '--grace-period=0', '--force');
-    },
-  );
-  assert.match(seen, /^EVENT +NAME[^]*^ADDED +one /m);
+  const watching = start('get', 'pods', '-w', '--output-watch-events');
+  try {
+    await watching.see(/^EVENT +NAME[^]*^ADDED +one /m);
+    await run('create', '-f', at);
+    await run('delete', '-f', at, '--grace-period=0', '--force');
+    await watching.see(/^ADDED +watched [^]*^DELETED +watched /m);
+  } finally {
+    watching.end();
+  }
 }
 
 async function learn({ run, minor }: KubectlRun): Promise<void> {
