@@ -128,6 +128,11 @@ export function buildApp(options: AppOptions): App {
     onQuiet = [];
   };
 
+  const end = (context: RequestContext) => {
+    context.isOver = true;
+    observer.onEnd(context);
+  };
+
   return {
     listener(request, response) {
       const context = begin({ request, response });
@@ -136,7 +141,7 @@ export function buildApp(options: AppOptions): App {
       setContext(response, context);
       if (!context.isLongRunning) underWay++;
       response.once('close', () => {
-        observer.onEnd(context);
+        end(context);
         if (!context.isLongRunning) leave();
       });
       observer.onRequest(context);
@@ -151,7 +156,7 @@ export function buildApp(options: AppOptions): App {
         context.code = 101;
         observer.onAnswer(context);
       });
-      socket.once('close', () => observer.onEnd(context));
+      socket.once('close', () => end(context));
       observer.onRequest(context);
       void run(context);
     },

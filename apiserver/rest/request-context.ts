@@ -5,6 +5,7 @@ import { anonymous } from '../auth/anonymous.ts';
 import type { Caller } from '../verbs/types.ts';
 import type { Request, Response } from './answer.ts';
 import type { TellingTrail } from '../audit/trail.ts';
+import type { Seat } from './filters/flow-control.ts';
 import { isLongRunning } from './request-info.ts';
 import type { RequestInfo } from './request-info.ts';
 import { routeOf } from './route.ts';
@@ -40,6 +41,8 @@ export interface RequestContext {
   queuedMs: number;
   /** Whether it was given up because its time was over. */
   isLate: boolean;
+  /** Whether the answer has left, or nobody waits for it any more. */
+  isOver: boolean;
   /** The status of the answer; 0 until it begins. */
   code: number;
   /** Of the answer's body, so far. Of an upgraded connection nothing is counted. */
@@ -50,8 +53,8 @@ export interface RequestContext {
   audit: TellingTrail | undefined;
   /** Where it came from, if somebody wanted to know: a connection that has ended cannot tell any more. */
   remoteAddress: string | undefined;
-  /** What a filter does when the answer begins. */
-  whenAnswered: (() => void) | undefined;
+  /** What it holds of the server's concurrency. */
+  seat: Seat | undefined;
 }
 
 /** A connection to be taken over from HTTP. */
@@ -107,12 +110,13 @@ export function makeRequestContext(arrival: Arrival): RequestContext {
     isServed: false,
     queuedMs: 0,
     isLate: false,
+    isOver: false,
     code: 0,
     bytesSent: 0,
     failure: undefined,
     audit: undefined,
     remoteAddress: undefined,
-    whenAnswered: undefined,
+    seat: undefined,
   };
 }
 

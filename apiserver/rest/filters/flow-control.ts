@@ -1,7 +1,7 @@
 /**
- * Lets requests through as flow control has seats for them, as upstream's `server/filters/priority-and-fairness.go`. A request takes its seat once its body
- * has arrived, so that who sends slowly keeps nobody waiting, and holds it until its answer has left, since what it has computed lies in our memory until
- * then. A watch holds one until it has begun.
+ * Lets requests through as flow control has seats for them, as upstream's `server/filters/priority-and-fairness.go`. A request takes its seats once its body
+ * has arrived, so that who sends slowly keeps nobody waiting, and holds one until its answer has left, since what it has computed lies in our memory until
+ * then. A watch holds its seats until it has begun.
  */
 import type { Env } from '#lib/env/env.ts';
 import type { FlowControl, Turn } from '../../flow/flow-control.ts';
@@ -13,37 +13,50 @@ import { bodyArrival } from './body-arrival.ts';
 /** A client that is slow to read its answer does not keep others from a seat for longer than this. */
 const drainLimitMs = 1000;
 
-/** The filter; and what must hear when answers begin. */
+/** What a request holds that is answered once. It leaves when both are over, the work and the answer. */
+export interface Seat {
+  readonly turn: Turn;
+  isServed: boolean;
+  isSent: boolean;
+  answeredAtMs: number;
+}
+
+/** The filter; and what must hear how answers go. */
 export function makeFlowFilter(
   flows: FlowControl,
   { after, monotonic }: Pick<Env, 'after' | 'monotonic'>,
 ): { filter: Filter; observer: RequestObserver } {
-  /** Serves a request whose answer is sent once: it leaves when both are over, the work and the answer. */
-  const serveSeated = async (turn: Turn, context: RequestContext, response: Response, next: Handler) => {
-    let [isServed, isSent] = [false, false];
-    let cancel = () => {};
-    const leave = () => {
-      if (!isServed || !isSent) return;
-      cancel();
-      flows.leave(turn);
-    };
-    const sent = () => {
-      isSent = true;
-      leave();
-    };
-    response.once('finish', sent);
-    response.once('close', sent);
-    context.whenAnswered = () => {
-      // An answer in place of one that took too long does not end the work on that.
-      if (context.isLate) return;
-      flows.answer(turn);
-      cancel = after(drainLimitMs, () => flows.leave(turn));
-    };
+  /** Those whose answers have begun, in that order. One timer is for all of them. */
+  const draining = new Set<Seat>();
+  let isSweeping = false;
+
+  const sweep = () => {
+    isSweeping = false;
+    const nowMs = monotonic();
+    for (const seat of draining) {
+      const leftMs = seat.answeredAtMs + drainLimitMs - nowMs;
+      if (leftMs > 0) return sweepAfter(leftMs);
+      draining.delete(seat);
+      flows.leave(seat.turn);
+    }
+  };
+  const sweepAfter = (delayMs: number) => {
+    isSweeping = true;
+    after(delayMs, sweep);
+  };
+  const leaveWhenOver = (seat: Seat) => {
+    if (!seat.isServed || !seat.isSent) return;
+    draining.delete(seat);
+    flows.leave(seat.turn);
+  };
+  const serveSeated = async (turn: Turn, context: RequestContext, next: Handler) => {
+    const seat: Seat = { turn, isServed: false, isSent: false, answeredAtMs: 0 };
+    context.seat = seat;
     try {
       await next(context);
     } finally {
-      isServed = true;
-      leave();
+      seat.isServed = true;
+      leaveWhenOver(seat);
     }
   };
   /** Serves a watch, which has begun when its handler is done. */
@@ -61,7 +74,7 @@ export function makeFlowFilter(
       if (!response || (context.isLongRunning && !isWatch)) return next(context);
       const arrival = bodyArrival(request);
       if (arrival) await arrival;
-      if (response.headersSent || response.destroyed) return;
+      if (context.isOver || context.isLate) return;
       const bodyBytes = Number(request.headers['content-length'] ?? 0);
       const turn = flows.arrive(context.caller, info, context.query, bodyBytes);
       response.setHeader('x-kubernetes-pf-prioritylevel-uid', turn.level.uid);
@@ -70,11 +83,26 @@ export function makeFlowFilter(
         const sinceMs = monotonic();
         const isGranted = await mayGoOn(flows, turn, response);
         context.queuedMs = monotonic() - sinceMs;
-        if (!isGranted) return refuse(response, turn);
+        if (!isGranted) return refuse(context, response, turn);
+        if (context.isOver) return flows.leave(turn);
       }
-      return isWatch ? serveWatch(turn, context, next) : serveSeated(turn, context, response, next);
+      return isWatch ? serveWatch(turn, context, next) : serveSeated(turn, context, next);
     },
-    observer: { onAnswer: (context) => context.whenAnswered?.() },
+    observer: {
+      onAnswer({ seat, isLate }) {
+        // An answer in place of one that took too long does not end the work on that.
+        if (!seat || isLate) return;
+        flows.answer(seat.turn);
+        seat.answeredAtMs = monotonic();
+        draining.add(seat);
+        if (!isSweeping) sweepAfter(drainLimitMs);
+      },
+      onEnd({ seat }) {
+        if (!seat) return;
+        seat.isSent = true;
+        leaveWhenOver(seat);
+      },
+    },
   };
 }
 
@@ -87,9 +115,9 @@ async function mayGoOn(flows: FlowControl, turn: Turn, response: Response): Prom
   return isGranted;
 }
 
-function refuse(response: Response, { level }: Turn): void {
+function refuse({ isOver, isLate }: RequestContext, response: Response, { level }: Turn): void {
   // Who has given up, or has been told that the time is up, gets no second answer.
-  if (response.headersSent || response.destroyed) return;
+  if (isOver || isLate) return;
   response.setHeader('retry-after', level.advice.seconds);
   sendText(response, 429, 'Too many requests, please try again later.\n');
 }
