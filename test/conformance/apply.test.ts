@@ -262,6 +262,24 @@ suite('apply', () => {
     assert.deepEqual([b.image, b.env], ['i', [{ name: 'X', value: '1' }]]);
   });
 
+  test('items that an object has twice are one to those who apply to it', async () => {
+    const env = (...pairs: string[]) => pairs.map((pair) => ({ name: pair[0], value: pair[1] }));
+    const withEnv = (...pairs: string[]) => deployment('twice', [{ name: 'c', env: env(...pairs) }]);
+    const made = deployment('twice', [{ name: 'c', image: 'i', env: env('A1', 'A2', 'C1') }]);
+    ok(await api.ask('POST', deployments('?fieldManager=one'), { body: made }));
+    const envOf = ({ spec }: { spec: { template: { spec: { containers: { env: object[] }[] } } } }) =>
+      spec.template.spec.containers[0]!.env;
+    const more = ok(await apply(deployments('/twice'), withEnv('B1'), 'two'));
+    assert.deepEqual(envOf(more), env('A1', 'A2', 'C1', 'B1'));
+    assert.deepEqual(told(await apply(deployments('/twice'), withEnv('B1', 'A3'), 'two')), [
+      409,
+      'Conflict',
+      'Apply failed with 1 conflict: conflict with "one" using apps/v1: .spec.template.spec.containers[name="c"].env[name="A"]',
+    ]);
+    const single = ok(await apply(deployments('/twice'), withEnv('B1', 'A3'), 'two', '&force=true'));
+    assert.deepEqual(new Set(envOf(single)), new Set(env('A3', 'C1', 'B1')));
+  });
+
   test('sets unite; what is atomic is one field', async () => {
     const withFinalizers = (...finalizers: string[]) => map('sets', undefined, { finalizers });
     ok(await apply(maps('/sets'), withFinalizers('example.com/a', 'example.com/b'), 'one'));

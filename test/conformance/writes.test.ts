@@ -403,6 +403,48 @@ suite('writes', () => {
       assert.equal((await api.ask('GET', leases('/dry'))).code, 404);
     });
 
+    test('of parts of objects', async () => {
+      const pod = { metadata: { name: 'dry' }, spec: { containers: [{ name: 'c', image: 'i' }] } };
+      const namespace = { metadata: { name: 'writes-dry' } };
+      const request = {
+        metadata: { name: 'writes-dry' },
+        spec: {
+          request: btoa('-----BEGIN CERTIFICATE REQUEST-----\n-----END CERTIFICATE REQUEST-----\n'),
+          signerName: 'example.com/s',
+          usages: ['client auth'],
+        },
+      };
+      const requests = '/apis/certificates.k8s.io/v1/certificatesigningrequests';
+      const approved = { conditions: [{ type: 'Approved', status: 'True', reason: 'R', message: '' }] };
+      const asked: [string, string, object, string, object][] = [
+        [
+          `${space.path}/pods`,
+          'dry',
+          pod,
+          'ephemeralcontainers',
+          { spec: { ephemeralContainers: [{ name: 'e', image: 'i' }] } },
+        ],
+        [
+          '/api/v1/namespaces',
+          'writes-dry',
+          namespace,
+          'status',
+          { status: { conditions: [{ type: 'A', status: 'True' }] } },
+        ],
+        [requests, 'writes-dry', request, 'approval', { status: approved }],
+      ];
+      for (const [list, name, body, part, change] of asked) {
+        await post(list, body);
+        const path = `${list}/${name}`;
+        const { body: before } = await api.ask('GET', path);
+        const { code, body: shown } = await space.patch(`${path}/${part}?dryRun=All`, change);
+        assert.equal(code, 200, shown.message);
+        assert.notDeepEqual({ ...shown, metadata: {} }, { ...before, metadata: {} }, `${part} shows the change`);
+        assert.deepEqual((await api.ask('GET', path)).body, before, `${part} keeps nothing of it`);
+        await api.ask('DELETE', path);
+      }
+    });
+
     test('of scale and status', async () => {
       const { body: before } = await post(apps('replicasets'), deployment('dry'));
       const scaled = await space.patch(apps('replicasets/dry/scale?dryRun=All'), { spec: { replicas: 5 } });
