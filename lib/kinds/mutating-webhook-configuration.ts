@@ -20,6 +20,6 @@ export const mutatingWebhookConfiguration = defineKind<MutatingWebhookConfigurat
       webhook.reinvocationPolicy ??= 'Never';
     }
   },
-  check: ({ webhooks }) => checkWebhooks(webhooks),
+  check: ({ webhooks }, before) => checkWebhooks(webhooks, before?.webhooks),
   columns: [nameColumn, integer('Webhooks', ({ webhooks }) => webhooks?.length ?? 0), ageColumn],
 });

@@ -1,8 +1,13 @@
-import { required, type FieldError } from '#lib/meta/errors.ts';
-import { oneOf } from './checks/values.ts';
+import { duplicate, fieldForbidden, invalid, required, type FieldError } from '#lib/meta/errors.ts';
+import { goList } from '#lib/meta/go-text.ts';
+import { pathSegmentFaults, subdomainFaults } from '#lib/meta/names.ts';
+import { checkMatchResources } from './checks/admission-rules.ts';
+import { checkLabelSelector } from './checks/selectors.ts';
+import { grammar, oneOf, optionalOneOf } from './checks/values.ts';
 import { ageColumn, nameColumn, text, unset } from './columns.ts';
 import { defineKind } from './define-kind.ts';
 import type {
+  ParamRef,
   ValidatingAdmissionPolicyBinding,
   ValidatingAdmissionPolicyBindingSpec,
 } from './gen/admissionregistration-v1.ts';
@@ -39,12 +44,35 @@ export const validatingAdmissionPolicyBinding = defineKind<ValidatingAdmissionPo
 });
 
 function checkSpec(spec: ValidatingAdmissionPolicyBindingSpec): FieldError[] {
-  const faults: FieldError[] = [];
-  if (!spec.policyName) faults.push(required('spec.policyName'));
-  if (!spec.validationActions?.length)
-    faults.push(required('spec.validationActions', 'at least one validation action is required'));
-  for (const [i, action] of (spec.validationActions ?? []).entries()) {
-    faults.push(...oneOf(`spec.validationActions[${i}]`, action, ['Deny', 'Warn', 'Audit']));
+  const { policyName, paramRef, matchResources, validationActions } = spec;
+  return [
+    ...(policyName ? grammar('spec.policyName', policyName, subdomainFaults) : [required('spec.policyName')]),
+    ...(paramRef ? checkParamRef('spec.paramRef', paramRef) : []),
+    // Upstream's path lacks a letter.
+    ...(matchResources ? checkMatchResources('spec.matchResouces', matchResources) : []),
+    ...checkActions('spec.validationActions', validationActions),
+  ];
+}
+
+function checkParamRef(path: string, { name = '', selector, parameterNotFoundAction: action }: ParamRef): FieldError[] {
+  const both = 'name and selector are mutually exclusive';
+  const faults: FieldError[] = name ? grammar(`${path}.name`, name, pathSegmentFaults) : [];
+  if (name && selector) faults.push(fieldForbidden(`${path}.name`, both));
+  if (selector) faults.push(...checkLabelSelector(`${path}.selector`, selector));
+  if (name && selector) faults.push(fieldForbidden(`${path}.selector`, both));
+  if (!name && !selector) faults.push(required(path, 'one of name or selector must be specified'));
+  return [...faults, ...oneOf(`${path}.parameterNotFoundAction`, action, ['Deny', 'Allow'])];
+}
+
+function checkActions(path: string, actions: readonly string[] = []): FieldError[] {
+  const faults = actions.flatMap((action, i) => [
+    ...optionalOneOf(`${path}[${i}]`, action, ['Audit', 'Deny', 'Warn']),
+    ...(actions.indexOf(action) < i ? [duplicate(`${path}[${i}]`, action)] : []),
+  ]);
+  if (actions.includes('Deny') && actions.includes('Warn')) {
+    const why = 'repeating the same validation failure information in the API response and headers serves no purpose';
+    const shown = goList('admissionregistration.ValidationAction', actions);
+    faults.push(invalid(path, shown, `must not contain both Deny and Warn (${why})`));
   }
-  return faults;
+  return actions.length === 0 ? [required(path, 'at least one validation action is required')] : faults;
 }

@@ -17,6 +17,6 @@ export const validatingWebhookConfiguration = defineKind<ValidatingWebhookConfig
   defaults: ({ webhooks }) => {
     for (const webhook of webhooks ?? []) setWebhookDefaults(webhook);
   },
-  check: ({ webhooks }) => checkWebhooks(webhooks),
+  check: ({ webhooks }, before) => checkWebhooks(webhooks, before?.webhooks),
   columns: [nameColumn, integer('Webhooks', ({ webhooks }) => webhooks?.length ?? 0), ageColumn],
 });
