@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { isReason } from '#lib/meta/errors.ts';
+import { encodeEnvelope } from './protobuf.ts';
 import { parseBody, parseObject, parsePatch } from './body.ts';
 
 suite('bodies', () => {
@@ -43,6 +44,18 @@ suite('bodies', () => {
       return `a${i}: &a${i} [${Array.from({ length: 8 }, () => item).join()}]`;
     });
     says(() => parseBody(Buffer.from(lines.join('\n')), yaml), /alias/);
+  });
+
+  test('bodies that hold very many values are refused, whatever their format', () => {
+    const many = Buffer.from(`{"a":[${'1,'.repeat(100_000)}1]}`);
+    says(() => parseBody(many, json), /limit is 100000 values$/, 'RequestEntityTooLarge');
+    const lists = Buffer.from(`{"a":[${'{},'.repeat(10_000)}{}]}`);
+    says(() => parseBody(lists, json), /limit is 10000 items of a list$/, 'RequestEntityTooLarge');
+    says(() => parseBody(lists, yaml), /limit is 10000 items of a list$/, 'RequestEntityTooLarge');
+    says(() => parsePatch(lists, 'application/merge-patch+json'), /limit is 10000/, 'RequestEntityTooLarge');
+    const containers = Array.from({ length: 10_001 }, () => ({}));
+    const pod = encodeEnvelope({ apiVersion: 'v1', kind: 'Pod', spec: { containers } } as never)!;
+    says(() => parseBody(pod, 'application/vnd.kubernetes.protobuf'), /limit is 10000/, 'RequestEntityTooLarge');
   });
 
   test('YAML with many keys is read in time that grows no faster than it', () => {

@@ -1,7 +1,8 @@
 /** Request bodies, parsed by media type. */
+import { bulkOf } from '#lib/meta/bulk.ts';
 import { isWithin } from '#lib/meta/depth.ts';
 import { duplicateKeys } from '#lib/meta/duplicate-keys.ts';
-import { badRequest, isReason } from '#lib/meta/errors.ts';
+import { ApiError, badRequest, isReason } from '#lib/meta/errors.ts';
 import { jsonFault } from '#lib/meta/json-fault.ts';
 import { mediaTypes, unsupportedMediaType } from './negotiate.ts';
 import { decodeEnvelope } from './protobuf.ts';
@@ -9,6 +10,12 @@ import { parseYaml, repeatedLines } from './yaml.ts';
 
 /** Levels that a body may nest. */
 const depthLimit = 512;
+
+/** Values that a body may hold, and items that a list of maps may: each of them costs more than its bytes. */
+const valueLimit = 100_000;
+const itemLimit = 10_000;
+
+const tooMany = (limit: string) => new ApiError('RequestEntityTooLarge', `Request entity too large: limit is ${limit}`);
 
 /** A parsed body, and the paths of the keys that its text gave twice. */
 export interface Body {
@@ -69,11 +76,23 @@ function typeOf(contentType: string | undefined): MediaType {
 
 /** `says` makes the complaint about a text that is no JSON. */
 function read(bytes: Buffer, type: MediaType, says: (because: string) => string): Body {
-  if (type === mediaTypes.protobuf) return { value: decodeEnvelope(bytes), duplicates: [] };
+  if (type === mediaTypes.protobuf) {
+    const value = decodeEnvelope(bytes);
+    if (bytes.length > itemLimit) refuseBulk(value);
+    return { value, duplicates: [] };
+  }
   const text = bytes.toString();
   const body: Partial<Body> = type === mediaTypes.yaml ? readYaml(text) : { value: parseJson(text, says) };
   if (!isWithin(body.value, depthLimit)) throw badRequest(says('exceeded max depth'));
+  // A shorter text cannot hold as many, but by aliases.
+  if (bytes.length > itemLimit || type === mediaTypes.yaml) refuseBulk(body.value);
   return { value: body.value, duplicates: body.duplicates ?? duplicateKeys(text, body.value) };
+}
+
+function refuseBulk(value: unknown): void {
+  const { values, items } = bulkOf(value);
+  if (values > valueLimit) throw tooMany(`${valueLimit} values`);
+  if (items > itemLimit) throw tooMany(`${itemLimit} items of a list`);
 }
 
 /** Clients that apply call their JSON YAML, which it is; read as JSON it takes a fraction of the time. */

@@ -130,7 +130,7 @@ function withoutDirected(
   patch: readonly unknown[],
   pk: string,
 ): { kept: unknown[]; changes: unknown[] } {
-  let kept = before;
+  const gone = new Set<unknown>();
   let isReplaced = false;
   const changes: unknown[] = [];
   for (const item of patch) {
@@ -140,22 +140,25 @@ function withoutDirected(
       continue;
     }
     const directive = item['$patch'];
-    if (directive === 'delete') {
-      const gone = keyOf(item, pk);
-      kept = kept.filter((other) => !(isMap(other) && other[pk] === gone));
-    } else if (directive === 'replace') isReplaced = true;
+    if (directive === 'delete') gone.add(keyOf(item, pk));
+    else if (directive === 'replace') isReplaced = true;
     else if (directive === 'merge') throw plainError('merging lists cannot yet be specified in the patch');
     else throw plainError(`unknown patch type: ${goPrint(directive)} in map: ${goPrint(item)}`);
   }
-  return isReplaced ? { kept: changes, changes: [] } : { kept, changes };
+  if (isReplaced) return { kept: changes, changes: [] };
+  return { kept: before.filter((item) => !(isMap(item) && gone.has(item[pk]))), changes };
 }
 
 function mergeItems(before: unknown[], changes: readonly unknown[], pk: string, facts: SchemaField): unknown[] {
   const merged = [...before];
+  const places = new Map<unknown, number>();
+  for (const [at, item] of before.entries()) {
+    if (isMap(item) && Object.hasOwn(item, pk) && !places.has(item[pk])) places.set(item[pk], at);
+  }
   for (const change of changes as Json[]) {
     const key = keyOf(change, pk);
-    const at = merged.findIndex((item) => isMap(item) && Object.hasOwn(item, pk) && item[pk] === key);
-    if (at < 0) merged.push(asNew(change));
+    const at = places.get(key);
+    if (at === undefined) places.set(key, merged.push(asNew(change)) - 1);
     else merged[at] = mergeMap(merged[at] as Json, change, facts);
   }
   return merged;
@@ -165,13 +168,14 @@ function mergeItems(before: unknown[], changes: readonly unknown[], pk: string, 
 function removeValues(result: Json, key: string, values: unknown, facts: SchemaField): void {
   const list = Object.hasOwn(result, key) ? result[key] : undefined;
   if (!Array.isArray(list) || !Array.isArray(values)) return;
+  const gone = new Set<unknown>(values);
   if (strategyOf(knownField(facts, key)) !== 'merge') put(result, key, values);
   else
     put(
       result,
       key,
       orderedAs(
-        list.filter((item) => !values.includes(item)),
+        list.filter((item) => !gone.has(item)),
         [],
         list,
         undefined,

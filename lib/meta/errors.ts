@@ -259,8 +259,12 @@ function detailed(sentence: string, detail: string): string {
   return detail ? `${sentence}: ${detail}` : sentence;
 }
 
+/** Faults of an object that are told; one with so many has the same fault throughout. */
+const maxFaults = 1000;
+
 /** A 422 with one cause per field error, worded as upstream's NewInvalid. */
-export function invalidObject(resource: { group: string; kind: string }, name: string, errors: FieldError[]): ApiError {
+export function invalidObject(resource: { group: string; kind: string }, name: string, faults: FieldError[]): ApiError {
+  const errors = faults.length > maxFaults ? faults.slice(0, maxFaults) : faults;
   const sentences = [...new Set(errors.map((error) => `${error.field}: ${error.message}`))];
   const all = sentences.length === 1 ? sentences[0]! : `[${sentences.join(', ')}]`;
   const kind = resource.group ? `${resource.kind}.${resource.group}` : resource.kind;
