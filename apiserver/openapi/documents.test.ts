@@ -70,6 +70,23 @@ suite('documents', () => {
     assert.match(await kubectl('explain', 'hpa', '--recursive'), /averageUtilization\t?<integer>/);
   });
 
+  testSinceKubectl(27, 'kubectl explain tells of every kind, to the last field', async function () {
+    this.timeout(60_000);
+    const waiting = [...kinds];
+    const next = async (): Promise<void> => {
+      const kind = waiting.shift();
+      if (!kind) return;
+      const text = await kubectl('explain', kind.plural, `--api-version=${kind.apiVersion}`, '--recursive');
+      assert.match(
+        text,
+        new RegExp(`^KIND: +${kind.kind}\\n[^]*^DESCRIPTION:\\n +\\w[^]*^FIELDS:[^]*^ +apiVersion\\t`, 'm'),
+      );
+      await next();
+    };
+    // Each is mostly kubectl's start, and one may start while another ends.
+    await Promise.all([next(), next()]);
+  });
+
   testSinceKubectl(27, 'kubectl validates and patches locally by the documents', async () => {
     const file = join(folder, 'pod.json');
     const object = {
