@@ -126,16 +126,19 @@ export function makeFlowControl(plan: Plan, options: FlowControlOptions, env: En
       };
       const ticket = level.queue.arrive(env.monotonic(), turn, turn.seats, level.handOf(turn));
       turn.ticket = ticket;
-      if (!ticket) refuse(turn, level.shape.queues === 0 ? 'concurrency-limit' : 'queue-full');
-      else if (ticket.state === 'executing') {
+      if (ticket?.state === 'executing') {
         turn.granted = true;
         started(turn, 0, false);
-      } else {
+        return turn;
+      }
+      if (!ticket) refuse(turn, level.shape.queues === 0 ? 'concurrency-limit' : 'queue-full');
+      else {
         const { promise, resolve } = Promise.withResolvers<boolean>();
         turn.granted = promise;
         turn.wait = { settle: resolve, cancel: env.after(waitMs, () => giveUp(turn, 'time-out')) };
         turn.series.queued(turn.seats, level.queue.lengthOf(ticket));
       }
+      levels.lacks(level);
       return turn;
     },
     answer(given) {

@@ -32,12 +32,17 @@ export interface Level {
 export interface Levels {
   follow(plan: Plan): void;
   get(name: string): Level | undefined;
+  /** Somebody found no seat in the level: it takes back at once what it has lent. */
+  lacks(level: Level): void;
   all(): Iterable<Level>;
   stop(): void;
 }
 
 /** How often seats are lent anew. */
 const lendEveryMs = 1000;
+
+/** The shortest time between two. */
+const lendPauseMs = 50;
 
 /** Flows of a level whose hands are remembered; then all are dealt again, the same. */
 const rememberedHands = 10_000;
@@ -46,6 +51,7 @@ const noHand: readonly number[] = [];
 
 export function makeLevels(total: number, onStart: (ticket: Ticket<HeldTurn>) => void, env: Env): Levels {
   const levels = new Map<string, Running>();
+  let lentAtMs = -Infinity;
 
   /** Gives each level the seats that it may have now. */
   const lend = (demands: (level: Running) => { high: number; smooth: number }) => {
@@ -54,9 +60,17 @@ export function makeLevels(total: number, onStart: (ticket: Ticket<HeldTurn>) =>
       limited.map((level) => ({ ...level.bounds, ...demands(level) })),
       total,
     );
-    const nowMs = env.monotonic();
+    const nowMs = (lentAtMs = env.monotonic());
     for (const [i, level] of limited.entries()) level.queue.reshape(nowMs, level.shape, limits[i]!);
   };
+  /** By what is asked for at the moment; who finds no seat will ask for more. */
+  const lendByNow = (lacking?: Level) =>
+    lend((level) => {
+      const { queue, bounds, smooth } = level;
+      const asked = queue.seatsInUse + queue.seatsWaiting;
+      const high = level === lacking || queue.waiting > 0 ? Math.max(asked, bounds.nominal) : asked;
+      return { high, smooth: Math.max(smooth, high) };
+    });
   const dropIdle = () => {
     for (const [name, { isLeaving, queue }] of levels)
       if (isLeaving && queue.executing + queue.waiting === 0) levels.delete(name);
@@ -82,9 +96,13 @@ export function makeLevels(total: number, onStart: (ticket: Ticket<HeldTurn>) =>
       }
       const bounds = boundsOf(new Map([...levels].map(([name, { spec }]) => [name, spec])), total);
       for (const level of levels.values()) level.bounds = bounds.get(level.name)!;
-      lend(({ queue, smooth }) => ({ high: queue.seatsInUse + queue.seatsWaiting, smooth }));
+      lendByNow();
     },
     get: (name) => levels.get(name),
+    lacks(level) {
+      const isLent = level.queue.limit < level.bounds.nominal;
+      if (isLent && env.monotonic() - lentAtMs >= lendPauseMs) lendByNow(level);
+    },
     all: () => levels.values(),
     stop: () => cancel(),
   };
