@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
 import type { Kind } from '#lib/kinds/define-kind.ts';
 import type { Document } from '../rest/send-document.ts';
+import { version } from '../rest/version.ts';
 import { aggregatedList, coreVersions, groupDocument, groupKinds, groupList, resourceList } from './discovery.ts';
 import { encodeSwagger } from './gnostic.ts';
 import { swaggerDocument } from './openapi-v2.ts';
@@ -15,16 +16,13 @@ export interface Documents {
   readonly paths: readonly string[];
 }
 
-/** The version of Kubernetes' API that the OpenAPI documents are of. */
-const apiVersion = 'v1.32.0';
-
 /** `serverAddress`: host and port that clients reach the server by. */
 export function makeDocuments(kinds: readonly Kind[], serverAddress: string): Documents {
   const plain = new Map<string, () => Document>();
   const aggregated = new Map<string, (version: 'v2' | 'v2beta1') => Document>();
   addDiscovery(plain, aggregated, kinds, serverAddress);
   addOpenapi(plain, kinds);
-  const binary = once(() => packed(encodeSwagger(swaggerDocument(kinds, apiVersion)), swaggerProtobuf));
+  const binary = once(() => packed(encodeSwagger(swaggerDocument(kinds, version.gitVersion)), swaggerProtobuf));
   // The documents of OpenAPI v3 are found by its index.
   const paths = ['/apis/', '/openapi/v3/', ...[...plain.keys()].filter((path) => !path.startsWith('/openapi/v3/'))];
   const find = (path: string, accept: string) => {
@@ -38,7 +36,7 @@ export function makeDocuments(kinds: readonly Kind[], serverAddress: string): Do
 
 function addOpenapi(plain: Map<string, () => Document>, kinds: readonly Kind[]): void {
   const documents = new Map(
-    [...openapiDocuments(kinds, apiVersion)].map(([path, make]) => [
+    [...openapiDocuments(kinds, version.gitVersion)].map(([path, make]) => [
       path,
       once(() => ({ ...packed(jsonOf(make())), keepable: true })),
     ]),
@@ -52,7 +50,7 @@ function addOpenapi(plain: Map<string, () => Document>, kinds: readonly Kind[]):
   );
   plain.set(
     '/openapi/v2',
-    once(() => packed(jsonOf(swaggerDocument(kinds, apiVersion)))),
+    once(() => packed(jsonOf(swaggerDocument(kinds, version.gitVersion)))),
   );
 }
 
