@@ -1,7 +1,9 @@
 /** Input meant to hurt: each is refused or harmless, and meanwhile others are served. */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { connect } from 'node:tls';
+import type { TLSSocket } from 'node:tls';
 import type { TestApi } from '../harness/api.ts';
 import { makeSpace } from './server.ts';
 import type { Space } from './server.ts';
@@ -97,6 +99,42 @@ suite('hostile input', () => {
     assert.equal((await api.ask('POST', `${space.path}/pods`, { body: pod })).code, 422);
   });
 
+  test('small texts that hold very much', async () => {
+    const pods = `${space.path}/pods`;
+    const spec = (list: string) => `{"metadata":{"name":"p"},"spec":{"containers":[${list}]}}`;
+    const ask = async (path: string, body: string | Buffer, type = 'application/json', method = 'POST') =>
+      (await api.ask(method, path, { body: Buffer.from(body), headers: { 'content-type': type } })).code;
+    assert.equal(await ask(pods, spec(`${'{},'.repeat(900_000)}{}`)), 413);
+    assert.equal(await ask(maps, `{"metadata":{"name":"l","finalizers":[${'"",'.repeat(900_000)}""]}}`), 413);
+    // As many faults as there may be are told, but not more than can be read.
+    const { code, bytes } = await api.ask('POST', pods, { body: spec(`${'{},'.repeat(9000)}{}`) });
+    assert.equal(code, 422);
+    assert.ok(bytes.length < 1_000_000);
+    const containers = Buffer.alloc(2_800_000, Buffer.from([0x12, 0x00]));
+    const message = Buffer.concat([length(0x12, containers), containers]);
+    const pod = Buffer.concat([Buffer.from('6b3873000a090a0276311203506f64', 'hex'), length(0x12, message), message]);
+    assert.equal(await ask(pods, pod, 'application/vnd.kubernetes.protobuf'), 413);
+    const copies = Array.from({ length: 40 }, (_, i) => ({ op: 'copy', from: '/data', path: `/data/b${i}` }));
+    const bomb = [{ op: 'add', path: '/data', value: { a: 'x'.repeat(1000) } }, ...copies];
+    assert.equal((await space.patch(`${maps}/target`, bomb, 'application/json-patch+json')).code, 422);
+    const items = Array.from({ length: 10_000 }, (_, i) => ({ name: `c${i}`, image: 'i' }));
+    const order = items.map(({ name }) => ({ name }));
+    const patch = { spec: { containers: items, '$setElementOrder/containers': order } };
+    await api.ask('POST', pods, {
+      body: { metadata: { name: 'few' }, spec: { containers: [{ name: 'c', image: 'i' }] } },
+    });
+    assert.equal((await space.patch(`${pods}/few`, patch, 'application/strategic-merge-patch+json')).code, 422);
+  });
+
+  test('bodies that never come to an end keep nobody waiting', async () => {
+    const head = `POST ${maps} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{"a":`;
+    const sockets = Array.from({ length: 100 }, () => open());
+    await Promise.all(sockets.map((socket) => once(socket, 'secureConnect')));
+    for (const socket of sockets) socket.write(head);
+    for (let i = 0; i < 10; i++) assert.equal((await api.ask('GET', `${maps}/target`)).code, 200);
+    for (const socket of sockets) socket.destroy();
+  });
+
   test('texts that are no UTF-8, and protobuf that is none', async () => {
     const spoilt = Buffer.concat([Buffer.from('{"metadata":{"name":"'), Buffer.from([0xff, 0xfe]), Buffer.from('"}}')]);
     assert.equal(await post(spoilt), 422);
@@ -164,8 +202,15 @@ suite('hostile input', () => {
     for (const path of elsewhere) assert.match(await raw(path), /^HTTP\/1\.1 40[04] /, path);
   });
 
-  /** The first line of the answer to a path as it is; '' when the connection is cut without one. */
-  function raw(path: string): Promise<string> {
+  /** What stands before the bytes of a protobuf field. */
+  function length(tag: number, { length: left }: Buffer): Buffer {
+    const bytes = [tag];
+    for (let rest = left; rest > 0; rest >>>= 7) bytes.push((rest & 0x7f) | (rest > 0x7f ? 0x80 : 0));
+    return Buffer.from(bytes);
+  }
+
+  /** A connection with the admin's certificate. */
+  function open(): TLSSocket {
     const { hostname, port } = new URL(api.url);
     const file = (name: string) => readFileSync(`${api.folder}/${name}`);
     const options = {
@@ -175,14 +220,18 @@ suite('hostile input', () => {
       cert: file('admin.crt'),
       key: file('admin.key'),
     };
-    return new Promise((resolve) => {
-      let text = '';
-      const socket = connect(options, () =>
-        socket.write(`GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`),
-      );
-      socket.on('data', (data) => (text += data.toString()));
-      socket.on('error', () => {});
-      socket.on('close', () => resolve(text.split('\r\n', 1)[0]!));
-    });
+    const socket = connect(options);
+    socket.on('error', () => {});
+    return socket;
+  }
+
+  /** The first line of the answer to a path as it is; '' when the connection is cut without one. */
+  async function raw(path: string): Promise<string> {
+    const socket = open();
+    let text = '';
+    socket.on('data', (data) => (text += data.toString()));
+    socket.write(`GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
+    await new Promise((resolve) => socket.on('close', resolve));
+    return text.split('\r\n', 1)[0]!;
   }
 });
