@@ -122,6 +122,7 @@ async function createNamed(
   prepareCreate(kind, object, writeContext(context, caller));
   const faults = checkObject(kind, object, undefined);
   if (faults.length > 0) throw invalidObject(kind, name, faults);
+  for (const warning of kind.warnings?.(object, undefined) ?? []) warner(notes)(warning);
   await judged(context, { ...request, object });
   setOwners(object, owners);
   const claim = await context.attachments.get(kind)?.claim(object, undefined, dryRun);

@@ -192,6 +192,7 @@ async function write(
       const object = await admitted(context, request);
       const faults = faultsOf(kind, object, before, subresource);
       if (faults.length > 0) throw invalidObject(kind, ref.name, faults);
+      if (subresource === '') for (const warning of kind.warnings?.(object, before) ?? []) request.warn(warning);
       await judged(context, { ...request, object });
       setOwners(object, owners, before);
       claim = await attachment?.claim(object, before, dryRun);

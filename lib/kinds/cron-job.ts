@@ -12,12 +12,16 @@ import {
   text,
   yesOrNo,
 } from './columns.ts';
+import { makerNameWarnings } from './checks/name-warnings.ts';
+import { jobWarnings } from './job-warnings.ts';
 import { defineKind } from './define-kind.ts';
 import type { CronJob, CronJobSpec } from './gen/batch-v1.ts';
 import { checkJobTemplate } from './job-check.ts';
 import { setFailurePolicyDefaults } from './job-policies.ts';
 import { setTemplateDefaults } from './pod-spec/defaults.ts';
 
+const zoneWarning =
+  'CRON_TZ or TZ used in spec.spec.schedule is not officially supported, see https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/ for more details';
 /** Names of jobs add eleven characters to the cron job's, and must stay within a label. */
 const maxNameLength = 52;
 
@@ -52,6 +56,11 @@ export const cronJob = defineKind<CronJob>({
     ...nonNegative('spec.successfulJobsHistoryLimit', spec.successfulJobsHistoryLimit),
     ...nonNegative('spec.failedJobsHistoryLimit', spec.failedJobsHistoryLimit),
     ...(before ? [] : checkNameLength(metadata.name)),
+  ],
+  warnings: ({ metadata, spec }, before) => [
+    ...(before ? [] : makerNameWarnings(metadata.name)),
+    ...jobWarnings('spec.jobTemplate.spec', spec.jobTemplate.spec ?? { template: {} }),
+    ...(spec.schedule.includes('TZ') ? [zoneWarning] : []),
   ],
   columns: [
     nameColumn,

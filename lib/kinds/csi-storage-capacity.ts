@@ -5,6 +5,7 @@ import { checkLabelSelector, goSelector } from './checks/selectors.ts';
 import { unchanged } from './checks/metadata.ts';
 import { grammar, quantity } from './checks/values.ts';
 import { ageColumn, nameColumn, text, unset } from './columns.ts';
+import { selectorWarnings } from './checks/node-label-warnings.ts';
 import { defineKind } from './define-kind.ts';
 import type { CSIStorageCapacity } from './gen/storage-v1.ts';
 
@@ -30,6 +31,7 @@ export const csiStorageCapacity = defineKind<CSIStorageCapacity>({
           ...grammar('storageClassName', object.storageClassName, subdomainFaults),
           ...(object.capacity === undefined ? [] : quantity('capacity', object.capacity)),
         ],
+  warnings: ({ nodeTopology }) => selectorWarnings('nodeTopology', nodeTopology),
   columns: [
     nameColumn,
     text('StorageClassName', ({ storageClassName }) => storageClassName),

@@ -6,6 +6,7 @@ import { checkLabelSelector, goSelector, isEmpty, unchangedSelector } from './ch
 import { atMostWhole, intOrPercent, isZero, nonNegative } from './checks/values.ts';
 import { checkCounts, checkTemplateLabels } from './checks/workloads.ts';
 import { ageColumn, containerColumns, formatLabels, integer, nameColumn, selectorColumn, text } from './columns.ts';
+import { changedTemplateWarnings } from './checks/workload-warnings.ts';
 import { defineKind } from './define-kind.ts';
 import type { DaemonSet, DaemonSetSpec } from './gen/apps-v1.ts';
 import { checkAlwaysTemplate } from './pod-spec/check.ts';
@@ -71,6 +72,7 @@ export const daemonSet = defineKind<DaemonSet>({
         'numberUnavailable',
       ],
     }),
+  warnings: (object, before) => changedTemplateWarnings(object, before),
   columns: [
     nameColumn,
     integer('Desired', ({ status }) => status?.desiredNumberScheduled ?? 0),

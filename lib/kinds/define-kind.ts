@@ -128,6 +128,8 @@ interface KindSource<T extends Resource> {
   prepareStatus?(object: T, before: T, context: WriteContext, subresource: string): void;
   /** Faults beyond the schema's structure; `before` is there on updates. */
   check?(object: T, before: T | undefined): FieldError[];
+  /** What a writer should know of an object that is accepted all the same; `before` is there on updates. */
+  warnings?(object: T, before: T | undefined): string[];
   /** Faults of a status write. */
   checkStatus?(object: T, before: T): FieldError[];
   /** Faults of a write to another subresource that stores the same object, by its name; `check` does not run then. */

@@ -7,6 +7,7 @@ import { unchangedSelector } from './checks/selectors.ts';
 import { atMostWhole, intOrPercent, isZero, nonNegative } from './checks/values.ts';
 import { checkCounts, checkSelectedTemplate } from './checks/workloads.ts';
 import { ageColumn, containerColumns, integer, nameColumn, selectorColumn, text } from './columns.ts';
+import { makerWarnings } from './checks/workload-warnings.ts';
 import { defineKind } from './define-kind.ts';
 import type { Deployment, DeploymentSpec } from './gen/apps-v1.ts';
 import { setTemplateDefaults } from './pod-spec/defaults.ts';
@@ -68,6 +69,7 @@ export const deployment = defineKind<Deployment>({
       parts: ['updatedReplicas', 'readyReplicas', 'availableReplicas'],
       shownAs: 'readyReplicas',
     }),
+  warnings: (object, before) => makerWarnings(object, before),
   columns: [
     nameColumn,
     text('Ready', ({ spec, status }) => `${status?.readyReplicas ?? 0}/${spec.replicas ?? 1}`),

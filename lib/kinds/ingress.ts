@@ -22,6 +22,7 @@ export const ingress = defineKind<Ingress>({
     object.status = { loadBalancer: {} };
   },
   check: (object, before) => [...checkSpec(object.spec), ...(before ? [] : checkClass(object))],
+  warnings: (object, before) => (before ? [] : classWarnings(object)),
   checkStatus,
   columns: [
     nameColumn,
@@ -58,6 +59,12 @@ function checkClass({ metadata, spec }: Ingress): FieldError[] {
   const said = metadata.annotations?.[classKey];
   if (said === undefined || spec.ingressClassName === undefined || said === spec.ingressClassName) return [];
   return [invalid(`annotations.${classKey}`, said, 'must match `ingressClassName` when both are specified')];
+}
+
+function classWarnings({ metadata, spec }: Ingress): string[] {
+  return metadata.annotations?.[classKey] !== undefined && spec.ingressClassName === undefined
+    ? [`annotation "${classKey}" is deprecated, please use 'spec.ingressClassName' instead`]
+    : [];
 }
 
 function hostFaults(host: string): (text: string) => string[] {

@@ -2,6 +2,8 @@ import { isTrue } from '#lib/meta/conditions.ts';
 import { humanDuration } from '#lib/meta/duration.ts';
 import { parseTime } from '#lib/meta/time.ts';
 import { ageColumn, containerColumns, nameColumn, selectorColumn, text } from './columns.ts';
+import { makerNameWarnings } from './checks/name-warnings.ts';
+import { jobWarnings } from './job-warnings.ts';
 import { defineKind, type PrintContext } from './define-kind.ts';
 import type { Job } from './gen/batch-v1.ts';
 import { checkJob, checkJobChange } from './job-check.ts';
@@ -41,6 +43,10 @@ export const job = defineKind<Job>({
   },
   check: (object, before) => [...checkJob(object), ...(before ? checkJobChange(object.spec, before) : [])],
   checkStatus: checkJobStatus,
+  warnings: ({ metadata, spec }, before) => [
+    ...(before ? [] : makerNameWarnings(metadata.name)),
+    ...jobWarnings('spec', spec),
+  ],
   columns: [
     nameColumn,
     text('Status', stateOf),

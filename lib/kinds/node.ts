@@ -37,6 +37,10 @@ export const node = defineKind<Node>({
     ...checkAmounts(object),
     ...(before ? checkChange(object, before) : checkRanges(object.spec)),
   ],
+  warnings: ({ spec }) => [
+    ...(spec.configSource ? ['spec.configSource: the feature is removed'] : []),
+    ...(spec.externalID ? ['spec.externalID: this field is deprecated, and is unused by Kubernetes'] : []),
+  ],
   columns: [
     nameColumn,
     text('Status', stateOf),

@@ -6,9 +6,10 @@ import { goDiff } from './checks/go-diff.ts';
 import { unchanged } from './checks/metadata.ts';
 import { grammar, quantity } from './checks/values.ts';
 import { ageColumn, formatAccessModes, nameColumn, text, unset, wide } from './columns.ts';
+import { claimWarnings } from './pod-spec/claim-warnings.ts';
 import { defineKind } from './define-kind.ts';
 import type { PersistentVolumeClaim } from './gen/core-v1.ts';
-import { storageClassOf } from './persistent-volume.ts';
+import { storageClassOf, storageClassWarnings } from './persistent-volume.ts';
 import { isNative } from './pod-spec/check-resources.ts';
 import { basic, checkVolumeClaimSpec } from './pod-spec/check-volume-claim.ts';
 import { setVolumeClaimDefaults } from './pod-spec/volume-claim-defaults.ts';
@@ -35,6 +36,7 @@ export const persistentVolumeClaim = defineKind<PersistentVolumeClaim>({
     ...checkVolumeClaimSpec('spec', object.spec, before?.spec),
     ...(before ? checkChange(object, before) : []),
   ],
+  warnings: ({ metadata, spec }) => [...storageClassWarnings(metadata.annotations), ...claimWarnings('spec', spec)],
   checkStatus,
   columns: [
     nameColumn,

@@ -1,4 +1,5 @@
 import { formatLabels, nameColumn, text } from './columns.ts';
+import { templateWarnings } from './pod-spec/warnings.ts';
 import { defineKind } from './define-kind.ts';
 import type { PodTemplate } from './gen/core-v1.ts';
 import { checkPodTemplate } from './pod-spec/check.ts';
@@ -16,6 +17,7 @@ export const podTemplate = defineKind<PodTemplate>({
   generation: true,
   defaults: (object) => setTemplateDefaults((object.template ??= {})),
   check: ({ template }) => checkPodTemplate('template', template),
+  warnings: ({ template }) => templateWarnings('template', template),
   columns: [
     nameColumn,
     text('Containers', ({ template }) => (template?.spec?.containers ?? []).map(({ name }) => name).join(',')),

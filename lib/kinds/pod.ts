@@ -1,8 +1,10 @@
 import { fieldForbidden, type FieldError } from '#lib/meta/errors.ts';
 import { formatTime } from '#lib/meta/time.ts';
+import { nameWarnings } from './checks/name-warnings.ts';
 import { defineKind } from './define-kind.ts';
 import type { Pod, PodAffinityTerm } from './gen/core-v1.ts';
 import { checkAnnotationUpdate, checkPodAnnotations } from './pod-spec/check-annotations.ts';
+import { appArmorWarnings, mirrorAppArmor } from './pod-spec/app-armor.ts';
 import { checkEphemeralUpdate } from './pod-spec/check-ephemeral.ts';
 import { checkPodResize } from './pod-spec/check-resize.ts';
 import { checkPodStatusUpdate } from './pod-spec/check-status.ts';
@@ -11,6 +13,7 @@ import { checkPodSpec } from './pod-spec/check.ts';
 import { podColumns } from './pod-spec/columns.ts';
 import { setPodDefaults, setPodSpecDefaults } from './pod-spec/defaults.ts';
 import { qosClassOf } from './pod-spec/resources.ts';
+import { podWarnings } from './pod-spec/warnings.ts';
 
 export const pod = defineKind<Pod>({
   group: '',
@@ -64,11 +67,20 @@ export const pod = defineKind<Pod>({
       ];
     }
     matchOwnLabels(object);
+    mirrorAppArmor(object);
   },
   check: (object, before) =>
     before
       ? [...checkSpec(object), ...checkAnnotationsKept(object, before), ...checkPodUpdate(object, before)]
       : [...checkSpec(object), ...checkNew(object)],
+  warnings: (object, before) =>
+    before
+      ? []
+      : [
+          ...appArmorWarnings(object),
+          ...nameWarnings(object.metadata.name, "the Pod's hostname"),
+          ...podWarnings('', object.spec, object.metadata.annotations),
+        ],
   checkStatus: (object, before) => [...checkAnnotationsKept(object, before), ...checkPodStatusUpdate(object, before)],
   checkSubresource: (subresource, object, before) => {
     if (subresource === 'ephemeralcontainers') {

@@ -3,6 +3,7 @@ import { unchangedSelector } from './checks/selectors.ts';
 import { nonNegative } from './checks/values.ts';
 import { checkReplicaStatus, checkSelectedTemplate } from './checks/workloads.ts';
 import { ageColumn, containerColumns, integer, nameColumn, selectorColumn } from './columns.ts';
+import { makerWarnings } from './checks/workload-warnings.ts';
 import { defineKind } from './define-kind.ts';
 import type { ReplicaSet } from './gen/apps-v1.ts';
 import { setTemplateDefaults } from './pod-spec/defaults.ts';
@@ -38,6 +39,7 @@ export const replicaSet = defineKind<ReplicaSet>({
     ...(before ? unchangedSelector(spec.selector, before.spec.selector) : []),
   ],
   checkStatus: ({ status }) => checkReplicaStatus(status),
+  warnings: (object, before) => makerWarnings(object, before),
   columns: [
     nameColumn,
     integer('Desired', ({ spec }) => spec.replicas ?? 1),

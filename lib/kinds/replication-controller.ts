@@ -3,6 +3,7 @@ import { formatSelector, fromMap } from '#lib/meta/selectors.ts';
 import { nonNegative } from './checks/values.ts';
 import { checkReplicaStatus, checkTemplateLabels } from './checks/workloads.ts';
 import { ageColumn, containerColumns, formatLabels, integer, nameColumn, text, wide } from './columns.ts';
+import { makerWarnings } from './checks/workload-warnings.ts';
 import { defineKind } from './define-kind.ts';
 import type { PodTemplateSpec, ReplicationController, ReplicationControllerSpec } from './gen/core-v1.ts';
 import { checkAlwaysTemplate } from './pod-spec/check.ts';
@@ -44,6 +45,7 @@ export const replicationController = defineKind<ReplicationController>({
     ...(spec.template ? checkTemplate(spec, spec.template) : [required('spec.template')]),
   ],
   checkStatus: ({ status }) => checkReplicaStatus(status),
+  warnings: (object, before) => makerWarnings(object, before),
   columns: [
     nameColumn,
     integer('Desired', ({ spec }) => spec.replicas ?? 1),

@@ -2,6 +2,7 @@ import { labelNameFaults } from '#lib/meta/names.ts';
 import { checkLabels, unchanged } from './checks/metadata.ts';
 import { grammar } from './checks/values.ts';
 import { ageColumn, nameColumn, text } from './columns.ts';
+import { mapWarnings } from './checks/node-label-warnings.ts';
 import { defineKind } from './define-kind.ts';
 import type { RuntimeClass } from './gen/node-v1.ts';
 import { checkTolerations } from './pod-spec/check-scheduling.ts';
@@ -23,5 +24,6 @@ export const runtimeClass = defineKind<RuntimeClass>({
     ...checkLabels('scheduling.nodeSelector', scheduling?.nodeSelector),
     ...checkTolerations('scheduling.tolerations', scheduling?.tolerations),
   ],
+  warnings: ({ scheduling }) => mapWarnings(() => 'scheduling.nodeSelector', scheduling?.nodeSelector),
   columns: [nameColumn, text('Handler', ({ handler }) => handler), ageColumn],
 });

@@ -33,6 +33,7 @@ export const secret = defineKind<Secret>({
       ...checkType(object),
     ];
   },
+  warnings: tlsWarnings,
   columns: [
     nameColumn,
     text('Type', ({ type }) => type ?? ''),
@@ -76,6 +77,15 @@ function checkJson(data: Readonly<Record<string, string>>, key: string): FieldEr
   const text = new TextDecoder().decode(Uint8Array.fromBase64(base64));
   const fault = jsonFault(text) ?? typeFault(JSON.parse(text));
   return fault === undefined ? [] : [invalid(at, '<secret contents redacted>', fault)];
+}
+
+/** What Go's TLS says of a pair that is not one. */
+function tlsWarnings({ type, data = {} }: Secret): string[] {
+  if (type !== 'kubernetes.io/tls') return [];
+  const hasPem = (key: string) =>
+    new TextDecoder().decode(Uint8Array.fromBase64(data[key] ?? '')).includes('-----BEGIN ');
+  if (!hasPem('tls.crt')) return ['tls: failed to find any PEM data in certificate input'];
+  return hasPem('tls.key') ? [] : ['tls: failed to find any PEM data in key input'];
 }
 
 function typeFault(value: unknown): string | undefined {

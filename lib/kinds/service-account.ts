@@ -2,6 +2,8 @@ import { ageColumn, integer, nameColumn } from './columns.ts';
 import { defineKind } from './define-kind.ts';
 import type { ServiceAccount } from './gen/core-v1.ts';
 
+const mountable = 'kubernetes.io/enforce-mountable-secrets';
+
 export const serviceAccount = defineKind<ServiceAccount>({
   group: '',
   version: 'v1',
@@ -15,5 +17,11 @@ export const serviceAccount = defineKind<ServiceAccount>({
   subresources: {
     token: { verbs: ['create'], kind: 'TokenRequest', group: 'authentication.k8s.io', version: 'v1' },
   },
+  warnings: ({ metadata }) =>
+    metadata.annotations?.[mountable] === undefined
+      ? []
+      : [
+          `metadata.annotations[${mountable}]: deprecated in v1.32+; prefer separate namespaces to isolate access to mounted secrets`,
+        ],
   columns: [nameColumn, integer('Secrets', ({ secrets }) => secrets?.length ?? 0), ageColumn],
 });

@@ -1,6 +1,7 @@
 import { equal } from '#lib/meta/equal.ts';
 import { dns1035Faults } from '#lib/meta/names.ts';
 import { formatLabels, ageColumn, nameColumn, none, text, wide } from './columns.ts';
+import { serviceWarnings } from './service-warnings.ts';
 import { defineKind } from './define-kind.ts';
 import type { Service } from './gen/core-v1.ts';
 import { checkService, checkServiceChange, checkServiceStatus } from './service-check.ts';
@@ -80,6 +81,7 @@ export const service = defineKind<Service>({
       : []),
     ...checkService(object),
   ],
+  warnings: serviceWarnings,
   checkStatus: checkServiceStatus,
   columns: [
     nameColumn,

@@ -8,6 +8,8 @@ import { checkWorkloadSelector, goSelector, isEmpty, isReadable } from './checks
 import { nonNegative, optionalOneOf } from './checks/values.ts';
 import { checkCounts, checkTemplateLabels } from './checks/workloads.ts';
 import { ageColumn, containerColumns, nameColumn, text } from './columns.ts';
+import { changedTemplateWarnings } from './checks/workload-warnings.ts';
+import { claimWarnings } from './pod-spec/claim-warnings.ts';
 import { defineKind } from './define-kind.ts';
 import type { StatefulSet, StatefulSetSpec, StatefulSetUpdateStrategy } from './gen/apps-v1.ts';
 import type { PodSpec } from './gen/core-v1.ts';
@@ -72,6 +74,10 @@ export const statefulSet = defineKind<StatefulSet>({
       parts: ['readyReplicas', 'currentReplicas', 'updatedReplicas', 'availableReplicas'],
       shownAs: 'status.readyReplicas',
     }),
+  warnings: (object, before) => [
+    ...changedTemplateWarnings(object, before),
+    ...(before && before.metadata.generation === object.metadata.generation ? [] : setWarnings(object.spec)),
+  ],
   columns: [
     nameColumn,
     text('Ready', ({ spec, status }) => `${status?.readyReplicas ?? 0}/${spec.replicas ?? 1}`),
@@ -79,6 +85,14 @@ export const statefulSet = defineKind<StatefulSet>({
     ...containerColumns<StatefulSet>(({ spec }) => spec.template.spec?.containers),
   ],
 });
+
+function setWarnings({ volumeClaimTemplates = [], revisionHistoryLimit = 0 }: StatefulSetSpec): string[] {
+  const all = 'a negative value retains all historical revisions; a value >= 0 is recommended';
+  return [
+    ...volumeClaimTemplates.flatMap(({ spec }, i) => claimWarnings(`spec.volumeClaimTemplates[${i}].Spec`, spec)),
+    ...(revisionHistoryLimit < 0 ? [`spec.revisionHistoryLimit: ${all}`] : []),
+  ];
+}
 
 function checkSpec(spec: StatefulSetSpec): FieldError[] {
   const { podManagementPolicy, updateStrategy = {}, persistentVolumeClaimRetentionPolicy: retention, template } = spec;

@@ -4,6 +4,7 @@ import { qualifiedNameFaults } from '#lib/meta/names.ts';
 import { unchanged } from './checks/metadata.ts';
 import { grammar, optionalOneOf } from './checks/values.ts';
 import { ageColumn, nameColumn, text, unset } from './columns.ts';
+import { labelWarning } from './checks/node-label-warnings.ts';
 import { defineKind } from './define-kind.ts';
 import type { TopologySelectorTerm } from './gen/core-v1.ts';
 import type { StorageClass } from './gen/storage-v1.ts';
@@ -28,6 +29,14 @@ export const storageClass = defineKind<StorageClass>({
     object.volumeBindingMode ??= 'Immediate';
   },
   check: (object, before) => (before ? checkChange(object, before) : checkNew(object)),
+  warnings: ({ allowedTopologies = [] }) =>
+    allowedTopologies.flatMap(({ matchLabelExpressions = [] }, i) =>
+      matchLabelExpressions.flatMap(({ key }, j) => {
+        const warning = labelWarning(key);
+        const at = `allowedTopologies[${i}].matchLabelExpressions[${j}].key`;
+        return warning ? [`${at}: ${warning}`] : [];
+      }),
+    ),
   columns: [
     {
       ...nameColumn,
