@@ -89,6 +89,11 @@ suite('API priority and fairness', () => {
         name,
       })),
     });
+    await createLevel('fairness-narrow', {
+      borrowingLimitPercent: 0,
+      limitResponse: { type: 'Queue', queuing: { queues: 64, handSize: 4, queueLengthLimit: 25 } },
+    });
+    await createSchema('fairness-narrow', 'fairness-narrow', 'noisy', 'quiet', 'calm');
   });
 
   suiteTeardown(async () => {
@@ -96,11 +101,6 @@ suite('API priority and fairness', () => {
   });
 
   test('a noisy client gets 429 once its queues are full, and a quiet one its answers all the while', async () => {
-    await createLevel('fairness-narrow', {
-      borrowingLimitPercent: 0,
-      limitResponse: { type: 'Queue', queuing: { queues: 64, handSize: 4, queueLengthLimit: 25 } },
-    });
-    await createSchema('fairness-narrow', 'fairness-narrow', 'noisy', 'quiet', 'calm');
     const agent = new Agent({ ...adminOf(api), keepAlive: true, maxSockets: 300 });
     const answers: { code: number; headers: Answer['headers']; text: string }[] = [];
     const over = new AbortController();
@@ -239,6 +239,60 @@ suite('API priority and fairness', () => {
     reading.destroy();
     for (let i = 0; i < 14; i++) await api.ask('DELETE', `${space.path}/configmaps/large-${i}`);
     agent.destroy();
+  });
+
+  test('every seat comes back, however requests end', async () => {
+    const agent = new Agent({ ...adminOf(api), maxSockets: 60 });
+    const session = api.http2();
+    const list = `${space.path}/configmaps`;
+    const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+    const ways: ((i: number) => Promise<unknown>)[] = [
+      // Given up while it waits, while it is served, and while it is answered.
+      async (i) => {
+        const sending = request(`${api.url}${list}`, {
+          agent,
+          headers: { ...as('noisy').headers, accept: 'application/yaml' },
+        });
+        sending.on('error', () => {});
+        sending.end();
+        await pause(i % 40);
+        sending.destroy();
+      },
+      async (i) => {
+        const stream = session.request({ ':path': list, 'impersonate-user': 'noisy', accept: 'application/yaml' });
+        stream.on('error', () => {});
+        await pause(i % 40);
+        stream.close(8);
+      },
+      // A body that is cut short, and one that is none.
+      async (i) => {
+        const headers = { ...as('noisy').headers, 'content-type': 'application/json', 'content-length': 100 };
+        const sending = request(`${api.url}${list}`, { agent, method: 'POST', headers });
+        sending.on('error', () => {});
+        sending.write('{');
+        await pause(i % 20);
+        sending.destroy();
+      },
+      () => api.ask('POST', list, { ...as('noisy'), body: 'x' }),
+      // Refused, not found, not allowed, and gone with the client.
+      () => api.ask('GET', '/api/v1/namespaces/kube-system/secrets', as('noisy')),
+      () => api.ask('GET', `${list}/none`, as('noisy')),
+      () => api.ask('PUT', '/version', as('noisy')),
+      async () => (await api.watch(`${list}?watch=1`, as('noisy').headers)).close(),
+      () => api.ask('GET', `${list}?timeout=1ms`, as('noisy')),
+    ];
+    for (let round = 0; round < 12; round++) await Promise.all(ways.map((end, i) => end(round * ways.length + i)));
+    session.destroy();
+    agent.destroy();
+    await until('the level is idle', async () => {
+      const row = (await dump('priority_levels')).find(([name]) => name === 'fairness-narrow')!;
+      return row[2] === 'true' && row[4] === '0' && row[5] === '0';
+    });
+    const metrics = (await api.ask('GET', '/metrics')).bytes.toString();
+    for (const name of ['executing_requests', 'executing_seats', 'inqueue_requests', 'inqueue_seats']) {
+      const of = `apiserver_flowcontrol_current_${name}{priority_level="fairness-narrow",flow_schema="fairness-narrow"} `;
+      assert.ok(metrics.includes(`${of}0\n`), name);
+    }
   });
 
   test('a schema made at run time takes effect, and says whether its level is there', async () => {
