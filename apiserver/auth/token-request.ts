@@ -12,7 +12,7 @@ import type { Ref } from '#lib/meta/object.ts';
 import { formatTime } from '#lib/meta/time.ts';
 import { claimsOf } from '#lib/pki/jwt.ts';
 import type { Lookup } from '../admission/types.ts';
-import { decodeBody } from '../verbs/decode.ts';
+import { decodeObject } from '../verbs/decode.ts';
 import type { SubresourceAnswerer } from '../verbs/verbs.ts';
 import type { BoundObject, ServiceAccountTokens } from './service-account-tokens.ts';
 
@@ -21,12 +21,11 @@ const shortestLifeSeconds = 600;
 const longestLifeSeconds = 2 ** 32;
 
 const requestType = {
+  group: 'authentication.k8s.io',
   apiVersion: 'authentication.k8s.io/v1',
   kind: 'TokenRequest',
   schema: 'io.k8s.api.authentication.v1.TokenRequest',
 };
-
-const type = { group: 'authentication.k8s.io', kind: requestType.kind };
 
 const bindable = { Pod: podKind, Secret: secretKind, Node: nodeKind } as const;
 
@@ -41,15 +40,16 @@ export function makeTokenAnswerer(
   sync: () => Promise<unknown>,
   env: Env,
 ): SubresourceAnswerer {
-  return async (_caller, ref, body, { dryRun, notes }) => {
-    const request = decodeBody<TokenRequest>(requestType, body);
+  return async (_caller, ref, body, options) => {
+    const { dryRun, notes } = options;
+    const request = decodeObject(requestType, body, options) as TokenRequest;
     checkPlace(request, ref);
     await sync();
     const account = look.get(accountKind, ref);
     if (!account) throw notFound(accountKind, ref.name);
     const lifeSeconds = request.spec?.expirationSeconds ?? defaultLifeSeconds;
     const faults = lifeFaults(lifeSeconds);
-    if (faults.length > 0) throw invalidObject(type, '', faults);
+    if (faults.length > 0) throw invalidObject(requestType, '', faults);
     const audiences = request.spec?.audiences?.length ? request.spec.audiences : [...tokens.audiences];
     const bound = boundObject(request, ref.namespace, account.metadata.name, look);
     const isForThisApi = audiences.every((audience) => tokens.audiences.includes(audience));
@@ -85,7 +85,7 @@ export function makeTokenAnswerer(
 /** What the body says of its place must be what the path says. */
 function checkPlace({ metadata }: TokenRequest, { namespace, name }: Ref): void {
   const wrong = (path: string, value: string, what: string) =>
-    invalidObject(type, name, [invalid(path, value, `must match the service account ${what} if specified`)]);
+    invalidObject(requestType, name, [invalid(path, value, `must match the service account ${what} if specified`)]);
   if (metadata?.name && metadata.name !== name) throw wrong('metadata.name', metadata.name, 'name');
   if (metadata?.namespace && metadata.namespace !== namespace) {
     throw wrong('metadata.namespace', metadata.namespace, 'namespace');

@@ -25,8 +25,10 @@ export async function create(exchange: Exchange, accepted: Accepted, serving: Se
   const { kind, namespace, subresource } = route;
   const options = withNotes(exchange, writeOptions(query, 'CreateOptions', agentOf(exchange)));
   if (subresource) {
-    const body = (await bodyOf(exchange, serving)) ?? {};
-    const answer = await serving.verbs.createSubresource(caller, kind, route, subresource, body, options);
+    const { value, duplicates } = await objectOf(exchange, serving);
+    const writing = { ...options, duplicates };
+    const answer = await serving.verbs.createSubresource(caller, kind, route, subresource, value, writing);
+    addWarnings(response, options.notes.warnings);
     const shown = answer.kind === 'Status' ? plainStatus(answer) : answer;
     sendValue(response, 201, shown, accepted, isPretty(exchange));
     return;
@@ -88,8 +90,9 @@ export async function removeCollection(exchange: Exchange, accepted: Accepted, s
 }
 
 async function objectOf({ request, route, context }: Exchange, { env }: Serving): Promise<Body> {
-  const kind = route.subresource === 'scale' ? scaleType.kind : route.kind.kind;
-  const body = parseObject(await readBody(request, env), request.headers['content-type'], kind);
+  const { kind, subresource } = route;
+  const title = subresource === 'scale' ? scaleType.kind : (kind.subresources?.[subresource]?.kind ?? kind.kind);
+  const body = parseObject(await readBody(request, env), request.headers['content-type'], title);
   context.audit?.asked(body.value);
   return body;
 }

@@ -11,7 +11,7 @@ import { formatTime } from '#lib/meta/time.ts';
 import { demand } from '../auth/authorize.ts';
 import { admitted, warner } from './context.ts';
 import type { VerbsContext } from './context.ts';
-import { decodeBody } from './decode.ts';
+import { decodeObject } from './decode.ts';
 import { removeAuthorized } from './delete.ts';
 import { consentTo, spend, stillProcessed } from './disruption-budget.ts';
 import { checkMeant } from './meant.ts';
@@ -26,7 +26,7 @@ export async function bindPod(
   options: WriteOptions,
 ): Promise<bigint> {
   demand(context.authorize, caller, 'create', kind, { ...ref, subresource: 'binding' });
-  const binding = decodeBody<Binding>(bindingKind, body);
+  const binding = decodeObject(bindingKind, body, options) as Binding;
   checkName('Binding', binding, ref);
   checkTarget(binding);
   const refuse = (because: string) => conflict({ group: '', plural: 'pods/binding' }, ref.name, because);
@@ -55,7 +55,12 @@ export async function bindPod(
   return written.entry.revision;
 }
 
-const evictionType = { apiVersion: 'policy/v1', kind: 'Eviction', schema: 'io.k8s.api.policy.v1.Eviction' };
+const evictionType = {
+  group: 'policy',
+  apiVersion: 'policy/v1',
+  kind: 'Eviction',
+  schema: 'io.k8s.api.policy.v1.Eviction',
+};
 
 /** Deletes a pod on behalf of someone who empties its node. */
 export async function evictPod(
@@ -66,7 +71,7 @@ export async function evictPod(
   options: WriteOptions,
 ): Promise<bigint> {
   demand(context.authorize, caller, 'create', kind, { ...ref, subresource: 'eviction' });
-  const eviction = decodeBody<Eviction>(evictionType, inPresentVersion(body));
+  const eviction = decodeObject(evictionType, inPresentVersion(body), options) as Eviction;
   checkName('Eviction', eviction, ref);
   const { gracePeriodSeconds, preconditions, propagationPolicy, dryRun: asked } = eviction.deleteOptions ?? {};
   const dryRun = options.dryRun === true || asked?.includes('All') === true;

@@ -37,6 +37,42 @@ suite('subresources of pods', () => {
     return (await space.patch(pods(`/${name}/status`), { status: { phase, conditions } })).body;
   };
 
+  test('bodies of subresources are read as strictly as others', async () => {
+    await makePod('strict');
+    await api.ask('POST', `${space.path}/serviceaccounts`, { body: { metadata: { name: 'strict' } } });
+    const spare: [kind: string, path: string, rest: string][] = [
+      ['Binding', pods('/strict/binding'), '"target":{"name":"n1"}'],
+      ['Eviction', pods('/strict/eviction'), '"deleteOptions":{}'],
+      ['TokenRequest', `${space.path}/serviceaccounts/strict/token`, '"spec":{"audiences":["a"]}'],
+    ];
+    for (const [kind, path, rest] of spare) {
+      const text = `{"metadata":{"name":"strict"},"more":1,${rest},${rest}}`;
+      const field = rest.slice(1, rest.indexOf('":'));
+      const refused = await post(`${path}?fieldValidation=Strict`, text);
+      assert.match(
+        `${refused.code} ${refused.body.message}`,
+        new RegExp(
+          `^400 ${kind} in version "v1" cannot be handled as a ${kind}: strict decoding error: duplicate field "${field}", unknown field "more"$`,
+        ),
+      );
+      const warned = await post(`${path}?dryRun=All`, text);
+      assert.deepEqual(
+        [warned.code, warned.headers['warning']],
+        [201, `299 - "duplicate field \\"${field}\\"", 299 - "unknown field \\"more\\""`],
+      );
+      const silent = await post(`${path}?dryRun=All&fieldValidation=Ignore`, text);
+      assert.deepEqual([silent.code, silent.headers['warning']], [201, undefined]);
+      const empty = await post(path, '');
+      assert.deepEqual(
+        [empty.code, empty.body.message],
+        [
+          400,
+          `the object provided is unrecognized (must be of type ${kind}): couldn't get version/kind; json parse error: unexpected end of JSON input (<empty>)`,
+        ],
+      );
+    }
+  });
+
   suite('binding', () => {
     const bind = (name: string, more: object = {}, metadata: object = {}, query = '') =>
       post(pods(`/${name}/binding${query}`), { metadata: { name, ...metadata }, target: { name: 'n1' }, ...more });
