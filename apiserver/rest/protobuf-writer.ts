@@ -26,6 +26,9 @@ export type Wire = (typeof wires)[keyof typeof wires];
 
 const startBytes = 64 * 1024;
 
+/** Characters of a text that is written one by one. */
+const shortText = 40;
+
 /** A buffer that a huge message made larger than this is not kept. */
 const keptBytes = 1024 * 1024;
 
@@ -72,6 +75,20 @@ export function makeBackwardWriter(): BackwardWriter {
     buffer[at + 9] = Number(rest);
   };
 
+  /** Most texts are short and plain; for those a call into the runtime costs more than the loop. */
+  const shortAscii = (value: string): boolean => {
+    need(value.length);
+    let to = at;
+    for (let from = value.length - 1; from >= 0; from--) {
+      const code = value.charCodeAt(from);
+      if (code > 0x7f) return false;
+      buffer[--to] = code;
+    }
+    at = to;
+    unsigned(value.length);
+    return true;
+  };
+
   return {
     get length() {
       return buffer.length - at;
@@ -84,6 +101,7 @@ export function makeBackwardWriter(): BackwardWriter {
       buffer.writeDoubleLE(value, at);
     },
     text(value) {
+      if (value.length <= shortText && shortAscii(value)) return;
       const size = Buffer.byteLength(value);
       need(size);
       at -= size;
