@@ -235,6 +235,10 @@ suite('formats', () => {
         assert.ok(gunzipSync(small.bytes).equals(plain.bytes));
       }
     }
+    const stream = api.http2().request({ ':path': `${maps}/large`, 'accept-encoding': 'gzip' });
+    const chunks: Buffer[] = [];
+    for await (const chunk of stream) chunks.push(chunk as Buffer);
+    assert.equal(JSON.parse(gunzipSync(Buffer.concat(chunks)).toString()).data.a, data.a);
     const little = await get(`${maps}/one`, 'application/json', { 'accept-encoding': 'gzip' });
     assert.equal(little.headers['content-encoding'], undefined);
     const refused = await get(`${maps}/large`, 'application/json', { 'accept-encoding': 'gzip;q=0' });
