@@ -11,10 +11,7 @@ import type { RequestInfo } from './request-info.ts';
 import { routeOf } from './route.ts';
 import type { Route } from './route.ts';
 
-/**
- * Begins when the request has arrived; filters and the answer complete it. What others keep of a request is kept here, and not in a WeakMap beside it: one that grows
- * by each request costs the garbage collector a third of what the request costs.
- */
+/** Begins when the request has arrived; filters and the answer complete it. What others keep of a request they keep here: a WeakMap beside it costs more. */
 export interface RequestContext {
   readonly request: Request;
   /** Undefined when the connection is to speak another protocol: then there is `upgrade`. */

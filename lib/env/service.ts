@@ -1,6 +1,7 @@
 /** What a service's `main.ts` does: read configuration, start, wait for a signal, stop within a bound. */
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { setFlagsFromString } from 'node:v8';
 import type { Env } from './env.ts';
 import { makeRealEnv } from './real.ts';
 
@@ -18,6 +19,7 @@ const stopLimitMs = 5000;
  * that never come.
  */
 export async function runService<C>(service: string, start: (config: C, env: Env) => Promise<Service>): Promise<void> {
+  keepOldSpaceForTheOld();
   const { values } = parseArgs({ options: { config: { type: 'string' }, 'log-level': { type: 'string' } } });
   const env = makeRealEnv({ service, level: values['log-level'] === 'debug' ? 'debug' : 'info' });
   if (values.config === undefined) return fail(env, new Error('--config FILE is required'));
@@ -34,6 +36,14 @@ export async function runService<C>(service: string, start: (config: C, env: Env
   } catch (error) {
     fail(env, error);
   }
+}
+
+/**
+ * Keeps V8 from placing what a request needs among long-lived objects, which it takes to when all of it once survived. There it keeps alive, when dead, what it
+ * points to, which is then taken for long-lived as well, and so on: a GET of the API server takes a quarter more of a core.
+ */
+function keepOldSpaceForTheOld(): void {
+  setFlagsFromString('--no-allocation-site-pretenuring');
 }
 
 function waitForSignal(): Promise<string> {
