@@ -19,6 +19,11 @@ export function entryOfObject(key: string, object: Resource, revision: bigint): 
   return entryOf(key, encodeForStore(object), revision, object);
 }
 
+/** The entry of an object that would have been created at `key`, and so has no revision. */
+export function triedEntry(key: string, object: Resource): Entry {
+  return lazily(key, object, 0n);
+}
+
 /** A stored object in the form of `kind`, which may be another version than the stored one. */
 export function objectAs(kind: Kind, object: Resource): Resource {
   return kind.conversion ? kind.conversion.fromStored(object) : object;

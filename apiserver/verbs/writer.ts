@@ -6,7 +6,7 @@ import type { Ref, Resource } from '#lib/meta/object.ts';
 import { encodeForStore, entryOf } from '../store/entry.ts';
 import type { Store, Stored } from '../store/types.ts';
 import type { Entry, World } from '../store/world-types.ts';
-import { entryAs, entryOfObject, entryOfStored, objectAs } from './entries.ts';
+import { entryAs, entryOfObject, entryOfStored, objectAs, triedEntry } from './entries.ts';
 import { storageKey } from './selection.ts';
 
 export type Change =
@@ -72,7 +72,7 @@ export function makeWriter(store: Store, world: World): Writer {
   return {
     async create(kind, ref, object, dryRun) {
       const key = storageKey(kind, ref);
-      if (dryRun) return (await load(key)) ? undefined : entryOfObject(key, object, 0n);
+      if (dryRun) return (await load(key)) ? undefined : triedEntry(key, object);
       const outcome = await put(kind, key, object, 0n);
       return 'written' in outcome ? outcome.written : undefined;
     },

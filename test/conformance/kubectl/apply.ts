@@ -25,6 +25,11 @@ export async function declare(kubectl: KubectlRun): Promise<void> {
 
 async function applyFromClient({ run, refuse, all, file, minor }: KubectlRun): Promise<void> {
   const at = file('web.json', web('registry.local/web:1', 2));
+  const made = await all('diff', '-f', at);
+  assert.equal(made.exitCode, 1, made.stderr);
+  assert.match(made.stdout, /^\+ +uid: /m);
+  // What is only tried has no version.
+  assert.doesNotMatch(made.stdout, /resourceVersion/);
   assert.equal(await run('apply', '-f', at), 'deployment.apps/web created\n');
   assert.equal(await run('apply', '-f', at), 'deployment.apps/web unchanged\n');
   assert.equal((await all('diff', '-f', at)).exitCode, 0);
