@@ -1,5 +1,5 @@
 /** What flow control holds at the moment, as the text tables of upstream's `flowcontrol/apf_controller_debug.go`. Pure. */
-import type { Ticket } from './fair-queue.ts';
+import type { Ticket } from './fair-queue-types.ts';
 import type { HeldTurn } from './flow-control.ts';
 import type { Level } from './levels.ts';
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { makeFairQueue } from './fair-queue.ts';
-import type { QueueShape, Ticket } from './fair-queue.ts';
+import type { QueueShape, Ticket } from './fair-queue-types.ts';
 import { dealHand } from './hand.ts';
 
 interface Asked {
@@ -213,6 +213,17 @@ suite('makeFairQueue()', () => {
     );
     level.finishNext();
     assert.equal(level.arrive(one)?.state, 'executing');
+  });
+
+  test('lets one that needs little pass one that waits for many seats', () => {
+    const level = makeLevel({ queues: 8, handSize: 1, queueLengthLimit: 50 }, 4);
+    const ask = (flow: string, seats: number) => level.arrive({ flow, seats, serviceMs: 10 })!;
+    ask('a', 2);
+    const wide = ask('b', 3);
+    assert.equal(wide.state, 'waiting');
+    assert.equal(ask('c', 1).state, 'executing');
+    level.finishNext();
+    assert.equal(wide.state, 'executing');
   });
 
   test('starts more when the limit is raised, and none too many when it is lowered', () => {

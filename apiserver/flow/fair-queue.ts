@@ -2,67 +2,8 @@
  * Fair queuing for requests, as upstream's `flowcontrol/fairqueuing/queueset`: requests of a priority level wait in queues, and a free seat goes to the
  * queue whose next request would be done first if all queues were served side by side. Pure but for its own state; the clock is an argument.
  */
+import type { FairQueue, QueueShape, Ticket } from './fair-queue-types.ts';
 import { makeDemandMeter } from './seat-demand.ts';
-import type { SeatDemand } from './seat-demand.ts';
-
-/** What a level does with a request that finds no seat. */
-export interface QueueShape {
-  /** 0: it is refused. */
-  queues: number;
-  /** Requests that may wait in each queue. */
-  queueLengthLimit: number;
-}
-
-export type TicketState = 'waiting' | 'executing' | 'over';
-
-/** A request within a level. */
-export interface Ticket<T> {
-  readonly item: T;
-  /** Units of the level's concurrency that it takes. */
-  seats: number;
-  readonly arrivedAtMs: number;
-  state: TicketState;
-  startedAtMs: number;
-}
-
-export interface QueueDigest<T> {
-  index: number;
-  /** In their order. */
-  waiting: Ticket<T>[];
-  executing: Ticket<T>[];
-  seatsInUse: number;
-  /** When, in seat milliseconds of virtual time, the next one is to start. */
-  nextR: number;
-  /** Seat milliseconds that the waiting ones are taken to need. */
-  work: number;
-}
-
-export interface Digest<T> {
-  /** Those in use, by their numbers. */
-  queues: QueueDigest<T>[];
-  /** What executes without ever having had a queue. */
-  executing: Ticket<T>[];
-}
-
-export interface FairQueue<T> {
-  readonly limit: number;
-  readonly waiting: number;
-  readonly executing: number;
-  readonly seatsInUse: number;
-  readonly seatsWaiting: number;
-  /** Takes a request in: its ticket is executing, or waiting in one of the queues in `hand`. Undefined when it is refused. */
-  arrive(nowMs: number, item: T, seats: number, hand: readonly number[]): Ticket<T> | undefined;
-  /** How many wait where this one does. */
-  lengthOf(ticket: Ticket<T>): number;
-  /** The request is done, or no longer wants to wait. What may start now does. A second call does nothing. */
-  leave(nowMs: number, ticket: Ticket<T>): void;
-  /** One that executes needs fewer seats from now on. What may start now does. */
-  narrow(nowMs: number, ticket: Ticket<T>, seats: number): void;
-  reshape(nowMs: number, shape: QueueShape, limit: number): void;
-  /** What was asked for since this was last called. */
-  takeDemand(nowMs: number): SeatDemand;
-  digest(): Digest<T>;
-}
 
 /** How long the first requests of a level are taken to last, as upstream takes all of them. */
 const firstAssumedMs = 3;
@@ -177,14 +118,15 @@ export function makeFairQueue<T>(
     if (oldest) queue.nextR = Math.max(queue.nextR, oldest.arrivedAtR);
     else if (queue.executing === 0) queues.delete(queue.index);
   };
-  const startWaiting = (nowMs: number) => {
+  /** Nobody needs to be told of one that has only just come. */
+  const startWaiting = (nowMs: number, newcomer?: Held<T>) => {
     for (let queue = nextQueue(); queue; queue = nextQueue()) {
       const ticket = queue.waiting[0]!;
       if (!fits(ticket.seats)) return;
       takeOut(ticket);
       start(ticket, nowMs);
       settle(queue);
-      onStart(ticket);
+      if (ticket !== newcomer) onStart(ticket);
     }
   };
 
@@ -232,6 +174,8 @@ export function makeFairQueue<T>(
         seatsWaiting += seats;
       }
       demand.peak(seatsInUse + seatsWaiting);
+      // It may need fewer seats than those that wait, and be due before them.
+      if (!startsNow) startWaiting(nowMs, ticket);
       return ticket;
     },
 

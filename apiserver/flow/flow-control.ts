@@ -7,7 +7,7 @@ import type { FlowSchema } from '#lib/kinds/gen/flowcontrol-v1.ts';
 import type { RequestInfo } from '../rest/request-info.ts';
 import type { Caller } from '../verbs/types.ts';
 import { distinguisherOf, makeClassifier } from './classify.ts';
-import type { Ticket } from './fair-queue.ts';
+import type { Ticket } from './fair-queue-types.ts';
 import { makeLevels } from './levels.ts';
 import type { Level } from './levels.ts';
 import type { FlowMeter, FlowSeries, Refusal } from './meter.ts';

@@ -2,7 +2,7 @@
 import type { Env } from '#lib/env/env.ts';
 import type { PriorityLevelConfigurationSpec } from '#lib/kinds/gen/flowcontrol-v1.ts';
 import { makeFairQueue } from './fair-queue.ts';
-import type { FairQueue, QueueShape, Ticket } from './fair-queue.ts';
+import type { FairQueue, QueueShape, Ticket } from './fair-queue-types.ts';
 import type { HeldTurn, Turn } from './flow-control.ts';
 import { dealHand } from './hand.ts';
 import { boundsOf, currentLimits, smoothed } from './limits.ts';
