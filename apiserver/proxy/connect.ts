@@ -19,7 +19,15 @@ export interface Passage {
   path: string;
 }
 
-/** Begins the request; the caller sends its body. A failure to connect comes as an `error` event that reads as Go's. */
+/** What frames a body that comes without saying its length: Node sends that of a GET bare, as if it were the next request. */
+export function framing(request: Request): OutgoingHttpHeaders {
+  const { stream } = request as Request & { stream?: { endAfterHeaders?: boolean } };
+  const isBare = request.headers['content-length'] === undefined;
+  const hasBody = stream ? stream.endAfterHeaders !== true : request.headers['transfer-encoding'] !== undefined;
+  return isBare && hasBody ? { 'transfer-encoding': 'chunked' } : {};
+}
+
+/** Begins the request, with `more` headers, or without those that are undefined there; the caller sends its body. A failure to connect comes as an `error` event that reads as Go's. */
 export function beginRequest(
   request: Request,
   { target, prefix, path }: Passage,
@@ -35,6 +43,7 @@ export function beginRequest(
     'x-forwarded-uri': prefix + path.replace(/\?.*/s, ''),
     ...more,
   };
+  for (const [name, value] of Object.entries(headers)) if (value === undefined) delete headers[name];
   const options = { host, port, method: request.method ?? 'GET', path, headers, agent: false as const };
   // A pod's certificate is nobody's business; a node's must be its own: another may answer at an address that moved.
   const trust = agent === undefined ? { rejectUnauthorized: false } : { ...tls.current, servername: agent };

@@ -19,7 +19,8 @@ export async function forwardUpgrade(
   tls: LiveTls,
   env: Env,
 ): Promise<void> {
-  const headers = { connection: 'Upgrade', upgrade: request.headers.upgrade ?? '' };
+  // What follows the request is of the other protocol, whatever length the client gives.
+  const headers = { connection: 'Upgrade', upgrade: request.headers.upgrade ?? '', 'content-length': undefined };
   const sent = beginRequest(request, passage, headers, tls, env);
   const outcome = new Promise<{ answer: IncomingMessage; peer?: Duplex; first?: Buffer }>((resolve, reject) => {
     sent.on('upgrade', (answer, peer, first) => resolve({ answer, peer, first }));

@@ -7,7 +7,7 @@ import type { Env } from '#lib/env/env.ts';
 import type { LiveTls } from '#lib/env/live-tls.ts';
 import { ApiError } from '#lib/meta/errors.ts';
 import type { Request, Response } from '../rest/answer.ts';
-import { beginRequest, hostOf, passedOn } from './connect.ts';
+import { beginRequest, framing, hostOf, passedOn } from './connect.ts';
 import type { Passage } from './connect.ts';
 import { rewriteHtml } from './rewrite-html.ts';
 import { rewriteUrl } from './rewrite-url.ts';
@@ -67,7 +67,7 @@ function htmlSteps({ headers }: IncomingMessage, rewrite: (link: string) => stri
 
 function send(request: Request, passage: Passage, tls: LiveTls, env: Env): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
-    const sent = beginRequest(request, passage, {}, tls, env);
+    const sent = beginRequest(request, passage, framing(request), tls, env);
     sent.on('error', reject);
     sent.on('response', resolve);
     request.once('close', () => {

@@ -207,6 +207,29 @@ suite('proxy', () => {
     }
   });
 
+  test('a body of unknown length stays a body, whatever the method: nothing in it is another request', async () => {
+    const hidden = 'POST /hidden HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n';
+    const seen: string[] = [];
+    const note = (request: IncomingMessage) => seen.push(`${request.method} ${request.url}`);
+    plain.on('request', note);
+    for (const method of ['GET', 'DELETE', 'OPTIONS', 'POST']) {
+      const tls = { ca: authority.certPem, cert: adminPem('crt'), key: adminPem('key'), agent: false as const };
+      const headers = { 'transfer-encoding': 'chunked' };
+      const sending = https.request(`${api.url}${to('pods/web/proxy/open')}`, { ...tls, method, headers });
+      sending.write(hidden);
+      sending.end();
+      const [answer] = (await once(sending, 'response')) as [IncomingMessage];
+      assert.equal(((await json(answer)) as Echo).body, hidden, method);
+      const session = api.http2();
+      const stream = session.request({ ':method': method, ':path': to('pods/web/proxy/open') }, { endStream: false });
+      stream.end(hidden);
+      assert.equal((JSON.parse(await text(stream)) as Echo).body, hidden, `${method} by HTTP/2`);
+      session.close();
+    }
+    plain.off('request', note);
+    assert.deepEqual([...new Set(seen)], ['GET /open', 'DELETE /open', 'OPTIONS /open', 'POST /open']);
+  });
+
   test('the answer passes as it is, whatever it is, but for what is of its connection', async () => {
     const answer = await ask('pods/web/proxy/fails');
     assert.deepEqual(
