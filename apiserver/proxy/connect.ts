@@ -82,6 +82,8 @@ const notPassedOn = new Set([
 
 export function passedOn(headers: IncomingHttpHeaders): OutgoingHttpHeaders {
   const named = new Set((headers.connection ?? '').split(',').map((name) => name.trim().toLowerCase()));
+  // Without it the body would read as another request.
+  named.delete('content-length');
   return Object.fromEntries(
     Object.entries(headers).flatMap(([name, value]) => {
       if (notPassedOn.has(name) || named.has(name) || name.startsWith(':') || name.startsWith('impersonate-'))

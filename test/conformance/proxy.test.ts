@@ -212,6 +212,11 @@ suite('proxy', () => {
     const seen: string[] = [];
     const note = (request: IncomingMessage) => seen.push(`${request.method} ${request.url}`);
     plain.on('request', note);
+    const hiding = { connection: 'content-length', 'content-length': String(hidden.length) };
+    assert.equal(
+      (await ask('pods/web/proxy/open', 'GET', { body: Buffer.from(hidden), headers: hiding })).body.body,
+      hidden,
+    );
     for (const method of ['GET', 'DELETE', 'OPTIONS', 'POST']) {
       const tls = { ca: authority.certPem, cert: adminPem('crt'), key: adminPem('key'), agent: false as const };
       const headers = { 'transfer-encoding': 'chunked' };
