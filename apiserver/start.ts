@@ -46,7 +46,7 @@ import { measureHandshakes } from './metrics/handshakes.ts';
 import type { Metrics } from './metrics/metrics.ts';
 import { measureRequests } from './metrics/requests.ts';
 import { measureObjects, measureStore } from './metrics/store.ts';
-import { measureWatches } from './metrics/watches.ts';
+import { measureReads } from './metrics/reads.ts';
 import { makeDocuments } from './openapi/documents.ts';
 import { makeFlowFilter } from './rest/filters/flow-control.ts';
 import { listen } from './rest/server.ts';
@@ -217,7 +217,7 @@ async function serve(
   const flowFilter = makeFlowFilter(flows, env);
   const health = makeHealth(store, world, metrics.onHealth, env);
   const app = buildApp({
-    verbs: measureWatches(verbs, registry),
+    verbs: measureReads(verbs, registry),
     env,
     authenticate: makeAuthenticator(readers, { ca: () => tls.current.ca, now: env.now }),
     authorize,

@@ -27,30 +27,30 @@ const renewEveryMs = 10_000;
 /** An etcd that does not answer does not keep a server from stopping. */
 const leaveWithinMs = 1000;
 
-/** Resolves when this server is listed. Later failures are tried again. */
+/** How soon it tries again after a failure. */
+const retryAfterMs = 1000;
+
+/** Resolves when this server is listed, or could not be: that is tried again, like all that fails later. */
 export async function announce({ leases, verbs, look, port, env }: AnnounceOptions): Promise<Announcement> {
+  let cancel = () => {};
+  let stopped = false;
   const list = async () => {
     const addresses = await leases.list();
     if (addresses.length > 0) await ensureEndpoints(verbs, look, addresses, port);
   };
-  let cancel = () => {};
-  let stopped = false;
-  let round = Promise.resolve();
   const renew = async () => {
-    await leases.renew();
-    await list();
+    let nextMs = renewEveryMs;
+    try {
+      await leases.renew();
+      await list();
+    } catch (error) {
+      env.log.warn('Cannot tell that this API server lives, trying again', { error });
+      nextMs = retryAfterMs;
+    }
+    if (!stopped) cancel = env.after(nextMs, () => (round = renew()));
   };
-  const later = () => {
-    cancel = env.after(renewEveryMs, () => {
-      round = renew()
-        .catch((error: unknown) => env.log.warn('Cannot tell that this API server lives, trying again', { error }))
-        .then(() => {
-          if (!stopped) later();
-        });
-    });
-  };
-  await renew();
-  later();
+  let round = renew();
+  await round;
   return {
     async stop() {
       stopped = true;

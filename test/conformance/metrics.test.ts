@@ -89,6 +89,29 @@ suite('metrics', () => {
     assert.equal(await grown('DELETECOLLECTION', 'namespace', { code: '200' }, () => api.ask('DELETE', path)), 1);
   });
 
+  test('what goes by HTTP/2 is counted alike', async () => {
+    await space.configMap('by-two');
+    const session = api.http2();
+    const get = async () => {
+      const stream = session.request({ ':path': `${space.path}/configmaps/by-two` });
+      let size = 0;
+      stream.on('data', (chunk: Buffer) => (size += chunk.length));
+      await once(stream, 'close');
+      return size;
+    };
+    const size = await get();
+    assert.equal(await growth('apiserver_response_sizes_sum', ofMaps('GET', 'resource'), get), size);
+    assert.equal(await growth('apiserver_request_total', ofMaps('GET', 'resource', { code: '200' }), get), 1);
+    session.close();
+  });
+
+  test('lists are counted, and what they return', async () => {
+    const list = () => api.ask('GET', `${space.path}/configmaps?limit=1`);
+    const folder = { resource_prefix: '/configmaps' };
+    assert.equal(await growth('apiserver_cache_list_total', folder, list), 1);
+    assert.equal(await growth('apiserver_cache_list_returned_objects_total', folder, list), 1);
+  });
+
   test('watches are counted while they are open, and what they tell', async () => {
     const open = ofMaps('WATCH', 'namespace');
     const before = valueIn(await read(), 'apiserver_longrunning_requests', open);

@@ -1,11 +1,11 @@
-/** Metrics of what watchers are sent, as upstream's `endpoints/metrics`. */
+/** Metrics of lists and watches, which memory serves, as upstream's `endpoints/metrics` and `storage/cacher/metrics`. */
 import type { Kind } from '#lib/kinds/define-kind.ts';
 import type { Histogram } from '#lib/metrics/histogram.ts';
 import type { Counter, Registry } from '#lib/metrics/registry.ts';
 import type { Verbs } from '../verbs/types.ts';
 
-/** The verbs, and what their watches tell counted by kind. */
-export function measureWatches(verbs: Verbs, registry: Registry): Verbs {
+/** The verbs, and what their lists and watches tell counted by kind. */
+export function measureReads(verbs: Verbs, registry: Registry): Verbs {
   const labels = ['group', 'version', 'kind'];
   const events = registry.counter(
     'apiserver_watch_events_total',
@@ -18,17 +18,42 @@ export function measureWatches(verbs: Verbs, registry: Registry): Verbs {
     labels,
     [1024, 2048, 4096, 8192, 16_384, 32_768, 65_536, 131_072],
   );
-  const known = new Map<Kind, { total: Counter; size: Histogram }>();
+  const prefix = ['resource_prefix'];
+  const lists = registry.counter(
+    'apiserver_cache_list_total',
+    '[ALPHA] Number of LIST requests served from watch cache',
+    [...prefix, 'index'],
+  );
+  const returned = registry.counter(
+    'apiserver_cache_list_returned_objects_total',
+    '[ALPHA] Number of objects returned for a LIST request from watch cache',
+    prefix,
+  );
+  const known = new Map<Kind, { total: Counter; size: Histogram; lists: Counter; returned: Counter }>();
   const seriesOf = (kind: Kind) => {
     let found = known.get(kind);
     if (!found) {
       const values = [kind.group, kind.version, kind.kind];
-      known.set(kind, (found = { total: events.with(...values), size: sizes.with(...values) }));
+      const folder = `/${kind.storage}`;
+      found = {
+        total: events.with(...values),
+        size: sizes.with(...values),
+        lists: lists.with(folder, ''),
+        returned: returned.with(folder),
+      };
+      known.set(kind, found);
     }
     return found;
   };
   return {
     ...verbs,
+    async list(caller, kind, options) {
+      const result = await verbs.list(caller, kind, options);
+      const series = seriesOf(kind);
+      series.lists.add();
+      series.returned.add(result.entries.length);
+      return result;
+    },
     watch(caller, targets, after, handlers) {
       const series = targets.map(({ kind }) => seriesOf(kind));
       return verbs.watch(caller, targets, after, {
