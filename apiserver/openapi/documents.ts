@@ -80,11 +80,13 @@ function addDiscovery(
     ['/api', 'core'],
     ['/apis', 'groups'],
   ] as const) {
-    const make = (version: 'v2' | 'v2beta1') => () =>
-      jsonDocument(
+    const make = (version: 'v2' | 'v2beta1') => () => ({
+      ...jsonDocument(
         aggregatedList(kinds, which, version),
         `application/json;g=apidiscovery.k8s.io;v=${version};as=APIGroupDiscoveryList`,
-      );
+      ),
+      public: true,
+    });
     const made = { v2: once(make('v2')), v2beta1: once(make('v2beta1')) };
     aggregated.set(path, (version) => made[version]());
   }

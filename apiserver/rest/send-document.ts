@@ -14,6 +14,8 @@ export interface Document {
   value?: object;
   /** Quoted, as the header has it. */
   etag?: string;
+  /** Whether others than the client may keep it, too, as long as they ask whether it still has this etag. */
+  public?: boolean;
   /** Whether one who names the etag as `?hash=` may keep the document for good. */
   keepable?: boolean;
 }
@@ -50,7 +52,7 @@ export function sendDocument(
     ...(etag !== undefined && { etag, vary: gzipped ? 'Accept, Accept-Encoding' : 'Accept' }),
     ...(hash
       ? { 'cache-control': 'public, immutable', expires: new Date(now + keepMs).toUTCString() }
-      : { 'cache-control': 'no-cache, private' }),
+      : { 'cache-control': document.public ? 'public' : 'no-cache, private' }),
   };
   if (etag !== undefined && request.headers['if-none-match'] === etag) {
     response.writeHead(304, head);

@@ -305,6 +305,7 @@ suite('discovery', () => {
       const etag = first.headers['etag'] as string;
       assert.match(etag, /^"[0-9A-F]{128}"$/, path);
       assert.match(String(first.headers['vary']), /Accept/);
+      assert.equal(first.headers['cache-control'], path.startsWith('/api') ? 'public' : 'no-cache, private');
       const again = await space.api.ask('GET', path, { headers: { accept, 'if-none-match': etag } });
       assert.deepEqual([again.code, again.bytes.length, again.headers['etag']], [304, 0, etag], path);
       const other = await space.api.ask('GET', path, { headers: { accept, 'if-none-match': '"other"' } });
