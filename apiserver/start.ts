@@ -4,15 +4,12 @@ import type { Env } from '#lib/env/env.ts';
 import { followTls } from '#lib/env/live-tls.ts';
 import type { Service as RunningService } from '#lib/env/service.ts';
 import type { Kind } from '#lib/kinds/define-kind.ts';
-import type { Service } from '#lib/kinds/gen/core-v1.ts';
 import { kindAt, kinds } from '#lib/kinds/index.ts';
 import { service as serviceKind } from '#lib/kinds/service.ts';
 import type { Registry } from '#lib/metrics/registry.ts';
 import type { Ref } from '#lib/meta/object.ts';
-import { addressRange, numberRange } from '#lib/meta/ranges.ts';
 import { makeAdmission } from './admission/chain.ts';
 import type { AdmissionChoice } from './admission/chain.ts';
-import type { Lookup } from './admission/types.ts';
 import { startAudit } from './audit/start.ts';
 import type { AuditConfig } from './audit/start.ts';
 import { makeAuthenticator } from './auth/authenticate.ts';
@@ -51,6 +48,7 @@ import { makeDocuments } from './openapi/documents.ts';
 import { makeFlowFilter } from './rest/filters/flow-control.ts';
 import { listen } from './rest/server.ts';
 import { versionPaths } from './rest/version.ts';
+import { makeIpClaims, makePortClaims, repairClaims } from './service-claims.ts';
 import { followEncryption } from './store/encryption/live.ts';
 import { encryptStore } from './store/encryption/store.ts';
 import { makeEtcdStore } from './store/etcd.ts';
@@ -59,11 +57,9 @@ import { makeWorld } from './store/world.ts';
 import type { RunningWorld } from './store/world.ts';
 import { makeProxy } from './proxy/proxy.ts';
 import { makePodStreams } from './streams/pod-streams.ts';
-import { makeClaims } from './verbs/claims.ts';
-import type { Claims } from './verbs/claims.ts';
 import { makeLookup } from './verbs/context.ts';
 import type { Attachment } from './verbs/context.ts';
-import { addressesOf, holderOf, makeServiceAddresses, nodePortsOf } from './verbs/service-addresses.ts';
+import { makeServiceAddresses } from './verbs/service-addresses.ts';
 import { makeVerbs } from './verbs/verbs.ts';
 
 export interface ApiServerConfig {
@@ -114,9 +110,6 @@ export interface ApiServer extends RunningService {
   /** Of gRPC over TLS, when that is served. */
   grpcPort: number | undefined;
 }
-
-/** How often claims on addresses and ports are compared with the Services that should hold them. */
-const repairEveryMs = 180_000;
 
 /** Starts serving; resolves once requests are answered. Waits for etcd as long as it takes. */
 export async function start(config: ApiServerConfig, env: Env): Promise<ApiServer> {
@@ -261,7 +254,7 @@ async function serve(
     port: config.advertise.port,
     env,
   });
-  const stopRepair = repairRegularly(() => repair(look, ips, ports), env);
+  const stopRepair = repairClaims(ips, ports, look, env);
   const [first] = rest.addresses;
   return {
     address: { host: config.listen[0]?.host ?? '', port: first?.port ?? 0 },
@@ -293,44 +286,6 @@ function tokenOptions(
 ): TokenOptions {
   const issuers = [issuer ?? `https://kubernetes.default.svc.${clusterDomain}`, ...otherIssuers];
   return { keys: () => keys.current, issuers, audiences: apiAudiences };
-}
-
-/** The lower part of each range is left to those who ask for an address by name, as upstream does. */
-function makeIpClaims(store: Store, env: Env, cidr: string): Claims {
-  const range = addressRange(cidr);
-  return makeClaims(store, env, 'service-ips', range, Math.min(Math.max(16, Math.floor(range.size / 16)), 256));
-}
-
-function makePortClaims(store: Store, env: Env, text: string): Claims {
-  const range = numberRange(text);
-  return makeClaims(store, env, 'node-ports', range, Math.min(Math.max(16, Math.floor(range.size / 32)), 128));
-}
-
-async function repair(look: Lookup, ips: Claims, ports: Claims): Promise<void> {
-  const services: Service[] = [...look.list(serviceKind, '')];
-  const holders = (itemsOf: (service: Service) => string[]) =>
-    new Map(services.flatMap((service) => itemsOf(service).map((item) => [item, holderOf(service)] as const)));
-  await Promise.all([ips.repair(holders(addressesOf)), ports.repair(holders(nodePortsOf))]);
-}
-
-/** Runs at once and then again and again; a failure waits for the next time. Returns the way to stop. */
-function repairRegularly(run: () => Promise<void>, env: Env): () => void {
-  let cancel = () => {};
-  let stopped = false;
-  const round = () => {
-    run()
-      .catch((error: unknown) => {
-        if (!stopped) env.log.warn('Cannot compare claims with Services, trying again later', { error });
-      })
-      .finally(() => {
-        if (!stopped) cancel = env.after(repairEveryMs, round);
-      });
-  };
-  round();
-  return () => {
-    stopped = true;
-    cancel();
-  };
 }
 
 function grpcConfig({ grpc, pki }: ApiServerConfig): Parameters<typeof startGrpc>[0] {
