@@ -42,6 +42,12 @@ suite('collectSchemas()', () => {
     assert.deepEqual(field('core.v1.ContainerPort', 'protocol', plain)['enum'], ['SCTP', 'TCP', 'UDP']);
   });
 
+  test('a type that is a union says by which field', () => {
+    assert.deepEqual(rich['io.k8s.api.core.v1.SeccompProfile']?.['x-kubernetes-unions'], [
+      { discriminator: 'type', 'fields-to-discriminateBy': { localhostProfile: 'LocalhostProfile' } },
+    ]);
+  });
+
   test('version 3 says once what a field and its type would say alike', () => {
     const text = 'An empty folder that lives as long as the pod.';
     assert.equal(rich['io.k8s.api.core.v1.EmptyDirVolumeSource']?.['description'], text);

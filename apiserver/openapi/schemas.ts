@@ -3,6 +3,7 @@ import type { Kind } from '#lib/kinds/define-kind.ts';
 import { pointerFields, schemaType, type SchemaField, type SchemaType } from '#lib/kinds/schema.ts';
 import { fieldDescription, typeDescription } from './descriptions.ts';
 import type { Operation } from './operation.ts';
+import { unionOf } from './unions.ts';
 
 /** What differs between OpenAPI 2 and 3. */
 interface Dialect {
@@ -134,6 +135,7 @@ const watchEvent: SchemaType = {
 
 function structSchema(name: string, type: SchemaType, facts: KindFacts | undefined, dialect: Dialect): Schema {
   const description = facts?.description || typeDescription(name);
+  const union = unionOf(name);
   const required = (type.required ?? []).filter((field) => type.props?.[field]);
   const properties = Object.entries(type.props ?? {}).map(([field, schema]): [string, Schema] => {
     const description = fieldText(name, field, schema, dialect);
@@ -150,6 +152,7 @@ function structSchema(name: string, type: SchemaType, facts: KindFacts | undefin
     ...(required.length > 0 && { required }),
     ...(properties.length > 0 && { properties: Object.fromEntries(properties) }),
     ...(type.atomic && { 'x-kubernetes-map-type': 'atomic' }),
+    ...(union && { 'x-kubernetes-unions': union }),
     ...(facts && { 'x-kubernetes-group-version-kind': facts.identities }),
   };
 }
