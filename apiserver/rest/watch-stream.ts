@@ -7,6 +7,7 @@ import type { Response } from './answer.ts';
 import type { Accepted } from './negotiate.ts';
 import type { IncludeObject } from './shapes.ts';
 import { makeWatchEvents } from './watch-events.ts';
+import { makeWatchQueue } from './watch-queue.ts';
 
 export interface WatchStreamOptions {
   kind: Kind;
@@ -53,16 +54,13 @@ export function makeWatchStream(
     for (const cancel of cancels) cancel();
     onClose();
   };
-  const write = (bytes: Buffer) => {
-    if (closed) return;
-    if (!response.write(bytes) && response.writableLength > unreadLimitBytes) {
-      env.log.warn('A watcher reads too slowly and is dropped', {
-        kind: kind.plural,
-        unreadBytes: response.writableLength,
-      });
-      response.destroy();
-      close();
-    }
+  const queue = makeWatchQueue(response, unreadLimitBytes, events.change, (unreadBytes) => {
+    env.log.warn('A watcher reads too slowly and is dropped', { kind: kind.plural, unreadBytes });
+    response.destroy();
+    close();
+  });
+  const bookmark = (annotations?: Record<string, string>) => {
+    if (!closed) queue.pushBytes(events.bookmark(reached, annotations));
   };
   const end = () => {
     if (closed) return;
@@ -78,7 +76,7 @@ export function makeWatchStream(
   };
   const bookmarkRegularly = () =>
     later(bookmarkEveryMs, () => {
-      write(events.bookmark(reached));
+      bookmark();
       bookmarkRegularly();
     });
 
@@ -90,29 +88,31 @@ export function makeWatchStream(
   if (options.bookmarks) {
     bookmarkRegularly();
     if (options.timeoutMs > lastBookmarkBeforeMs) {
-      later(options.timeoutMs - lastBookmarkBeforeMs, () => write(events.bookmark(reached)));
+      later(options.timeoutMs - lastBookmarkBeforeMs, () => bookmark());
     }
   }
 
   return {
     onChanges(changes, revision, synced) {
       reached = revision;
-      if (changes.length === 1) write(events.change(changes[0]!));
-      else if (changes.length > 1) write(Buffer.concat(changes.map(events.change)));
+      if (closed) return;
+      if (changes.length > 0) queue.push(changes, synced);
       if (synced && options.marksInitialState) {
         const annotations = {
           'k8s.io/initial-events-end': 'true',
           'kubernetes.io/initial-events-list-blueprint': events.blueprint(),
         };
-        write(events.bookmark(reached, annotations));
+        bookmark(annotations);
       }
     },
     onEnd(error) {
       this.fail(error instanceof ApiError ? error : new ApiError('InternalError', error.message));
     },
     fail(error) {
-      write(events.failure(error));
-      end();
+      if (closed) return;
+      queue.pushBytes(events.failure(error));
+      queue.endAfter();
+      close();
     },
     end,
   };
