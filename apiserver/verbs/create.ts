@@ -75,7 +75,7 @@ async function createDecoded(
   for (let attempt = 1; ; attempt++) {
     draft.metadata.name = generatedName(generateName, context.env.random);
     try {
-      return await createNamed(context, caller, kind, namespace, draft, owning, options);
+      return await createNamed(context, caller, kind, namespace, draft, owning, options, generateName);
     } catch (error) {
       if (!isReason(error, 'AlreadyExists') || attempt === generatedNameAttempts) throw error;
     }
@@ -101,6 +101,7 @@ async function createNamed(
   draft: Resource,
   owners: Entries,
   { dryRun = false, notes }: WriteOptions,
+  prefix?: string,
 ): Promise<Entry> {
   fillMetadata(kind, draft, namespace, writeContext(context, caller));
   const { metadata }: { metadata: Partial<ObjectMeta> } = draft;
@@ -118,7 +119,8 @@ async function createNamed(
     warn: warner(notes),
     annotate: notes?.annotate,
   };
-  const object = await admitted(context, request);
+  // Upstream makes names up after this step, so what refuses here knows the prefix alone.
+  const object = await admitted(context, { ...request, name: prefix ?? name });
   prepareCreate(kind, object, writeContext(context, caller));
   const faults = checkObject(kind, object, undefined);
   if (faults.length > 0) throw invalidObject(kind, name, faults);

@@ -128,6 +128,12 @@ suite('admission', () => {
         `pods "lost" is forbidden: error looking up service account ${space.name}/none: serviceaccount "none" not found`,
       ),
     );
+    // The name is made up only after the first half of admission.
+    const unnamed = { ...podOf(''), metadata: { generateName: 'lost-' } };
+    assert.match(
+      (await post(pods(), { ...unnamed, spec: { ...unnamed.spec, serviceAccountName: 'none' } })).body.message,
+      /^pods "lost-" is forbidden: error looking up service account/,
+    );
     await must('POST', `${space.path}/serviceaccounts`, {
       metadata: { name: 'strict', annotations: { 'kubernetes.io/enforce-mountable-secrets': 'true' } },
     });
@@ -197,6 +203,11 @@ suite('admission', () => {
     const refused = await post(`${path}/pods`, podOf('late', { hostNetwork: true }));
     assert.deepEqual(told(refused), forbidden(`pods "late" is forbidden: ${violation.replace('violate', 'violates')}`));
     assert.deepEqual(warnings(refused), []);
+    const unnamed = { ...podOf('', { hostNetwork: true }), metadata: { generateName: 'late-' } };
+    assert.match(
+      (await post(`${path}/pods`, unnamed)).body.message,
+      /^pods "late-\w{5}" is forbidden: violates PodSecurity/,
+    );
     const template = { metadata: { labels: { a: 'b' } }, spec: podOf('', { hostNetwork: true }).spec };
     const made = await post('/apis/apps/v1/namespaces/secured/deployments', {
       metadata: { name: 'd' },
