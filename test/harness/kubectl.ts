@@ -26,7 +26,13 @@ export function testSinceKubectl(since: number, title: string, run: AsyncFunc): 
 }
 
 /** Every kubectl in the folders of PATH, and beside where its links lead: one of each version, oldest first. */
-export function installedKubectls(): Kubectl[] {
+export function installedKubectls(): readonly Kubectl[] {
+  return (installed ??= findKubectls());
+}
+
+let installed: Kubectl[] | undefined;
+
+function findKubectls(): Kubectl[] {
   const found = foldersOfPath().flatMap(kubectlsIn);
   const folders = new Set(found.map((command) => dirname(realpathSync(command))));
   const commands = new Set([...found, ...[...folders].flatMap(kubectlsIn)].map((command) => realpathSync(command)));
