@@ -22,7 +22,7 @@ export interface Announcement {
 }
 
 /** How often this server shows that it lives, and looks who else does. */
-const renewEveryMs = 10_000;
+const renewEveryMs = 5000;
 
 /** An etcd that does not answer does not keep a server from stopping. */
 const leaveWithinMs = 1000;
