@@ -68,10 +68,12 @@ export function isOn(query: URLSearchParams, name: string, otherwise = false): b
 export function numberOf(query: URLSearchParams, name: string): number | undefined {
   const text = query.get(name);
   if (text === null || text === '') return undefined;
-  if (!/^-?\d{1,15}$/.test(text)) {
-    throw badRequest(`strconv.ParseInt: parsing ${JSON.stringify(text)}: invalid syntax`);
-  }
-  return Number(text);
+  const isNumber = /^[+-]?\d{1,100}$/.test(text);
+  const value = isNumber ? BigInt(text.replace('+', '')) : 0n;
+  if (isNumber && BigInt.asIntN(64, value) === value) return Number(value);
+  throw badRequest(
+    `strconv.ParseInt: parsing ${JSON.stringify(text)}: ${isNumber ? 'value out of range' : 'invalid syntax'}`,
+  );
 }
 
 interface Given {

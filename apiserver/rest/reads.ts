@@ -15,6 +15,9 @@ import type { WatchStream } from './watch-stream.ts';
 /** Watches without a time limit of their own end after half an hour to an hour. */
 const watchTimeoutMs = 30 * 60 * 1000;
 
+/** A timer cannot be set for longer than 24 days. */
+const longestMs = 24 * 24 * 60 * 60 * 1000;
+
 export async function get(exchange: Exchange, accepted: Accepted, serving: Serving): Promise<void> {
   const { route, query, caller } = exchange;
   const { kind, subresource } = route;
@@ -65,7 +68,7 @@ export async function watch(
         include,
         bookmarks: isOn(query, 'allowWatchBookmarks'),
         marksInitialState: start.marksState,
-        timeoutMs: seconds ? seconds * 1000 : watchTimeoutMs * (1 + env.random()),
+        timeoutMs: seconds ? Math.min(seconds * 1000, longestMs) : watchTimeoutMs * (1 + env.random()),
       },
       env,
       () => {

@@ -168,7 +168,7 @@ suite('makeWorld()', () => {
       { weight: 1, arbitrary: fc.record({ do: fc.constant('outage' as const) }) },
     );
     await fc.assert(
-      fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
+      fc.asyncProperty(fc.array(step, { maxLength: 60, size: 'max' }), async (steps) => {
         const fake = makeFakeEnv();
         const memory = makeMemoryStore(fake);
         const broken = breakable(memory);

@@ -181,6 +181,15 @@ suite('positions', () => {
     watch.close();
   });
 
+  test('a watch may be asked to last longer than any timer', async () => {
+    const watch = await api.watch(`${maps}?watch=1&timeoutSeconds=99999999&resourceVersion=${latest}`);
+    await space.patch(`${maps}/d`, { data: { last: 'long' } });
+    for (let event = await watch.next(); event.object.data?.last !== 'long'; event = await watch.next());
+    await space.patch(`${maps}/d`, { data: { last: 'longer' } });
+    assert.equal((await watch.next()).object.data.last, 'longer');
+    watch.close();
+  });
+
   test('a page whose state is gone offers to go on with the present one', async () => {
     const page = (await list('limit=2')).body;
     await api.ask('DELETE', `${maps}/c`);
