@@ -1,6 +1,7 @@
 /** The list of controllers. */
 import type { Controller } from '#lib/control/reconcile.ts';
 import type { JwtSigner } from '#lib/pki/jwt.ts';
+import { certificateApprover } from './certificates/approver.ts';
 import { makeCertificatesController } from './certificates/controller.ts';
 import { clusterRoleAggregationController } from './cluster-role-aggregation/controller.ts';
 import { daemonSetController } from './daemon-set/controller.ts';
@@ -64,6 +65,7 @@ export function allControllers({
     serviceAccountController,
     ...(tokenSigner ? [makeTokenSecretsController(tokenSigner, ca)] : []),
     makeRootCaController(ca),
+    certificateApprover,
     makeCertificatesController(caKey === undefined ? undefined : { certPem: ca, keyPem: caKey }),
     makeNamespaceController(namespacedKinds.viewed, namespacedKinds.unviewed),
     makeNodeLifecycleController(timings, clock),
