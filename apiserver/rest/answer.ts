@@ -4,7 +4,6 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { constants } from 'node:http2';
 import type { ServerHttp2Stream } from 'node:http2';
 import type { Duplex } from 'node:stream';
-import { stringify } from 'yaml';
 import type { Log } from '#lib/env/log.ts';
 import { ApiError } from '#lib/meta/errors.ts';
 import { isCompressed, sendCompressed } from './compressed.ts';
@@ -12,6 +11,7 @@ import { mediaTypes, negotiateFailure, notAcceptable } from './negotiate.ts';
 import type { Accepted } from './negotiate.ts';
 import { contextOf } from './observed-response.ts';
 import { encodeEnvelope } from './protobuf.ts';
+import { writeYaml } from './yaml-writer.ts';
 
 /** Requests and answers as handlers see them; those of HTTP/2 have the same shape. */
 export type Request = IncomingMessage;
@@ -104,7 +104,7 @@ export function sendEncoded(
 export function sendValue(response: Response, code: number, value: object, accepted: Accepted, pretty: boolean): void {
   const { format } = accepted;
   contextOf(response)?.audit?.answered(() => value);
-  if (format === 'yaml') return sendBytes(response, code, mediaTypes.yaml, Buffer.from(stringify(value)));
+  if (format === 'yaml') return sendBytes(response, code, mediaTypes.yaml, Buffer.from(writeYaml(value)));
   if (format === 'protobuf') {
     const bytes = encodeEnvelope(value as { apiVersion: string; kind: string });
     if (!bytes) throw notAcceptable([mediaTypes.json, mediaTypes.yaml]);
