@@ -27,7 +27,7 @@ suite('writeYaml()', () => {
       assert.equal(writeYaml({ a: text }), `a: ${JSON.stringify(text)}\n`);
     }
     assert.equal(writeYaml({ n: 'a' }), '"n": a\n');
-    assert.equal(writeYaml({ a: ' \n' }), 'a: " \\n"\n');
+    assert.equal(writeYaml({ a: ' \n' }), 'a: "\\ \\n"\n');
     assert.equal(writeYaml({ a: 'x\u0085y' }), 'a: "x\\Ny"\n');
   });
 
