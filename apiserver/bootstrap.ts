@@ -1,9 +1,11 @@
 /** What every cluster has from its first start: namespaces, the API's own Service, priorities of pods and of requests, a storage class. */
+import type { Env } from '#lib/env/env.ts';
 import { configMap } from '#lib/kinds/config-map.ts';
 import { namespace } from '#lib/kinds/namespace.ts';
 import { priorityClass } from '#lib/kinds/priority-class.ts';
 import { service } from '#lib/kinds/service.ts';
 import { storageClass } from '#lib/kinds/storage-class.ts';
+import { isReason } from '#lib/meta/errors.ts';
 import { systemPriorities } from './admission/priority.ts';
 import type { Lookup } from './admission/types.ts';
 import { ensureFlowObjects } from './flow/ensure.ts';
@@ -37,7 +39,7 @@ const folderClass = {
 };
 
 /** Creates what is missing. Idempotent, and fine beside another server that does the same. */
-export async function bootstrap(verbs: Verbs, look: Lookup, place: Place): Promise<void> {
+export async function bootstrap(verbs: Verbs, look: Lookup, place: Place, env: Env): Promise<void> {
   // Whoever deletes the class means it, so only a new cluster gets it: before the namespaces, which tell that a cluster is not new.
   const isNew = namespaces.every((name) => !look.get(namespace, { namespace: '', name }));
   if (isNew) await ensure(verbs, look, storageClass, '', folderClass);
@@ -53,7 +55,7 @@ export async function bootstrap(verbs: Verbs, look: Lookup, place: Place): Promi
         preemptionPolicy: 'PreemptLowerPriority',
       }),
     ),
-    ensure(verbs, look, service, 'default', ownService(place)),
+    ensureOwnService(verbs, look, place, env),
     publishClientCa(verbs, look, place.clientCa),
   ]);
 }
@@ -63,6 +65,22 @@ export async function publishClientCa(verbs: Verbs, look: Lookup, clientCa: stri
   const metadata = { name: 'extension-apiserver-authentication' };
   await ensure(verbs, look, configMap, 'kube-system', { metadata, data: { 'client-ca-file': clientCa } }, ['data']);
 }
+
+/** Another server that starts at the same time may have claimed the address, and be about to make the Service. */
+async function ensureOwnService(verbs: Verbs, look: Lookup, place: Place, env: Env): Promise<void> {
+  const giveUpAt = env.monotonic() + ownServiceWithinMs;
+  for (;;) {
+    try {
+      return await ensure(verbs, look, service, 'default', ownService(place));
+    } catch (error) {
+      if (!isReason(error, 'Invalid') || env.monotonic() > giveUpAt) throw error;
+    }
+    await env.sleep(50);
+  }
+}
+
+/** How long another server may take between claiming the address and making the Service. */
+const ownServiceWithinMs = 5000;
 
 /** The `kubernetes` Service. Its endpoints are for the servers to announce. */
 function ownService({ advertise: { port }, serviceIp }: Place): Body {

@@ -184,11 +184,8 @@ async function serve(
     answerers: makeReviews(authorize, authorizer.rulesFor, readers, tokens),
     subresources: new Map([['serviceaccounts/token', makeTokenAnswerer(tokens, look, () => world.sync(), env)]]),
   });
-  await bootstrap(verbs, look, {
-    advertise: config.advertise,
-    serviceIp: ips.range.at(1),
-    clientCa: pem(config.pki.caFile),
-  });
+  const place = { advertise: config.advertise, serviceIp: ips.range.at(1), clientCa: pem(config.pki.caFile) };
+  await bootstrap(verbs, look, place, env);
   const noteLegacyUse = makeLegacyUse(verbs, look, env);
   await announceTracking(verbs, look, env);
   await ensureDefaultRoles(verbs, look);

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { constants } from 'node:http2';
 import { connect as connectSocket } from 'node:net';
 import { connect } from '#lib/client/connect.ts';
 import { makeRealEnv } from '#lib/env/real.ts';
@@ -129,6 +130,24 @@ suite('metrics', () => {
     while (valueIn(await read(), 'apiserver_longrunning_requests', open) !== before) {
       assert.ok(Date.now() < deadline, 'the watch is still counted');
     }
+  });
+
+  test('a client that leaves in the midst of its body has made a bad request', async () => {
+    const session = api.http2();
+    const left = ofMaps('POST', 'resource', { code: '400' });
+    const before = valueIn(await read(), 'apiserver_request_total', left);
+    const stream = session.request({
+      ':method': 'POST',
+      ':path': `${space.path}/configmaps`,
+      'content-type': 'application/json',
+    });
+    stream.on('error', () => {});
+    await new Promise((resolve) => stream.write('{', resolve));
+    stream.close(constants.NGHTTP2_CANCEL);
+    const deadline = Date.now() + 5000;
+    while (valueIn(await read(), 'apiserver_request_total', left) !== before + 1)
+      assert.ok(Date.now() < deadline, 'it was not counted');
+    session.close();
   });
 
   test('what nobody knows makes no series', async () => {

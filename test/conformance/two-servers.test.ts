@@ -1,10 +1,17 @@
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { connect } from '#lib/client/connect.ts';
 import { makeRealEnv } from '#lib/env/real.ts';
+import { endpoints } from '#lib/kinds/endpoints.ts';
+import { service } from '#lib/kinds/service.ts';
 import { start } from '../../apiserver/start.ts';
 import type { ApiServer } from '../../apiserver/start.ts';
+import { makeApiFiles } from '../harness/api.ts';
 import type { TestApi } from '../harness/api.ts';
+import { startEtcd } from '../harness/etcd.ts';
 import { makeSpace } from './server.ts';
 import type { Space } from './server.ts';
 
@@ -94,13 +101,13 @@ suite('two servers over one etcd', () => {
   });
 
   test('no address and no port is given twice', async () => {
-    const service = (name: string) => ({
+    const serviceNamed = (name: string) => ({
       metadata: { name },
       spec: { type: 'NodePort', ports: [{ port: 80 }], selector: { app: 'x' } },
     });
     const made = await Promise.all(
       Array.from({ length: 40 }, (_, i) =>
-        api.ask('POST', `${space.path}/services`, { body: service(`s${i}`), ...(i % 2 === 1 && { url }) }),
+        api.ask('POST', `${space.path}/services`, { body: serviceNamed(`s${i}`), ...(i % 2 === 1 && { url }) }),
       ),
     );
     assert.deepEqual(new Set(made.map(({ code }) => code)), new Set([201]));
@@ -135,5 +142,45 @@ suite('two servers over one etcd', () => {
     second = undefined;
     await stopping.stop();
     await untilAddresses(['10.99.0.1']);
+  });
+});
+
+suite('servers that start at once over an empty etcd', () => {
+  test('agree on what every cluster has', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'wherry-at-once-'));
+    const etcd = await startEtcd();
+    const servers: ApiServer[] = [];
+    try {
+      const { config } = await makeApiFiles(folder, etcd.endpoint);
+      const hosts = ['10.99.1.1', '10.99.1.2', '10.99.1.3'];
+      const begun = await Promise.allSettled(
+        hosts.map((host) =>
+          start(
+            { ...config, grpc: { socket: join(folder, `${host}.sock`) }, advertise: { host, port: 6443 } },
+            makeRealEnv({ service: host }),
+          ),
+        ),
+      );
+      for (const one of begun) if (one.status === 'fulfilled') servers.push(one.value);
+      for (const one of begun) assert.equal(one.status, 'fulfilled', String((one as PromiseRejectedResult).reason));
+      const client = connect({ address: `unix:${join(folder, '10.99.1.1.sock')}` }, makeRealEnv({ service: 'test' }));
+      const kubernetes = { namespace: 'default', name: 'kubernetes' };
+      const { spec } = await client.get(service, kubernetes);
+      assert.equal(spec.clusterIP, '10.43.0.1');
+      const listed = async () => {
+        const { subsets = [] } = await client.get(endpoints, kubernetes);
+        return subsets.flatMap(({ addresses = [] }) => addresses.map(({ ip }) => ip));
+      };
+      const deadline = Date.now() + 15_000;
+      while ((await listed()).join() !== hosts.join()) {
+        assert.ok(Date.now() < deadline, `listed are ${(await listed()).join()}`);
+        await sleep(50);
+      }
+      client.close();
+    } finally {
+      await Promise.all(servers.map((server) => server.stop()));
+      await etcd.stop();
+      rmSync(folder, { recursive: true, force: true });
+    }
   });
 });
