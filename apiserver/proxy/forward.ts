@@ -20,7 +20,7 @@ export async function forward(
   tls: LiveTls,
   env: Env,
 ): Promise<void> {
-  const answer = await send(request, passage, tls, env).catch((error: unknown) => {
+  const answer = await send(request, response, passage, tls, env).catch((error: unknown) => {
     if (response.destroyed) return undefined;
     const because = error instanceof Error ? error.message : String(error);
     throw new ApiError('ServiceUnavailable', `error trying to reach service: ${because}`, undefined, { cause: error });
@@ -65,14 +65,19 @@ function htmlSteps({ headers }: IncomingMessage, rewrite: (link: string) => stri
   return encoding === 'deflate' ? [createInflateRaw(), rewriteHtml(rewrite), createDeflateRaw()] : [];
 }
 
-function send(request: Request, passage: Passage, tls: LiveTls, env: Env): Promise<IncomingMessage> {
+function send(
+  request: Request,
+  response: Response,
+  passage: Passage,
+  tls: LiveTls,
+  env: Env,
+): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     const sent = beginRequest(request, passage, framing(request), tls, env);
     sent.on('error', reject);
     sent.on('response', resolve);
-    request.once('close', () => {
-      if (!request.complete) sent.destroy();
-    });
+    // Whoever has left waits for nothing; to one who has been answered it makes no difference.
+    response.once('close', () => sent.destroy());
     request.pipe(sent);
   });
 }

@@ -33,6 +33,7 @@ suite('proxy', () => {
   let secure: Server;
   let agent: Server;
   const taken: Buffer[] = [];
+  const hanging: Duplex[] = [];
 
   suiteSetup(async () => {
     assert.ok(outside, 'this machine needs an address besides loopback');
@@ -136,6 +137,8 @@ suite('proxy', () => {
     } else if (pathname === '/slow') {
       response.writeHead(200, { 'content-type': 'text/plain' });
       response.write('first');
+    } else if (pathname === '/hang') {
+      hanging.push(request.socket);
     } else if (pathname === '/broken') {
       request.socket.destroy();
     } else if (pathname === '/fails') {
@@ -304,6 +307,19 @@ suite('proxy', () => {
     sending.destroy();
     for (const deadline = Date.now() + 10_000; (await connections()) >= before; await new Promise(setImmediate))
       assert.ok(Date.now() < deadline, 'the connection to the pod stays open');
+  });
+
+  test('a client that leaves before it is answered leaves nothing behind', async () => {
+    const tls = { ca: authority.certPem, cert: adminPem('crt'), key: adminPem('key'), agent: false as const };
+    const sending = https.request(`${api.url}${to('pods/web/proxy/hang')}`, { ...tls, method: 'POST' });
+    sending.on('error', () => {});
+    sending.end('all of it');
+    for (const deadline = Date.now() + 10_000; hanging.length === 0; await new Promise(setImmediate))
+      assert.ok(Date.now() < deadline, 'the request has not come');
+    const [socket] = hanging;
+    const closed = socket!.closed ? Promise.resolve() : once(socket!, 'close');
+    sending.destroy();
+    await closed;
   });
 
   test('HTTP/2 passes as well, as HTTP/1.1', async () => {
