@@ -7,6 +7,7 @@ import { createServer, connect as connectTo } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import os from 'node:os';
 import { text as textOf } from 'node:stream/consumers';
+import { connect as connectTls } from 'node:tls';
 import path from 'node:path';
 import { Client, credentials } from '@grpc/grpc-js';
 import type { MethodDefinition } from '@grpc/grpc-js';
@@ -256,6 +257,33 @@ suite('node-agent/server', () => {
       pods.map(({ podRef, containers }) => [podRef.name, containers[0]!.name, containers[0]!.memory.workingSetBytes]),
       [['web', 'app', 60]],
     );
+  });
+
+  test('a certificate that is renewed counts for the next connection', async () => {
+    const served = async () => {
+      const known = await issue(authority, { commonName: 'kube-apiserver', usages: ['client'] }, Date.now());
+      const socket = connectTls({
+        port: server.port,
+        host: '127.0.0.1',
+        ca: authority.certPem,
+        cert: known.certPem,
+        key: known.keyPem,
+        servername: 'n1',
+      });
+      await once(socket, 'secureConnect');
+      const { serialNumber } = socket.getPeerCertificate();
+      socket.destroy();
+      return serialNumber;
+    };
+    const before = await served();
+    const wanted = { commonName: 'system:node:n1', dnsNames: ['n1'], usages: ['server' as const] };
+    const renewed = await issue(authority, wanted, Date.now());
+    writeFileSync(`${root}/n1.crt`, renewed.certPem);
+    writeFileSync(`${root}/n1.key`, renewed.keyPem);
+    for (const deadline = Date.now() + 10_000; (await served()) === before;)
+      assert.ok(Date.now() < deadline, 'the old certificate is still served');
+    const { images } = await unary(client, nodeService.listImages, {});
+    assert.equal(images.length, 1, 'what is open goes on');
   });
 
   function session(inputs: ExecInput[]): Promise<ExecOutput[]> {
