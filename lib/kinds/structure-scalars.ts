@@ -1,16 +1,25 @@
 /** Scalars as structural decoding reads them, and Go's words for types that do not fit. */
 import { badRequest } from '#lib/meta/errors.ts';
-import { canonicalQuantity, QuantityError } from '#lib/meta/quantities.ts';
+import { canonicalAmount, canonicalQuantity, QuantityError } from '#lib/meta/quantities.ts';
 import { formatMicroTime, formatTime } from '#lib/meta/time.ts';
 import type { SchemaField } from './schema.ts';
 
 /** A quantity's canonical text. */
 export function decodeQuantity(value: unknown): string {
+  return quantityBy(canonicalQuantity, value);
+}
+
+/** The canonical text of a quantity in a list of resources, which is no finer than a thousandth. */
+export function decodeAmount(value: unknown): string {
+  return quantityBy(canonicalAmount, value);
+}
+
+function quantityBy(textOf: (text: number | string) => string, value: unknown): string {
   if (typeof value !== 'string' && typeof value !== 'number') {
     throw badRequest("quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'");
   }
   try {
-    return canonicalQuantity(typeof value === 'string' ? value.trim() : value);
+    return textOf(typeof value === 'string' ? value.trim() : value);
   } catch (error) {
     if (error instanceof QuantityError) throw badRequest(error.message);
     throw error;

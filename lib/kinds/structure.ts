@@ -10,6 +10,7 @@ import { schemaType, type SchemaField } from './schema.ts';
 import {
   canonicalBytes,
   canonicalTime,
+  decodeAmount,
   decodeQuantity,
   goName,
   goTypeOf,
@@ -211,7 +212,13 @@ function makeField(owner: string, field: SchemaField): Decoder {
     case 'array':
       return makeList(makeField(owner, field.items ?? {}), field.items ?? {}, fail);
     case 'object':
-      return makeMap(makeField(owner, field.additionalProperties ?? {}), field.additionalProperties ?? {}, fail);
+      return makeMap(
+        field.additionalProperties?.type === 'quantity'
+          ? decodeAmount
+          : makeField(owner, field.additionalProperties ?? {}),
+        field.additionalProperties ?? {},
+        fail,
+      );
   }
 }
 

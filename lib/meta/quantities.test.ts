@@ -1,6 +1,14 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { canonicalQuantity, formatQuantity, millisOf, parseQuantity, QuantityError, unitsOf } from './quantities.ts';
+import {
+  canonicalAmount,
+  canonicalQuantity,
+  formatQuantity,
+  millisOf,
+  parseQuantity,
+  QuantityError,
+  unitsOf,
+} from './quantities.ts';
 
 suite('quantities', () => {
   test('parseQuantity() reads every suffix', () => {
@@ -32,6 +40,31 @@ suite('quantities', () => {
       '1.5Ki': '1536',
     };
     for (const [text, canonical] of Object.entries(cases)) assert.equal(canonicalQuantity(text), canonical, text);
+  });
+
+  test('parseQuantity() tells a wrong form from a wrong suffix', () => {
+    assert.throws(() => parseQuantity('1Kb'), /quantities must match the regular expression/);
+    for (const text of ['1K', '1i', '1kk', '1e+'])
+      assert.throws(() => parseQuantity(text), /parse quantity's suffix$/, text);
+  });
+
+  test('canonicalQuantity() caps binary amounts', () => {
+    assert.equal(canonicalQuantity('8Ei'), '9223372036854775807');
+    assert.equal(canonicalQuantity('7Ei'), '7Ei');
+    assert.equal(canonicalQuantity('9E'), '9E');
+  });
+
+  test('canonicalAmount() rounds away from zero to thousandths', () => {
+    const cases = {
+      '100n': '1m',
+      '-1u': '-1m',
+      '1.0001': '1001m',
+      '1500u': '2m',
+      '1Ki': '1Ki',
+      '1e-6': '1e-3',
+      '0': '0',
+    };
+    for (const [text, rounded] of Object.entries(cases)) assert.equal(canonicalAmount(text), rounded, text);
   });
 
   test('canonicalQuantity() changes neither value nor itself', () => {

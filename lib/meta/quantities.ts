@@ -24,11 +24,7 @@ export class QuantityError extends Error {
 /** Billionths of the unit, rounded away from zero; throws QuantityError for anything else. */
 export function parseQuantity(text: number | string): bigint {
   const match = form.exec(String(text));
-  if (!match) {
-    throw new QuantityError(
-      "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'",
-    );
-  }
+  if (!match) throw new QuantityError(faultOf(String(text)));
   const [, sign, number, suffix] = match as unknown as [string, string, string, string];
   const [whole = '', fraction = ''] = number.split('.');
   const digits = BigInt(whole + fraction || '0');
@@ -37,6 +33,13 @@ export function parseQuantity(text: number | string): bigint {
   const numerator = digits * nano * (scale ?? 1n) * 10n ** BigInt(Math.max(0, exponent));
   const value = ceilDiv(numerator, 10n ** BigInt(fraction.length + Math.max(0, -exponent)));
   return sign === '-' ? -value : value;
+}
+
+/** Upstream's sentence for what is not a quantity: of its form, or of a suffix that has the letters but not the meaning. */
+function faultOf(text: string): string {
+  return /^[+-]?(\d+\.?\d*|\.\d+)[eEinumkKMGTP]+[-+]?\d*$/.test(text)
+    ? "unable to parse quantity's suffix"
+    : "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'";
 }
 
 /** The quantity's value as a number of whole units, rounded up (bytes, pods). */
@@ -70,11 +73,23 @@ export function formatQuantity(billionths: bigint, style: 'decimal' | 'binary' =
 
 /** The canonical text upstream stores for what a client sent, keeping its style: `1024Mi` -> `1Gi`, `0.5` -> `500m`. */
 export function canonicalQuantity(text: number | string): string {
-  const source = String(text);
-  const exponent = /[eE][+-]?\d+$/.test(source);
+  return textLike(String(text), parseQuantity(text));
+}
+
+/** As canonicalQuantity(), with what is finer than a thousandth rounded away from zero, as amounts of resources are. */
+export function canonicalAmount(text: number | string): string {
   const value = parseQuantity(text);
-  if (exponent) return formatExponent(value);
-  return formatQuantity(value, /[KMGTPE]i$/.test(source) ? 'binary' : 'decimal');
+  const rounded = (abs(value) + nano / 1000n - 1n) / (nano / 1000n);
+  return textLike(String(text), (value < 0n ? -rounded : rounded) * (nano / 1000n));
+}
+
+/** The canonical text of billionths in the style of another text. */
+function textLike(source: string, billionths: bigint): string {
+  if (/[eE][+-]?\d+$/.test(source)) return formatExponent(billionths);
+  if (!/[KMGTPE]i$/.test(source)) return formatQuantity(billionths);
+  const most = (2n ** 63n - 1n) * nano;
+  const capped = billionths > most ? most : billionths < -most ? -most : billionths;
+  return formatQuantity(capped, 'binary');
 }
 
 function formatExponent(billionths: bigint): string {
