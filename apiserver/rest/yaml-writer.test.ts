@@ -27,8 +27,31 @@ suite('writeYaml()', () => {
       assert.equal(writeYaml({ a: text }), `a: ${JSON.stringify(text)}\n`);
     }
     assert.equal(writeYaml({ n: 'a' }), '"n": a\n');
-    assert.equal(writeYaml({ a: ' \n' }), 'a: "\\ \\n"\n');
-    assert.equal(writeYaml({ a: 'x\u0085y' }), 'a: "x\\Ny"\n');
+    assert.equal(writeYaml({ a: ' \n' }), 'a: " \\n"\n');
+    assert.equal(writeYaml({ a: 'x\u0085y' }), 'a: "x\\u0085y"\n');
+  });
+
+  test('leaves other texts as they are', () => {
+    for (const text of [
+      'nginx:1.25',
+      '10.0.0.1',
+      '--flag=x',
+      '/bin/sh',
+      'a b',
+      'k8s.io/x',
+      'it is',
+      'http://x',
+      '5m',
+    ]) {
+      assert.equal(writeYaml({ a: text }), `a: ${text}\n`);
+    }
+    assert.equal(writeYaml({ a: 'x: y' }), 'a: "x: y"\n');
+  });
+
+  test('writes texts of several lines as they are', () => {
+    assert.equal(writeYaml({ a: { b: 'x\n  y\n\nz\n' } }), 'a:\n  b: |\n    x\n      y\n\n    z\n');
+    assert.equal(writeYaml({ a: ['x\ny'] }), 'a:\n- |-\n  x\n  y\n');
+    assert.equal(writeYaml({ a: 'x\n\n' }), 'a: |+\n  x\n\n');
   });
 
   test('does not break long lines', () => {
@@ -37,15 +60,20 @@ suite('writeYaml()', () => {
   });
 
   test('is read back as it was, by either version of YAML', () => {
+    const parts = fc.constantFrom('\n', ' ', 'a', ':', '#', '-', '\t', '"', "'", '1', '.', '\u2028', '\r', '|', '\\');
+    const texts = fc.dictionary(
+      fc.string(),
+      fc.array(parts, { maxLength: 8 }).map((list) => list.join('')),
+    );
     fc.assert(
-      fc.property(fc.jsonValue(), (value) => {
+      fc.property(fc.oneof(fc.jsonValue(), texts), (value) => {
         const object = JSON.parse(JSON.stringify({ value })) as object;
         const text = writeYaml(object);
         for (const version of ['1.1', '1.2'] as const) {
           assert.deepEqual(parse(text, { version }), object, text);
         }
       }),
-      { numRuns: 500 },
+      { numRuns: 1500 },
     );
   });
 });
