@@ -68,7 +68,7 @@ export async function watch(
         include,
         bookmarks: isOn(query, 'allowWatchBookmarks'),
         marksInitialState: start.marksState,
-        timeoutMs: seconds ? Math.min(seconds * 1000, longestMs) : watchTimeoutMs * (1 + env.random()),
+        timeoutMs: seconds ? Math.min(Math.max(seconds, 0) * 1000, longestMs) : watchTimeoutMs * (1 + env.random()),
       },
       env,
       () => {
