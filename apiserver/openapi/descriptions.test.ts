@@ -37,6 +37,17 @@ suite('descriptions', () => {
     assert.deepEqual(silent, []);
   });
 
+  test('do not say of a type what they say of its fields, since readers show both', () => {
+    const twice = schemaNames().flatMap((name) =>
+      Object.entries(schemaType(name).props ?? {}).flatMap(([field, { $ref, items }]) => {
+        const type = $ref ?? items?.$ref;
+        const text = fieldDescription(name, field);
+        return type && text !== undefined && typeDescription(type) === text ? [`${shortName(name)}.${field}`] : [];
+      }),
+    );
+    assert.deepEqual(twice, []);
+  });
+
   test('a type’s own words go before those for types that end alike, and these before those for all', () => {
     const core = 'io.k8s.api.core.v1';
     assert.equal(fieldDescription(`${core}.EmptyDirVolumeSource`, 'medium')?.startsWith('Empty for'), true);

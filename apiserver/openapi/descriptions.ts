@@ -17,11 +17,9 @@ interface Words {
 
 let read: Words | undefined;
 
-/** A sentence on a type, by its definition's name, where there is one. */
+/** A sentence on a type, by its definition's name, where there is more to say than of the fields of that type. */
 export function typeDescription(definition: string): string | undefined {
-  return wordsOf(definition)
-    .map(({ own }) => own)
-    .find((own) => own !== undefined);
+  return wordsOf(definition)[0]?.own;
 }
 
 /** A sentence on a field of a definition, where there is one. */
@@ -46,7 +44,7 @@ function wordsOf(definition: string): TypeWords[] {
   return exact ? [exact, ...similar] : similar;
 }
 
-/** A line `Type: sentence` or `Type`, then lines `  field: sentence`. Longer endings come before shorter ones. */
+/** A line `Type: sentence` or `Type:`, then lines `  field: sentence`. Longer endings come before shorter ones. */
 function readFiles(): Words {
   const types = new Map<string, TypeWords>();
   let current: TypeWords = { fields: new Map() };

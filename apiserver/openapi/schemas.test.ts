@@ -48,13 +48,6 @@ suite('collectSchemas()', () => {
     ]);
   });
 
-  test('version 3 says once what a field and its type would say alike', () => {
-    const text = 'An empty folder that lives as long as the pod.';
-    assert.equal(rich['io.k8s.api.core.v1.EmptyDirVolumeSource']?.['description'], text);
-    assert.equal(field('core.v1.Volume', 'emptyDir')['description'], undefined);
-    assert.equal(field('core.v1.Volume', 'emptyDir', plain)['description'], text);
-  });
-
   test('a reference in version 3 is wrapped exactly where something stands beside it', () => {
     const bare = { $ref: '#/components/schemas/io.k8s.apimachinery.pkg.api.resource.Quantity' };
     const limits = field('core.v1.ResourceRequirements', 'limits');

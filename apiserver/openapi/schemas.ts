@@ -138,7 +138,7 @@ function structSchema(name: string, type: SchemaType, facts: KindFacts | undefin
   const union = unionOf(name);
   const required = (type.required ?? []).filter((field) => type.props?.[field]);
   const properties = Object.entries(type.props ?? {}).map(([field, schema]): [string, Schema] => {
-    const description = fieldText(name, field, schema, dialect);
+    const description = fieldDescription(name, field);
     const beside = {
       ...(description && { description }),
       ...(dialect.rich && defaultOf(name, field, schema, required)),
@@ -155,12 +155,6 @@ function structSchema(name: string, type: SchemaType, facts: KindFacts | undefin
     ...(union && { 'x-kubernetes-unions': union }),
     ...(facts && { 'x-kubernetes-group-version-kind': facts.identities }),
   };
-}
-
-/** A field's sentence. Readers of version 3 show that of a referenced type beside it, which need not say the same again. */
-function fieldText(type: string, name: string, { $ref }: SchemaField, { rich }: Dialect): string | undefined {
-  const text = fieldDescription(type, name);
-  return rich && $ref && typeDescription($ref) === text ? undefined : text;
 }
 
 /** What kubectl, server-side apply and strategic merge patch need to know of a field. */
