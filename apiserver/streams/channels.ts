@@ -23,6 +23,11 @@ export interface Channels {
 const closeChannel = 255;
 const bufferBytes = 256 * 1024;
 
+const zero = 0x30;
+
+/** In text a channel is one character, counted from '0'. */
+const digitOf = (channel: number) => String.fromCharCode(zero + channel);
+
 export function openChannels(
   webSocket: WebSocket,
   { base64, canClose }: { base64: boolean; canClose: boolean },
@@ -38,14 +43,14 @@ export function openChannels(
       done?.(new Error('the connection is closed'));
       return;
     }
-    if (base64) webSocket.send(`${channel}${data.toString('base64')}`, { binary: false }, done);
+    if (base64) webSocket.send(`${digitOf(channel)}${data.toString('base64')}`, { binary: false }, done);
     else webSocket.send(Buffer.concat([Buffer.from([channel]), data]), { binary: true }, done);
   };
 
   webSocket.on('message', (raw) => {
     const message = bytesOf(raw);
     if (message.length === 0) return;
-    const channel = base64 ? message[0]! - 0x30 : message[0]!;
+    const channel = base64 ? message[0]! - zero : message[0]!;
     const data = base64 ? Buffer.from(message.toString('latin1', 1), 'base64') : message.subarray(1);
     if (canClose && channel === closeChannel) {
       if (data.length === 1) readers.get(data[0]!)?.end();

@@ -120,13 +120,12 @@ export function makePodStreams({ verbs, tls, env }: PodStreamsOptions): PodStrea
       return taken(socket, () => forwardSpdy(socket, target));
     }
     const protocol = chooseProtocol(request, [tunnelProtocol, ...channelProtocols]);
-    const ports = portsOf(query);
-    if (protocol !== tunnelProtocol && !ports) throw badRequest('query parameter "ports" is required');
+    const ports = protocol === tunnelProtocol ? [] : portsOf(query);
     const webSocket = await acceptWebSocket(upgrade, protocol, env);
     return taken(socket, () =>
       protocol === tunnelProtocol
         ? forwardSpdy(tunnelOf(webSocket), target)
-        : forwardChannels(webSocket, ports ?? [], protocol.includes('base64'), target),
+        : forwardChannels(webSocket, ports, protocol.includes('base64'), target),
     );
   };
 

@@ -4,6 +4,7 @@ import { pipeline } from 'node:stream/promises';
 import type { ClientDuplexStream } from '@grpc/grpc-js';
 import type { WebSocket } from 'ws';
 import type { Env } from '#lib/env/env.ts';
+import { badRequest } from '#lib/meta/errors.ts';
 import type { Chunk, PodRef, PortInput } from '#protos/gen/node.ts';
 import { openChannels } from './channels.ts';
 import { nodeFailure } from './node-connection.ts';
@@ -84,13 +85,19 @@ export async function forwardChannels(
   await channels.close();
 }
 
-/** The ports in a query; undefined when there are none or they are no ports. */
-export function portsOf(query: URLSearchParams): number[] | undefined {
-  const ports = query
-    .getAll('ports')
-    .flatMap((text) => text.split(','))
-    .map(Number);
-  return ports.length > 0 && ports.every(isPort) ? ports : undefined;
+/** Each port takes two channels, which a byte tells apart. */
+const mostPorts = 128;
+
+/** The ports in a query. Throws BadRequest when there are none, too many, or some are no ports. */
+export function portsOf(query: URLSearchParams): number[] {
+  const texts = query.getAll('ports').flatMap((text) => text.split(','));
+  if (texts.length === 0) throw badRequest('query parameter "ports" is required');
+  if (texts.length > mostPorts) throw badRequest(`query parameter "ports" has more than ${mostPorts} ports`);
+  return texts.map((text) => {
+    const port = /^\d{1,5}$/.test(text) ? Number(text) : 0;
+    if (!isPort(port)) throw badRequest(`query parameter "ports" has an invalid port ${JSON.stringify(text)}`);
+    return port;
+  });
 }
 
 /**

@@ -3,10 +3,11 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import type { IncomingMessage } from 'node:http';
 import { createServer } from 'node:net';
 import type { AddressInfo, Server } from 'node:net';
 import { join } from 'node:path';
-import { buffer, text } from 'node:stream/consumers';
+import { buffer, json, text } from 'node:stream/consumers';
 import { WebSocket } from 'ws';
 import { issue } from '#lib/pki/certificates.ts';
 import { deadContainer, startPeer } from '../../apiserver/streams/peer.fixture.ts';
@@ -315,28 +316,48 @@ suite('streams', () => {
       ['', false],
     ] as const)
       test(`by pairs of channels, ${protocol || 'without a sub-protocol'}, several ports at once`, async () => {
-        const socket = await webSocket(
-          `web/portforward?ports=${echoPort()},1&ports=${echoPort()}`,
-          protocol === '' ? [] : [protocol],
-        );
+        const ports = `ports=${echoPort()},1&ports=${echoPort()}${`&ports=${echoPort()}`.repeat(4)}`;
+        const socket = await webSocket(`web/portforward?${ports}`, protocol === '' ? [] : [protocol]);
         const heard = listenTo(socket, base64);
         const say = (channel: number, words: string) =>
           socket.send(
             base64
-              ? `${channel}${Buffer.from(words).toString('base64')}`
+              ? `${String.fromCharCode(0x30 + channel)}${Buffer.from(words).toString('base64')}`
               : Buffer.from(`${String.fromCharCode(channel)}${words}`),
           );
         say(0, 'first');
         say(4, 'third');
+        say(12, 'seventh');
         await until(
-          () => heard.text(0).endsWith('first') && heard.text(4).endsWith('third') && heard.bytes(3).length > 2,
+          () =>
+            heard.text(0).endsWith('first') &&
+            heard.text(4).endsWith('third') &&
+            heard.text(12).endsWith('seventh') &&
+            heard.bytes(3).length > 2,
         );
-        const numbers = [0, 1, 2, 3, 4, 5].map((channel) => heard.bytes(channel).readUInt16LE(0));
-        assert.deepEqual(numbers, [echoPort(), echoPort(), 1, 1, echoPort(), echoPort()]);
+        const numbers = Array.from({ length: 14 }, (_, channel) => heard.bytes(channel).readUInt16LE(0));
+        const own = [echoPort(), echoPort()];
+        assert.deepEqual(numbers, [...own, 1, 1, ...own, ...own, ...own, ...own, ...own]);
         assert.match(heard.bytes(3).toString('utf8', 2), /^error forwarding port 1 to pod web/);
         socket.close();
         await until(() => peer.connections() === 0);
       });
+
+    test('ports that are none, or too many, are told before the connection changes', async () => {
+      for (const [ports, message] of [
+        ['', 'query parameter "ports" is required'],
+        ['ports=80,x', 'query parameter "ports" has an invalid port "x"'],
+        ['ports=65536', 'query parameter "ports" has an invalid port "65536"'],
+        [`ports=1${',1'.repeat(128)}`, 'query parameter "ports" has more than 128 ports'],
+      ]) {
+        const url = `${api.url.replace('https:', 'wss:')}${at('web/portforward')}?${ports}`;
+        const socket = new WebSocket(url, ['v4.channel.k8s.io'], tls());
+        socket.on('error', () => {});
+        const [, refused] = (await once(socket, 'unexpected-response')) as [unknown, IncomingMessage];
+        assert.equal(refused.statusCode, 400);
+        assert.equal(((await json(refused)) as { message: string }).message, message);
+      }
+    });
   });
 
   test('what cannot be, is told before the connection changes', async () => {
