@@ -7,7 +7,9 @@ import { schemaType, type SchemaField } from '../schema.ts';
 const maxDepth = 7;
 
 /** JSON bodies of this kind, such as a client may send. */
-export function arbitraryBody(kind: Kind): fc.Arbitrary<Record<string, unknown>> {
+export function arbitraryBody(
+  kind: Pick<Kind, 'schema' | 'apiVersion' | 'kind' | 'namespaced'>,
+): fc.Arbitrary<Record<string, unknown>> {
   return arbitraryStruct(kind.schema, 0).map((body) => ({
     ...body,
     apiVersion: kind.apiVersion,
