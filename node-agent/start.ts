@@ -2,77 +2,34 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { connect } from '#lib/client/connect.ts';
-import type { ClientConfig } from '#lib/client/connect.ts';
 import type { Client, View } from '#lib/client/types.ts';
 import { makeView } from '#lib/client/view.ts';
-import { makeRecorder } from '#lib/control/events.ts';
 import type { Env } from '#lib/env/env.ts';
 import type { Service } from '#lib/env/service.ts';
 import type { Node } from '#lib/kinds/gen/core-v1.ts';
 import { node as nodeKind } from '#lib/kinds/node.ts';
 import { pod as podKind } from '#lib/kinds/pod.ts';
 import { service as serviceKind } from '#lib/kinds/service.ts';
+import type { NodeAgentConfig } from './config.ts';
+import { makePressure } from './eviction/pressure.ts';
+import { observeNode } from './eviction/observe.ts';
+import { evictionSettings } from './eviction/settings.ts';
 import { makeImages } from './images/images.ts';
-import type { Images } from './images/types.ts';
-import { containersOf } from './lifecycle/containers.ts';
-import { parseResolvConf } from './lifecycle/dns.ts';
-import { objectsNamedBy } from './lifecycle/env.ts';
-import type { Hands, HostFacts } from './lifecycle/hands.ts';
-import { makeLimit } from './lifecycle/limit.ts';
-import { makeObserver } from './lifecycle/observer.ts';
 import { makePods } from './lifecycle/pods.ts';
 import type { Pods } from './lifecycle/pods.ts';
+import { makeHands } from './make-hands.ts';
 import { followPeers } from './network/peers.ts';
-import { collectImages, imagesInUse } from './node/image-garbage.ts';
-import { rotateLogs } from './node/log-rotation.ts';
-import { readMachine, readPressure } from './node/machine.ts';
-import type { Machine } from './node/machine.ts';
-import { allocatableOf, nodeLabels } from './node/node-status.ts';
-import { makeObjects } from './node/objects.ts';
-import { heedVolumeLimits } from './node/volume-limits.ts';
-import { register } from './node/registration.ts';
-import type { Registration } from './node/registration.ts';
-import { makeHookRunner } from './probes/hooks.ts';
-import { makeProber } from './probes/prober.ts';
+import { imagesInUse } from './node/image-garbage.ts';
+import { nodeResources } from './node/allocatable.ts';
+import { enlist } from './node/enlist.ts';
+import { readMachine } from './node/machine.ts';
 import { makeOciRuntime } from './runtime/oci/runtime.ts';
 import type { OciRuntime } from './runtime/oci/runtime.ts';
 import { startServer } from './server/server.ts';
-import { makeVolumes } from './volumes/volumes.ts';
-
-export interface NodeAgentConfig {
-  nodeName: string;
-  /** The node's address, which other nodes and the API server reach. */
-  address: string;
-  /** Where the API is. */
-  server: ClientConfig;
-  /** Where the API server reaches this agent; port 0 for any. */
-  listen: { host: string; port: number };
-  /** The agent's own certificate, and the CA of those who may call. PEM files. */
-  tls: { caFile: string; certFile: string; keyFile: string };
-  /** Outlives the machine's restarts. */
-  stateDir: string;
-  /** Gone after a restart of the machine; not readable by others. */
-  runDir: string;
-  /** Container logs, as `<namespace>_<pod>_<uid>/<container>/<attempt>.log`. */
-  logDir: string;
-  imageDir: string;
-  /** Name of the cgroup below which pods have theirs. */
-  cgroupRoot: string;
-  clusterDns: string;
-  clusterDomain: string;
-  clusterCidr: string;
-  bridge?: string;
-  /** The range of this node's pods; what the API assigns when absent. */
-  podCidr?: string;
-  labels?: Record<string, string>;
-  maxPods?: number;
-  registry?: { mirrors?: Record<string, string[]>; insecure?: string[] };
-}
+import { keepUp } from './upkeep.ts';
 
 const defaultMaxPods = 110;
 const defaultBridge = 'wherry0';
-/** How long a list of images serves for the Node's status. */
-const imagesKeptMs = 60_000;
 
 /** How long stopping waits for calls that are under way, and for steps. */
 const stopGraceMs = 500;
@@ -83,7 +40,7 @@ const stopWithinMs = 1500;
  * resolves. Stopping it leaves all containers running.
  */
 export async function start(config: NodeAgentConfig, env: Env): Promise<Service> {
-  for (const folder of [config.stateDir, config.runDir, config.logDir]) {
+  for (const folder of [config.stateDir, config.runDir, config.logDir, config.imageDir]) {
     await mkdir(folder, { recursive: true, mode: 0o755 });
   }
   const stopping = new AbortController();
@@ -127,6 +84,17 @@ async function boot(
   signal: AbortSignal,
 ): Promise<void> {
   const machine = await readMachine(config.stateDir);
+  const settings = evictionSettings(config.eviction);
+  const { nodeName, maxPods = defaultMaxPods, kubeReserved, systemReserved } = config;
+  const resources = nodeResources(machine, {
+    maxPods,
+    ...(kubeReserved && { kubeReserved }),
+    ...(systemReserved && { systemReserved }),
+    thresholds: settings.thresholds,
+  });
+  const pressure = makePressure(settings);
+  // A node that is short of something says so from the first moment on.
+  pressure.look(await observeNode(config), env.now());
   let pods: Pods | undefined;
   const images = makeImages(
     {
@@ -139,11 +107,25 @@ async function boot(
   );
   const view = makeView(
     client,
-    [{ kind: podKind, fieldSelector: `spec.nodeName=${config.nodeName}` }, { kind: serviceKind }, { kind: nodeKind }],
+    [{ kind: podKind, fieldSelector: `spec.nodeName=${nodeName}` }, { kind: serviceKind }, { kind: nodeKind }],
     { env, signal },
   );
   const [node] = await Promise.all([
-    enlist(config, env, client, machine, images, signal).then((enlisted) => {
+    enlist(
+      {
+        client,
+        env,
+        nodeName,
+        address: config.address,
+        port: config.listen.port,
+        labels: config.labels ?? {},
+        machine,
+        resources,
+        pressure,
+        images,
+      },
+      signal,
+    ).then((enlisted) => {
       ends.push(() => enlisted.registration.stop());
       return enlisted;
     }),
@@ -152,7 +134,7 @@ async function boot(
   ends.push(
     view.onChange((changes) => {
       for (const { kind, object } of changes) {
-        if (kind === nodeKind && object?.metadata.name === config.nodeName) {
+        if (kind === nodeKind && object?.metadata.name === nodeName) {
           node.registration.observe(object as Node);
         }
       }
@@ -162,7 +144,7 @@ async function boot(
   const runtime = openRuntime(config, podCidr, env);
   ends.push(() => runtime.close());
   const [hands] = await Promise.all([
-    makeHands(config, env, client, machine, images, runtime, view),
+    makeHands(config, { env, client, machine, resources, pressure, images, runtime, view }),
     runtime.prepareNode(),
   ]);
   ends.push(
@@ -174,116 +156,25 @@ async function boot(
   const taken = await makePods(hands, view);
   pods = taken;
   ends.push(() => taken.stop());
-  void rotateLogs({ env, runtime, pods: taken }, signal);
-  void heedVolumeLimits({ env, pods: taken }, signal);
-  void collectImages({ env, images, imageDir: config.imageDir, pods: taken }, signal);
+  await keepUp(
+    {
+      ...config,
+      env,
+      runtime,
+      images,
+      pods: taken,
+      events: hands.events,
+      settings,
+      resources,
+      pressure,
+      changed: () => node.registration.update(),
+    },
+    signal,
+  );
   const server = await startServer(config, { env, runtime, images, pods: taken });
   ends.push(() => server.stop());
   node.becomeReady(server.port);
   env.log.info('Ready for pods', { node: config.nodeName, podCidr, port: server.port });
-}
-
-interface Enlisted {
-  registration: Registration;
-  becomeReady(port: number): void;
-}
-
-/** Registers the node, not ready yet. */
-async function enlist(
-  config: NodeAgentConfig,
-  env: Env,
-  client: Client,
-  machine: Machine,
-  images: Images,
-  signal: AbortSignal,
-): Promise<Enlisted> {
-  const { nodeName, address, maxPods = defaultMaxPods } = config;
-  let notReady: string | undefined =
-    'container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady message:no pod range assigned yet';
-  let agentPort = config.listen.port;
-  let listed = await images.list();
-  let listedAt = env.monotonic();
-  const inputs = async () => {
-    if (env.monotonic() - listedAt > imagesKeptMs) {
-      listed = await images.list();
-      listedAt = env.monotonic();
-    }
-    const pressure = await readPressure(config.stateDir);
-    return { nodeName, address, agentPort, maxPods, machine, images: listed, pressure, notReady };
-  };
-  const labels = nodeLabels(nodeName, machine.architecture, config.labels ?? {});
-  const registration = await register({ client, env, labels, inputs }, signal);
-  return {
-    registration,
-    becomeReady(port) {
-      notReady = undefined;
-      agentPort = port;
-      registration.update();
-    },
-  };
-}
-
-async function makeHands(
-  config: NodeAgentConfig,
-  env: Env,
-  client: Client,
-  machine: Machine,
-  images: Images,
-  runtime: OciRuntime,
-  view: View,
-): Promise<Hands & { objects: { stop(): void } }> {
-  const { nodeName, clusterDns, clusterDomain, logDir, maxPods = defaultMaxPods } = config;
-  const facts: HostFacts = {
-    nodeName,
-    clusterDns,
-    clusterDomain,
-    hostHosts: await readFile('/etc/hosts', 'utf8').catch(() => ''),
-    hostDns: parseResolvConf(await readFile('/etc/resolv.conf', 'utf8').catch(() => '')),
-    hostIps: [config.address],
-    memoryBytes: machine.memoryBytes,
-    allocatable: allocatableOf(machine, maxPods),
-    logDir,
-    seccompDir: path.join(config.stateDir, 'seccomp'),
-  };
-  const events = makeRecorder('kubelet', client, env, nodeName);
-  const objects = makeObjects(client, env);
-  const observer = makeObserver(runtime, env);
-  const volumes = await makeVolumes({
-    env,
-    client,
-    stateDir: config.stateDir,
-    runDir: config.runDir,
-    objects,
-    factsOf: (uid) => ({ ...facts, podIps: observer.get(uid)?.ips ?? [] }),
-    memoryBytes: machine.memoryBytes,
-    alsoNeeded: (pod) => {
-      const named = containersOf(pod).map(({ spec }) => objectsNamedBy(spec));
-      const pullSecrets = (pod.spec.imagePullSecrets ?? []).flatMap(({ name }) => (name === undefined ? [] : [name]));
-      return {
-        configMaps: named.flatMap(({ configMaps }) => configMaps),
-        secrets: [...named.flatMap(({ secrets }) => secrets), ...pullSecrets],
-      };
-    },
-  });
-  return {
-    env,
-    client,
-    events,
-    runtime,
-    observer,
-    images,
-    volumes,
-    objects,
-    hooks: makeHookRunner(runtime, env),
-    prober: makeProber({ env, events, executor: runtime }),
-    facts,
-    services: () => view.list(serviceKind),
-    room: () => {
-      const node = view.get(nodeKind, { namespace: '', name: nodeName });
-      return { allocatable: node?.status?.allocatable ?? facts.allocatable, labels: node?.metadata.labels ?? {} };
-    },
-    limit: makeLimit(2 * machine.cpus),
-  };
 }
 
 function openRuntime(config: NodeAgentConfig, podCidr: string, env: Env): OciRuntime {

@@ -3,7 +3,7 @@ import { runService } from '#lib/env/service.ts';
 import type { Service } from '#lib/env/service.ts';
 import type { Env } from '#lib/env/env.ts';
 import { start as startAgent } from '../../node-agent/start.ts';
-import type { NodeAgentConfig } from '../../node-agent/start.ts';
+import type { NodeAgentConfig } from '../../node-agent/config.ts';
 import { start as startProxy } from '../../proxy/start.ts';
 import type { ProxyConfig } from '../../proxy/start.ts';
 

@@ -23,6 +23,8 @@ export interface Occurrence {
   type: 'Normal' | 'Warning';
   reason: string;
   message: string;
+  /** Of the Event itself. */
+  annotations?: Record<string, string>;
 }
 
 /** Create `object`; with `known`, first try to raise the count of that Event. */
@@ -86,7 +88,11 @@ export function makeCorrelator(component: string, host?: string): Correlator {
       return {
         known: before !== undefined,
         object: {
-          metadata: { name: told.name, namespace: regarding.metadata.namespace ?? 'default' },
+          metadata: {
+            name: told.name,
+            namespace: regarding.metadata.namespace ?? 'default',
+            ...(occurrence.annotations && { annotations: occurrence.annotations }),
+          },
           involvedObject: involved(occurrence),
           reason,
           message,

@@ -6,13 +6,13 @@ import { containersOf } from './containers.ts';
 type Verdict = Pick<PodCondition, 'status' | 'reason' | 'message'>;
 const yes: Verdict = { status: 'True' };
 
-/** The conditions the node agent owns; transition times move only when a status does. `evicted` says why the pod must go. */
+/** The conditions the node agent owns; transition times move only when a status does. `disruption` says why the pod had to go for the node's sake. */
 export function conditionsOf(
   pod: Pod,
   status: PodStatus,
   sandboxReady: boolean,
   now: string,
-  evicted?: string,
+  disruption?: string,
 ): PodCondition[] {
   const containersReady = containersReadyOf(pod, status);
   const verdicts: [string, Verdict][] = [
@@ -22,8 +22,8 @@ export function conditionsOf(
     ['ContainersReady', containersReady],
     ['PodScheduled', yes],
   ];
-  if (evicted !== undefined)
-    verdicts.push(['DisruptionTarget', { status: 'True', reason: 'TerminationByKubelet', message: evicted }]);
+  if (disruption !== undefined)
+    verdicts.push(['DisruptionTarget', { status: 'True', reason: 'TerminationByKubelet', message: disruption }]);
   return verdicts.map(([type, verdict]) => {
     const before = conditionOf(pod.status?.conditions, type);
     const kept = before?.status === verdict.status ? before.lastTransitionTime : undefined;

@@ -20,7 +20,7 @@ const keptRuns = 2;
 /** How long ErrImagePull shows before ImagePullBackOff takes its place. */
 const failureShownMs = 2000;
 
-/** Grace of pods whose object is gone and of evicted ones, as upstream: the least there is. */
+/** Grace of pods whose object is gone, and of evicted ones when nothing else is said, as upstream: the least there is. */
 const orphanGraceMs = 1000;
 
 /** The stage a pod is in. */
@@ -213,7 +213,8 @@ function stopping(seen: Seen, run: ObservedContainer, message: string | undefine
 
 /** The grace a container of this pod gets; as upstream it is never less than a second. */
 function graceOf({ pod, exists, notes }: Seen): number {
-  if (!pod || notes.evicted !== undefined) return orphanGraceMs;
+  if (!pod) return orphanGraceMs;
+  if (notes.evicted !== undefined) return (notes.evicted.graceSeconds ?? 1) * 1000;
   const { deletionGracePeriodSeconds, deletionTimestamp } = pod.metadata;
   if (!exists && deletionTimestamp === undefined) return orphanGraceMs;
   return Math.max(1, deletionGracePeriodSeconds ?? pod.spec.terminationGracePeriodSeconds ?? 30) * 1000;

@@ -74,6 +74,7 @@ class Node {
         logDir: this.logDir,
         seccompDir: '/nowhere',
       },
+      pressure: { refusalOf: () => undefined },
       services: () => [],
       room: () => ({ allocatable: { cpu: '2', memory: '4Gi', pods: '10' }, labels: {} }),
       limit: makeLimit(4),

@@ -6,7 +6,7 @@ import { refusalOf } from './admit.ts';
 import { isTerminal } from './ending.ts';
 import type { Hands } from './hands.ts';
 import { uidsWithLogs } from './log-files.ts';
-import type { Seen } from './types.ts';
+import type { Eviction, Seen } from './types.ts';
 import { makeWorker } from './worker.ts';
 import type { Worker } from './worker.ts';
 
@@ -16,8 +16,8 @@ export interface Pods {
   all(): Seen[];
   /** Calls `listener` after a look that followed a change of the pod's runs. Returns the way to stop. */
   onRunChange(listener: (uid: string) => void): () => void;
-  /** Ends a pod because of what it uses; `message` says what that is. */
-  evict(uid: string, message: string): void;
+  /** Ends a pod because of what it, or the node, uses. */
+  evict(uid: string, eviction: Eviction): void;
   /** Lets go of all pods; their containers go on. */
   stop(): Promise<void>;
 }
@@ -41,10 +41,14 @@ export async function makePods(hands: Hands, view: View): Promise<Pods> {
     });
   }
 
+  function refusal(pod: Pod): ReturnType<typeof refusalOf> {
+    return hands.pressure.refusalOf(pod) ?? refusalOf(pod, active(), hands.room());
+  }
+
   function workerOf(uid: string, pod: Pod | undefined): Worker {
     const existing = workers.get(uid);
     if (existing) return existing;
-    const worker = makeWorker(uid, pod, hands, pod && isNew(pod) ? refusalOf(pod, active(), hands.room()) : undefined);
+    const worker = makeWorker(uid, pod, hands, pod && isNew(pod) ? refusal(pod) : undefined);
     workers.set(uid, worker);
     void worker.done.then(() => workers.get(uid) === worker && workers.delete(uid));
     return worker;
@@ -97,7 +101,7 @@ export async function makePods(hands: Hands, view: View): Promise<Pods> {
 
   return {
     seen: (uid) => workers.get(uid)?.seen(),
-    evict: (uid, message) => workers.get(uid)?.evict(message),
+    evict: (uid, eviction) => workers.get(uid)?.evict(eviction),
     all: () => [...workers.values()].map((worker) => worker.seen()),
     onRunChange(listener) {
       listeners.add(listener);

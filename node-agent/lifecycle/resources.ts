@@ -36,7 +36,8 @@ export function podResources({ spec }: Pod): CgroupResources {
   };
 }
 
-function sharesOf(milliCpu: number): number {
+/** Thousandths of a processor as shares of v1. */
+export function sharesOf(milliCpu: number): number {
   return Math.min(mostShares, Math.max(leastShares, Math.floor((milliCpu * 1024) / 1000)));
 }
 

@@ -106,9 +106,21 @@ suite('node-agent/lifecycle/status', () => {
 
   test('statusOf() shows what an evicted pod used too much of', () => {
     const message = 'Usage of EmptyDir volume "scratch" exceeds the limit "1Mi". ';
-    const status = statusAt(makeSeen(makePod(), [makeEnd('app', 137)], { evicted: message }));
+    const evicted = { message };
+    const status = statusAt(makeSeen(makePod(), [makeEnd('app', 137)], { evicted }));
     assert.deepEqual([status.phase, status.reason, status.message], ['Failed', 'Evicted', message]);
-    assert.equal(conditionOf(status.conditions, 'DisruptionTarget')?.reason, 'TerminationByKubelet');
+    assert.equal(conditionOf(status.conditions, 'DisruptionTarget'), undefined);
+  });
+
+  test('statusOf() tells of an eviction for the sake of the node as a disruption, once nothing runs', () => {
+    const evicted = { message: 'The node was low on resource: memory. ', disrupts: true };
+    const going = statusAt(makeSeen(makePod(), [makeRun('app')], { evicted }));
+    assert.deepEqual([going.phase, going.reason], ['Running', undefined]);
+    assert.equal(conditionOf(going.conditions, 'DisruptionTarget'), undefined);
+    const gone = statusAt(makeSeen(makePod(), [makeEnd('app', 137)], { evicted }));
+    assert.deepEqual([gone.phase, gone.reason, gone.message], ['Failed', 'Evicted', evicted.message]);
+    const condition = conditionOf(gone.conditions, 'DisruptionTarget');
+    assert.deepEqual([condition?.reason, condition?.message], ['TerminationByKubelet', evicted.message]);
   });
 
   test('statusOf() counts a run that the runtime lost as ended with code 137', () => {

@@ -24,7 +24,8 @@ export function statusOf(seen: Seen, pod: Pod, hostIps: readonly string[], now: 
   const of = (...roles: Role[]) => all.filter((item) => roles.includes(item.role)).map((item) => item.status);
   // As upstream: init containers stay in their order, the others are sorted by name.
   const sorted = (role: Role) => of(role).sort((a, b) => (a.name < b.name ? -1 : 1));
-  const verdict = verdictOf(seen, pod, now);
+  // Who waits for the end of a pod must not take it for ended while it runs.
+  const verdict = running ? undefined : verdictOf(seen, pod, now);
   const ips = observed?.ips.length ? observed.ips : (before.podIPs ?? []).map(({ ip }) => ip);
   const inits = of('init', 'sidecar');
   const ephemeral = sorted('ephemeral');
@@ -41,7 +42,8 @@ export function statusOf(seen: Seen, pod: Pod, hostIps: readonly string[], now: 
   };
   // What has ended needs its sandbox no more: it is as good as gone.
   const sandboxReady = observed?.ready === true && !over;
-  status.conditions = conditionsOf(pod, status, sandboxReady, formatTime(now), notes.evicted);
+  const disruption = verdict && notes.evicted?.disrupts ? notes.evicted.message : undefined;
+  status.conditions = conditionsOf(pod, status, sandboxReady, formatTime(now), disruption);
   return status;
 }
 

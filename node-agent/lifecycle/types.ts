@@ -39,6 +39,18 @@ export interface ContainerNotes {
   hooking?: string | undefined;
 }
 
+/** Why and how a pod is ended that asks for too much. */
+export interface Eviction {
+  /** The sentence that says so. */
+  message: string;
+  /** What its containers get at most; the least there is when absent. */
+  graceSeconds?: number;
+  /** Goes for the node's sake and not its own: told as a disruption. */
+  disrupts?: boolean;
+  /** For the event. */
+  annotations?: Record<string, string>;
+}
+
 /** A failed pod-wide step, tried again at `retryAt`. */
 export interface Trouble {
   step: Step['do'];
@@ -54,8 +66,8 @@ export interface Notes {
   trouble: Trouble | undefined;
   /** Refused before anything was made for it: why. */
   rejected: { reason: string; message: string } | undefined;
-  /** Must go because of what it uses: the sentence that says so. */
-  evicted?: string | undefined;
+  /** Must go because of what it, or the node, uses. */
+  evicted?: Eviction | undefined;
   /** Whether the API has the status of the pod with everything stopped. */
   reported: boolean;
   /** Whether the pod's volumes and sandbox have been taken down. */

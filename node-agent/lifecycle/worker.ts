@@ -13,7 +13,7 @@ import { stages } from './stages.ts';
 import { makeStatusWriter } from './status-writer.ts';
 import { statusOf } from './status.ts';
 import { noNotes } from './types.ts';
-import type { ContainerNotes, Notes, Seen, Step } from './types.ts';
+import type { ContainerNotes, Eviction, Notes, Seen, Step } from './types.ts';
 
 export interface Worker {
   readonly uid: string;
@@ -21,8 +21,8 @@ export interface Worker {
   setPod(pod: Pod | undefined): void;
   /** Something has changed: look again. */
   wake(): void;
-  /** Ends the pod because of what it uses. */
-  evict(message: string): void;
+  /** Ends the pod, whatever it is doing. */
+  evict(eviction: Eviction): void;
   /** What was missing may be there now: do not wait for the retry. */
   retry(): void;
   seen(): Seen;
@@ -172,10 +172,17 @@ export function makeWorker(uid: string, first: Pod | undefined, hands: Hands, re
       wake();
     },
     wake,
-    evict(message) {
+    evict(eviction) {
       if (!pod || notes.evicted !== undefined) return;
-      hands.events.record({ regarding: pod, type: 'Warning', reason: 'Evicted', message });
-      note({ evicted: message });
+      const { message, annotations } = eviction;
+      hands.events.record({
+        regarding: pod,
+        type: 'Warning',
+        reason: 'Evicted',
+        message,
+        ...(annotations && { annotations }),
+      });
+      note({ evicted: eviction });
       wake();
     },
     retry() {

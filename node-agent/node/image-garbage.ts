@@ -56,12 +56,21 @@ export async function collectImages(options: GarbageOptions, signal: AbortSignal
   }
 }
 
-/** Removes images when the disk is fuller than it should be, until it is not. One that cannot be removed is left out. */
-export async function collectOnce({ env, images, imageDir, pods, disk = statfs }: GarbageOptions): Promise<void> {
+/** Removes images when the disk is fuller than it should be, until it is not. */
+export async function collectOnce(options: GarbageOptions): Promise<void> {
+  const { imageDir, disk = statfs } = options;
   const { blocks, bavail, bsize } = await disk(imageDir);
   const used = blocks - bavail;
   if (used * 100 < blocks * highPercent) return;
-  let excess = (used - Math.floor((blocks * lowPercent) / 100)) * bsize;
+  await removeUnusedImages(options, (used - Math.floor((blocks * lowPercent) / 100)) * bsize);
+}
+
+/** Removes images that nobody uses until so many bytes are free, the longest unused first. One that cannot be removed is left out. */
+export async function removeUnusedImages(
+  { env, images, pods }: Pick<GarbageOptions, 'env' | 'pods'> & { images: Pick<Images, 'list' | 'remove'> },
+  bytes: number,
+): Promise<void> {
+  let excess = bytes;
   for (const { id, sizeBytes } of unusedImages(await images.list(), imagesInUse(pods.all()), env.now())) {
     if (excess <= 0) return;
     try {

@@ -3,17 +3,20 @@ import type { NodeCondition, NodeStatus } from '#lib/kinds/gen/core-v1.ts';
 import { conditionOf } from '#lib/meta/conditions.ts';
 import { equal } from '#lib/meta/equal.ts';
 import { formatTime } from '#lib/meta/time.ts';
+import type { PressureCondition } from '../eviction/types.ts';
 import type { ImageInfo } from '../images/types.ts';
-import type { Machine, Pressure } from './machine.ts';
+import type { NodeResources } from './allocatable.ts';
+import type { Machine } from './machine.ts';
 
 export interface NodeInputs {
   nodeName: string;
   address: string;
   agentPort: number;
-  maxPods: number;
   machine: Machine;
+  resources: Pick<NodeResources, 'capacity' | 'allocatable'>;
   images: readonly ImageInfo[];
-  pressure: Pressure;
+  /** In which ways the node is short of something. */
+  pressure: readonly PressureCondition[];
   /** Why pods cannot run here yet; undefined when they can. */
   notReady: string | undefined;
 }
@@ -22,8 +25,6 @@ const kubeletVersion = 'v1.32.0+wherry';
 const runtimeVersion = 'crun://1.8.1';
 const mostImages = 50;
 const mostNames = 5;
-/** Memory kept back, as upstream's default eviction threshold. */
-const reservedBytes = 100 * 1024 * 1024;
 
 /** Labels every node has; configured ones come on top. */
 export function nodeLabels(nodeName: string, architecture: string, more: Readonly<Record<string, string>>) {
@@ -37,32 +38,12 @@ export function nodeLabels(nodeName: string, architecture: string, more: Readonl
   };
 }
 
-/** What pods may use of the machine. */
-export function allocatableOf(machine: Machine, maxPods: number): Record<string, string> {
-  return {
-    ...capacityOf(machine, maxPods),
-    'ephemeral-storage': String(Math.floor(machine.storageBytes * 0.9)),
-    memory: kibibytes(machine.memoryBytes - reservedBytes),
-  };
-}
-
-function capacityOf(machine: Machine, maxPods: number): Record<string, string> {
-  return {
-    cpu: String(machine.cpus),
-    'ephemeral-storage': kibibytes(machine.storageBytes),
-    'hugepages-1Gi': '0',
-    'hugepages-2Mi': '0',
-    memory: kibibytes(machine.memoryBytes),
-    pods: String(maxPods),
-  };
-}
-
 /** The whole status; heartbeats are `now`, transition times move only when a status does. */
 export function nodeStatus(inputs: NodeInputs, before: NodeStatus | undefined, now: number): NodeStatus {
-  const { machine, maxPods } = inputs;
+  const { machine, resources } = inputs;
   return {
-    capacity: capacityOf(machine, maxPods),
-    allocatable: allocatableOf(machine, maxPods),
+    capacity: resources.capacity,
+    allocatable: resources.allocatable,
     addresses: [
       { type: 'InternalIP', address: inputs.address },
       { type: 'Hostname', address: inputs.nodeName },
@@ -100,13 +81,13 @@ function conditionsOf(
     message,
   });
   const verdicts = [
-    pressure.memory
+    pressure.includes('MemoryPressure')
       ? is('MemoryPressure', true, 'KubeletHasInsufficientMemory', 'kubelet has insufficient memory available')
       : is('MemoryPressure', false, 'KubeletHasSufficientMemory', 'kubelet has sufficient memory available'),
-    pressure.disk
+    pressure.includes('DiskPressure')
       ? is('DiskPressure', true, 'KubeletHasDiskPressure', 'kubelet has disk pressure')
       : is('DiskPressure', false, 'KubeletHasNoDiskPressure', 'kubelet has no disk pressure'),
-    pressure.pids
+    pressure.includes('PIDPressure')
       ? is('PIDPressure', true, 'KubeletHasInsufficientPID', 'kubelet has insufficient PID available')
       : is('PIDPressure', false, 'KubeletHasSufficientPID', 'kubelet has sufficient PID available'),
     notReady === undefined
@@ -132,8 +113,4 @@ export function saysNew(before: NodeStatus | undefined, after: NodeStatus): bool
       return !equal(still(conditionOf(before?.conditions, condition.type)), still(condition));
     })
   );
-}
-
-function kibibytes(bytes: number): string {
-  return `${Math.floor(bytes / 1024)}Ki`;
 }

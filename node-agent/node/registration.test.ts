@@ -19,11 +19,11 @@ function setUp() {
     nodeName: 'n1',
     address: '10.0.0.1',
     agentPort: 10250,
-    maxPods: 110,
     machine: {
       cpus: 2,
       memoryBytes: 2 ** 30,
       storageBytes: 2 ** 40,
+      maxPids: 32_768,
       machineId: 'm',
       systemUuid: 's',
       bootId: 'b',
@@ -31,8 +31,9 @@ function setUp() {
       osImage: 'Debian',
       architecture: 'amd64',
     },
+    resources: { capacity: { memory: '1Gi' }, allocatable: { memory: '924Mi' } },
     images: [],
-    pressure: { memory: false, disk: false, pids: false },
+    pressure: [],
     notReady: 'not yet',
   };
   const parts = {
@@ -51,8 +52,8 @@ suite('node-agent/node/registration', () => {
     const node = await client.get(nodeKind, ref);
     assert.equal(node.metadata.labels?.['kubernetes.io/hostname'], 'n1');
     assert.equal(node.metadata.labels?.['zone'], 'a');
-    assert.deepEqual(node.status?.capacity?.['memory'], '1048576Ki');
-    assert.deepEqual(node.status?.allocatable?.['memory'], '946176Ki');
+    assert.deepEqual(node.status?.capacity?.['memory'], '1Gi');
+    assert.deepEqual(node.status?.allocatable?.['memory'], '924Mi');
     assert.deepEqual(
       node.status?.conditions?.map(({ type, status, reason }) => [type, status, reason]),
       [
@@ -80,7 +81,7 @@ suite('node-agent/node/registration', () => {
     await env.advance(25_000);
     assert.notEqual(await renewed(), firstTime);
     assert.equal(await version(), firstVersion);
-    inputs.pressure.disk = true;
+    inputs.pressure = ['DiskPressure'];
     await env.advance(11_000);
     const disk = conditionOf((await client.get(nodeKind, ref)).status?.conditions, 'DiskPressure');
     assert.deepEqual([disk?.status, disk?.reason], ['True', 'KubeletHasDiskPressure']);

@@ -5,7 +5,6 @@ import path from 'node:path';
 import { makeFakeEnv } from '#lib/env/fake.ts';
 import { makeEnd, makePod, makeRun, makeSeen } from '../lifecycle/pods.fixture.ts';
 import { collectOnce } from './image-garbage.ts';
-import { heedOnce } from './volume-limits.ts';
 import { rotateOnce } from './log-rotation.ts';
 
 suite('node-agent/node upkeep', () => {
@@ -38,29 +37,6 @@ suite('node-agent/node upkeep', () => {
       rmSync(logPath);
       await once();
       assert.equal(readFileSync(logPath, 'utf8'), 'new');
-    } finally {
-      rmSync(folder, { recursive: true, force: true });
-    }
-  });
-
-  test('heedOnce() evicts the pods whose volumes on the disk have grown too large', async () => {
-    const folder = mkdtempSync(path.join(os.tmpdir(), 'wherry-limits-'));
-    try {
-      writeFileSync(path.join(folder, 'big'), Buffer.alloc(2_000_000, 'x'));
-      const seen = (sizeLimit: string, medium: '' | 'Memory') => {
-        const pod = makePod({ volumes: [{ name: 'scratch', emptyDir: { sizeLimit, medium } }] });
-        return makeSeen(pod, [makeRun('app')], { volumes: { scratch: folder } });
-      };
-      const evicted: string[] = [];
-      const heed = (...all: ReturnType<typeof makeSeen>[]) =>
-        heedOnce({
-          env: makeFakeEnv(),
-          pods: { all: () => all, evict: (_uid, message) => void evicted.push(message) },
-        });
-      await heed(seen('4Mi', ''), seen('1Mi', 'Memory'));
-      assert.deepEqual(evicted, []);
-      await heed(seen('1Mi', ''));
-      assert.deepEqual(evicted, ['Usage of EmptyDir volume "scratch" exceeds the limit "1Mi". ']);
     } finally {
       rmSync(folder, { recursive: true, force: true });
     }

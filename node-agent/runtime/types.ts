@@ -214,6 +214,28 @@ export interface StatsReader {
   stats(podUid: string): Promise<ContainerUsage[]>;
 }
 
+/** The writable layer of one run of a container. */
+export interface Layer {
+  id: string;
+  name: string;
+  /** A folder on the node; what the run wrote is in it. */
+  folder: string;
+}
+
+/** Capability: where what containers write lies. */
+export interface LayerLister {
+  /** The layers of a pod's runs that are not removed yet. */
+  layers(podUid: string): Promise<Layer[]>;
+}
+
+/** Capability: limit what all pods of the node may use together. */
+export interface PodsLimiter {
+  /** Rejects when the pods use more now. */
+  limitPods(resources: CgroupResources): Promise<void>;
+  /** What they use of memory, without what could be freed at once. */
+  podsWorkingSet(): Promise<number>;
+}
+
 /** Capability: begin a container's log file anew after it was renamed; for rotation. */
 export interface LogReopener {
   reopenLog(id: string): Promise<void>;

@@ -55,10 +55,10 @@ export interface KubectlProcess {
   exited: Promise<number | null>;
 }
 
-/** Starts a cluster with the test image in its store. */
-export async function startTestCluster(purpose: string, nodes: number): Promise<TestCluster> {
+/** Starts a cluster with the test image in its store; everything of it is in a folder of its own below `parent`. */
+export async function startTestCluster(purpose: string, nodes: number, parent = os.tmpdir()): Promise<TestCluster> {
   const name = nameOf(purpose);
-  const root = mkdtempSync(path.join(os.tmpdir(), `wherry-${purpose}-`));
+  const root = mkdtempSync(path.join(parent, `wherry-${purpose}-`));
   const folders: Folders = { stateRoot: `${root}/state`, runRoot: `${root}/run` };
   const common = ['--name', name, '--state-root', folders.stateRoot, '--run-root', folders.runRoot, '--no-kubeconfig'];
   const wherry = (...args: string[]) => run(wherryBin, [...args, ...common], { timeoutMs: 180_000 });

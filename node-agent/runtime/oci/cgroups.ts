@@ -16,14 +16,19 @@ export const podControllers = ['cpu', 'memory', 'pids'] as const;
 
 const leastShares = 2;
 
+/** The cgroup that all pods of the node share. */
+export function podsCgroup(root: string): string {
+  return `${root}/kubepods`;
+}
+
 /** The pod's cgroup below `root`, in upstream's order: guaranteed pods stand beside the folders of the other classes. */
 export function podCgroup(root: string, pod: Pick<SandboxSpec, 'uid' | 'qos'>): string {
-  return `${tierCgroup(root, pod.qos) ?? `${root}/kubepods`}/pod${pod.uid}`;
+  return `${tierCgroup(root, pod.qos) ?? podsCgroup(root)}/pod${pod.uid}`;
 }
 
 /** The cgroup that all pods of a class share; undefined for guaranteed pods, which stand for themselves. */
 export function tierCgroup(root: string, qos: SandboxSpec['qos']): string | undefined {
-  return qos === 'Guaranteed' ? undefined : `${root}/kubepods/${qos.toLowerCase()}`;
+  return qos === 'Guaranteed' ? undefined : `${podsCgroup(root)}/${qos.toLowerCase()}`;
 }
 
 /** What the pods of a class get of the processor together, against guaranteed pods: as much as they ask for, the least there is for who asks for nothing. */

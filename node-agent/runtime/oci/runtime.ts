@@ -4,16 +4,17 @@ import type { Env } from '#lib/env/env.ts';
 import { makePodNetwork } from '../../network/pod-network.ts';
 import type { NetworkOptions } from '../../network/pod-network.ts';
 import { StartError } from '../types.ts';
-import type { Attacher, Executor, LogReopener, ObservedPod, PortOpener, Runtime, StatsReader } from '../types.ts';
+import type { Attacher, Executor, LayerLister, LogReopener, ObservedPod, PodsLimiter } from '../types.ts';
+import type { PortOpener, Runtime, StatsReader } from '../types.ts';
 import { makeAttacher, makePortOpener, reopenLog } from './attach.ts';
 import { openCgroups } from './cgroup-files.ts';
-import { podCgroup } from './cgroups.ts';
+import { podCgroup, podsCgroup } from './cgroups.ts';
 import { guardConmons } from './conmon-guard.ts';
 import { makeContainerStarter, removeContainers } from './containers.ts';
 import { makeEnds } from './ends.ts';
 import { makeExecutor } from './exec.ts';
 import { openExits } from './exits.ts';
-import { runtimeFolders } from './folders.ts';
+import { containerFolders, runtimeFolders } from './folders.ts';
 import { prepareHost, probeHost } from './host.ts';
 import { observeContainer, observePod } from './observe.ts';
 import { writeRecord } from './records.ts';
@@ -43,6 +44,8 @@ export type OciRuntime = Runtime &
   Attacher &
   PortOpener &
   StatsReader &
+  LayerLister &
+  PodsLimiter &
   LogReopener & {
     /** Makes the machine and its pod network ready, and adopts what an earlier process left: all that the first pod would wait for. */
     prepareNode(): Promise<void>;
@@ -180,6 +183,20 @@ export function makeOciRuntime(options: OciRuntimeOptions, env: Env): OciRuntime
       return running.map(({ record: { id, name } }) => {
         return { id, name, ...shop.cgroups.usage(`${podCgroup(shop.cgroupRoot, pod!.record.spec)}/${id}`) };
       });
+    },
+    async layers(uid) {
+      const { shop } = await opened();
+      return [...(shop.pods.get(uid)?.containers.values() ?? [])].map(({ record: { id, name } }) => {
+        return { id, name, folder: containerFolders(shop.folders, uid, id).upper };
+      });
+    },
+    async limitPods(resources) {
+      const { shop } = await opened();
+      shop.cgroups.make(podsCgroup(shop.cgroupRoot), resources);
+    },
+    async podsWorkingSet() {
+      const { shop } = await opened();
+      return shop.cgroups.usage(podsCgroup(shop.cgroupRoot)).workingSetBytes;
     },
     close() {
       closed = true;

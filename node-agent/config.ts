@@ -1,0 +1,39 @@
+/** What the node agent is told when it starts. */
+import type { ClientConfig } from '#lib/client/connect.ts';
+import type { EvictionConfig } from './eviction/settings.ts';
+import type { Reservation } from './node/allocatable.ts';
+
+export interface NodeAgentConfig {
+  nodeName: string;
+  /** The node's address, which other nodes and the API server reach. */
+  address: string;
+  /** Where the API is. */
+  server: ClientConfig;
+  /** Where the API server reaches this agent; port 0 for any. */
+  listen: { host: string; port: number };
+  /** The agent's own certificate, and the CA of those who may call. PEM files. */
+  tls: { caFile: string; certFile: string; keyFile: string };
+  /** Outlives the machine's restarts. */
+  stateDir: string;
+  /** Gone after a restart of the machine; not readable by others. */
+  runDir: string;
+  /** Container logs, as `<namespace>_<pod>_<uid>/<container>/<attempt>.log`. */
+  logDir: string;
+  imageDir: string;
+  /** Name of the cgroup below which pods have theirs. */
+  cgroupRoot: string;
+  clusterDns: string;
+  clusterDomain: string;
+  clusterCidr: string;
+  bridge?: string;
+  /** The range of this node's pods; what the API assigns when absent. */
+  podCidr?: string;
+  labels?: Record<string, string>;
+  maxPods?: number;
+  /** Kept back from pods, for what runs them and for the rest of the machine. */
+  kubeReserved?: Reservation;
+  systemReserved?: Reservation;
+  /** When pods have to go because the node runs short; upstream's defaults when absent. */
+  eviction?: EvictionConfig;
+  registry?: { mirrors?: Record<string, string[]>; insecure?: string[] };
+}

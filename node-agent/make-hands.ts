@@ -1,0 +1,96 @@
+/** What the pods' lifecycle works with, made of the agent's parts. */
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import type { Client, View } from '#lib/client/types.ts';
+import { makeRecorder } from '#lib/control/events.ts';
+import type { Env } from '#lib/env/env.ts';
+import { node as nodeKind } from '#lib/kinds/node.ts';
+import { service as serviceKind } from '#lib/kinds/service.ts';
+import type { NodeAgentConfig } from './config.ts';
+import type { Pressure } from './eviction/pressure.ts';
+import type { Images } from './images/types.ts';
+import { containersOf } from './lifecycle/containers.ts';
+import { parseResolvConf } from './lifecycle/dns.ts';
+import { objectsNamedBy } from './lifecycle/env.ts';
+import type { Hands, HostFacts } from './lifecycle/hands.ts';
+import { makeLimit } from './lifecycle/limit.ts';
+import { makeObserver } from './lifecycle/observer.ts';
+import type { NodeResources } from './node/allocatable.ts';
+import type { Machine } from './node/machine.ts';
+import { makeObjects } from './node/objects.ts';
+import { makeHookRunner } from './probes/hooks.ts';
+import { makeProber } from './probes/prober.ts';
+import type { OciRuntime } from './runtime/oci/runtime.ts';
+import { makeVolumes } from './volumes/volumes.ts';
+
+export interface HandsParts {
+  env: Env;
+  client: Client;
+  machine: Machine;
+  resources: NodeResources;
+  pressure: Pressure;
+  images: Images;
+  runtime: OciRuntime;
+  view: View;
+}
+
+/** Opens the node's volumes, and puts together the rest. */
+export async function makeHands(
+  config: NodeAgentConfig,
+  parts: HandsParts,
+): Promise<Hands & { objects: { stop(): void } }> {
+  const { nodeName, clusterDns, clusterDomain, logDir } = config;
+  const { env, client, machine, resources, pressure, images, runtime, view } = parts;
+  const facts: HostFacts = {
+    nodeName,
+    clusterDns,
+    clusterDomain,
+    hostHosts: await readFile('/etc/hosts', 'utf8').catch(() => ''),
+    hostDns: parseResolvConf(await readFile('/etc/resolv.conf', 'utf8').catch(() => '')),
+    hostIps: [config.address],
+    memoryBytes: machine.memoryBytes,
+    allocatable: resources.allocatable,
+    logDir,
+    seccompDir: path.join(config.stateDir, 'seccomp'),
+  };
+  const events = makeRecorder('kubelet', client, env, nodeName);
+  const objects = makeObjects(client, env);
+  const observer = makeObserver(runtime, env);
+  const volumes = await makeVolumes({
+    env,
+    client,
+    stateDir: config.stateDir,
+    runDir: config.runDir,
+    objects,
+    factsOf: (uid) => ({ ...facts, podIps: observer.get(uid)?.ips ?? [] }),
+    memoryBytes: machine.memoryBytes,
+    alsoNeeded: (pod) => {
+      const named = containersOf(pod).map(({ spec }) => objectsNamedBy(spec));
+      const pullSecrets = (pod.spec.imagePullSecrets ?? []).flatMap(({ name }) => (name === undefined ? [] : [name]));
+      return {
+        configMaps: named.flatMap(({ configMaps }) => configMaps),
+        secrets: [...named.flatMap(({ secrets }) => secrets), ...pullSecrets],
+      };
+    },
+  });
+  return {
+    env,
+    client,
+    events,
+    runtime,
+    observer,
+    images,
+    volumes,
+    objects,
+    hooks: makeHookRunner(runtime, env),
+    prober: makeProber({ env, events, executor: runtime }),
+    facts,
+    pressure,
+    services: () => view.list(serviceKind),
+    room: () => {
+      const node = view.get(nodeKind, { namespace: '', name: nodeName });
+      return { allocatable: node?.status?.allocatable ?? facts.allocatable, labels: node?.metadata.labels ?? {} };
+    },
+    limit: makeLimit(2 * machine.cpus),
+  };
+}
