@@ -104,6 +104,7 @@ suite('access', () => {
         `things.example.com is forbidden: ${user} list resource "things" in API group "example.com" at the cluster scope`,
       ],
       ['GET', '/metrics', `forbidden: ${user} get path "/metrics"`],
+      ['GET', '/a%22b%7Fc%3Cd%3E', `forbidden: ${user} get path "/a\\"b\\x7fc&lt;d&gt;"`],
       ['POST', '/', `forbidden: ${user} post path "/"`],
     ];
     for (const [method, path, text] of cases) forbidden(await as('nobody', method, path), text);

@@ -2,6 +2,7 @@
 import type { Kind } from '#lib/kinds/define-kind.ts';
 import { ApiError, qualified } from '#lib/meta/errors.ts';
 import { parseFieldSelector } from '#lib/meta/selectors.ts';
+import { goQuote } from '#lib/meta/go-text.ts';
 import type { Caller } from '../verbs/types.ts';
 
 /** Something a caller wants to do with resources. */
@@ -82,11 +83,11 @@ function nameIn(fieldSelector: string | undefined): string {
 export function demandAttempt(decide: Authorizer, caller: Caller, attempt: Attempt | PathAttempt): void {
   const { allowed, reason } = decide(caller, attempt);
   if (allowed) return;
-  const because = escaped(`User ${JSON.stringify(caller.name)} cannot ${attempt.verb} ${targetOf(attempt)}`);
+  const because = escaped(`User ${goQuote(caller.name)} cannot ${attempt.verb} ${targetOf(attempt)}`);
   const sentence = reason ? `${because}: ${reason}` : because;
   if (isPathAttempt(attempt)) throw new ApiError('Forbidden', `forbidden: ${sentence}`, {});
   const { group, plural, name } = attempt;
-  const subject = `${qualified({ group, plural })}${name ? ` ${JSON.stringify(name)}` : ''}`;
+  const subject = `${qualified({ group, plural })}${name ? ` ${goQuote(name)}` : ''}`;
   throw new ApiError('Forbidden', `${subject} is forbidden: ${sentence}`, {
     ...(name && { name }),
     ...(group && { group }),
@@ -95,7 +96,7 @@ export function demandAttempt(decide: Authorizer, caller: Caller, attempt: Attem
 }
 
 function targetOf(attempt: Attempt | PathAttempt): string {
-  if (isPathAttempt(attempt)) return `path ${JSON.stringify(attempt.path)}`;
+  if (isPathAttempt(attempt)) return `path ${goQuote(attempt.path)}`;
   const { group, plural, subresource, namespace } = attempt;
   const scope = namespace ? `in the namespace "${namespace}"` : 'at the cluster scope';
   return `resource "${subresource ? `${plural}/${subresource}` : plural}" in API group "${group}" ${scope}`;

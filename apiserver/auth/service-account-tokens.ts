@@ -9,6 +9,7 @@ import type { Ref, Resource } from '#lib/meta/object.ts';
 import { claimsOf, isSigned, jsonWebKey, signJwt } from '#lib/pki/jwt.ts';
 import type { JwtAlgorithm, JwtKey, JwtSigner } from '#lib/pki/jwt.ts';
 import { legacyIssuer } from '#lib/pki/legacy-tokens.ts';
+import { goQuote } from '#lib/meta/go-text.ts';
 import type { Lookup } from '../admission/types.ts';
 import type { Caller } from '../verbs/types.ts';
 import { accountCaller } from './account-caller.ts';
@@ -175,7 +176,7 @@ export function makeServiceAccountTokens(
 }
 
 function audienceFault(own: readonly string[], wanted: readonly string[]): Verdict {
-  const quoted = (list: readonly string[]) => `[${list.map((item) => JSON.stringify(item)).join(' ')}]`;
+  const quoted = (list: readonly string[]) => `[${list.map((item) => goQuote(item)).join(' ')}]`;
   return { refusedBecause: `token audiences ${quoted(own)} is invalid for the target audiences ${quoted(wanted)}` };
 }
 

@@ -11,6 +11,7 @@ import type { FieldError } from '#lib/meta/errors.ts';
 import type { Ref } from '#lib/meta/object.ts';
 import { formatTime } from '#lib/meta/time.ts';
 import { claimsOf } from '#lib/pki/jwt.ts';
+import { goQuote } from '#lib/meta/go-text.ts';
 import type { Lookup } from '../admission/types.ts';
 import { decodeObject } from '../verbs/decode.ts';
 import type { SubresourceAnswerer } from '../verbs/verbs.ts';
@@ -112,7 +113,7 @@ function boundObject(
   const [version = '', group = ''] = apiVersion.split('/').toReversed();
   if (group !== '' || !Object.hasOwn(bindable, kind)) {
     const what = `${group}/${version}, Kind=${kind}`;
-    throw badRequest(`cannot bind token for serviceaccount ${JSON.stringify(account)} to object of type ${what}`);
+    throw badRequest(`cannot bind token for serviceaccount ${goQuote(account)} to object of type ${what}`);
   }
   const type = kind as BoundObject['kind'];
   const at = { namespace: type === 'Node' ? '' : namespace, name };
@@ -121,7 +122,7 @@ function boundObject(
   if (!object) throw notFound(bindable[type], name);
   if (type === 'Pod' && (object as Pod).spec.serviceAccountName !== account) {
     throw badRequest(
-      `cannot bind token for serviceaccount ${JSON.stringify(account)} to pod running with different serviceaccount name.`,
+      `cannot bind token for serviceaccount ${goQuote(account)} to pod running with different serviceaccount name.`,
     );
   }
   if (uid && uid !== object.metadata.uid) {

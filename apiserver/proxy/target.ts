@@ -2,6 +2,7 @@
 import { BlockList, isIP } from 'node:net';
 import type { EndpointAddress, Endpoints, Node, Pod, Service } from '#lib/kinds/gen/core-v1.ts';
 import { ApiError, badRequest } from '#lib/meta/errors.ts';
+import { goQuote } from '#lib/meta/go-text.ts';
 
 /** `[scheme:]name[:port]`, as the path names what it proxies to. */
 export interface Wish {
@@ -24,7 +25,7 @@ export function wishOf(text: string, what: string): Wish {
   const parts = text.split(':');
   const [scheme, name, port] = parts.length === 1 ? ['', text, ''] : parts.length === 2 ? ['', ...parts] : parts;
   if (parts.length > 3 || !name || (scheme !== '' && scheme !== 'http' && scheme !== 'https'))
-    throw badRequest(`invalid ${what} request ${JSON.stringify(text)}`);
+    throw badRequest(`invalid ${what} request ${goQuote(text)}`);
   return { scheme: scheme || 'http', name, port: port ?? '' };
 }
 
@@ -37,7 +38,7 @@ export function podTarget(pod: Pod, { scheme, port }: Wish): Target {
 
 function portOf(text: string, whose: string): number {
   const port = /^\d+$/.test(text) ? Number(text) : 0;
-  if (port < 1 || port > 65_535) throw badRequest(`invalid port ${JSON.stringify(text)} of ${whose}`);
+  if (port < 1 || port > 65_535) throw badRequest(`invalid port ${goQuote(text)} of ${whose}`);
   return port;
 }
 

@@ -1,6 +1,7 @@
 /** The query of `pods/log`, checked as upstream's ValidatePodLogOptions. Pure. */
 import { badRequest, fieldForbidden, invalid, invalidObject } from '#lib/meta/errors.ts';
 import type { FieldError } from '#lib/meta/errors.ts';
+import { goQuote } from '#lib/meta/go-text.ts';
 import type { LogsRequest } from '#protos/gen/node.ts';
 import { isOn, numberOf } from '../rest/query.ts';
 
@@ -43,7 +44,7 @@ function checkedTime(text: string): string {
     /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/.test(text) && !Number.isNaN(Date.parse(text));
   if (!isTime)
     throw badRequest(
-      `parsing time ${JSON.stringify(text)} as "2006-01-02T15:04:05Z07:00": cannot parse ${JSON.stringify(text)} as "2006"`,
+      `parsing time ${goQuote(text)} as "2006-01-02T15:04:05Z07:00": cannot parse ${goQuote(text)} as "2006"`,
     );
   return text;
 }

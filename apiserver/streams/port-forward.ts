@@ -5,6 +5,7 @@ import type { ClientDuplexStream } from '@grpc/grpc-js';
 import type { WebSocket } from 'ws';
 import type { Env } from '#lib/env/env.ts';
 import { badRequest } from '#lib/meta/errors.ts';
+import { goQuote } from '#lib/meta/go-text.ts';
 import type { Chunk, PodRef, PortInput } from '#protos/gen/node.ts';
 import { openChannels } from './channels.ts';
 import { nodeFailure } from './node-connection.ts';
@@ -95,7 +96,7 @@ export function portsOf(query: URLSearchParams): number[] {
   if (texts.length > mostPorts) throw badRequest(`query parameter "ports" has more than ${mostPorts} ports`);
   return texts.map((text) => {
     const port = /^\d{1,5}$/.test(text) ? Number(text) : 0;
-    if (!isPort(port)) throw badRequest(`query parameter "ports" has an invalid port ${JSON.stringify(text)}`);
+    if (!isPort(port)) throw badRequest(`query parameter "ports" has an invalid port ${goQuote(text)}`);
     return port;
   });
 }

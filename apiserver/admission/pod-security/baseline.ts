@@ -1,5 +1,6 @@
 /** Level baseline: what is known to raise a pod's privileges. Each check as upstream's of the same id. */
 import type { PodSpec, SecurityContext } from '#lib/kinds/gen/core-v1.ts';
+import { goQuote } from '#lib/meta/go-text.ts';
 import type { Check } from './check.ts';
 import { containers, containersOf, distinct, namesWhere, plural, quoted, setters, use } from './words.ts';
 
@@ -88,7 +89,7 @@ const appArmorProfile: Check = {
     );
     const bad = Object.entries(annotations)
       .filter(([key, value]) => key.startsWith(appArmorPrefix) && !isPlainProfile(value))
-      .map(([key, value]) => `${key}=${JSON.stringify(value)}`)
+      .map(([key, value]) => `${key}=${goQuote(value)}`)
       .sort();
     if (bad.length > 0) who.push(plural('annotation', bad));
     if (who.length === 0) return undefined;

@@ -1,5 +1,6 @@
 /** Whether one's own rules cover those one wants to give away, as upstream's `component-helpers/auth/rbac/validation`. */
 import type { PolicyRule } from '#lib/kinds/gen/rbac-v1.ts';
+import { goQuote } from '#lib/meta/go-text.ts';
 import { pathMatches } from './match.ts';
 
 /** The parts of `wanted` that `owned` does not cover, each about one verb of one resource or path. */
@@ -27,7 +28,7 @@ function ruleText(rule: PolicyRule): string {
 
 /** A list as Go's %q writes it. */
 export function quoted(values: readonly string[]): string {
-  return `[${values.map((value) => JSON.stringify(value)).join(' ')}]`;
+  return `[${values.map((value) => goQuote(value)).join(' ')}]`;
 }
 
 function brokenDown({ verbs, apiGroups = [], resources = [], resourceNames = [], nonResourceURLs = [] }: PolicyRule) {

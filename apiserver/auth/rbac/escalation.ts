@@ -10,6 +10,7 @@ import { role } from '#lib/kinds/role.ts';
 import { equal } from '#lib/meta/equal.ts';
 import { forbidden, notFound } from '#lib/meta/errors.ts';
 import type { Resource } from '#lib/meta/object.ts';
+import { goQuote } from '#lib/meta/go-text.ts';
 import type { AdmissionRequest } from '../../admission/types.ts';
 import { mastersGroup } from '../authorize.ts';
 import type { Authorizer } from '../authorize.ts';
@@ -33,7 +34,7 @@ export function makeEscalationCheck(policy: Policy, authorize: Authorizer): (req
     const { rules: own, missing } = policy.rulesFor(caller, namespace);
     const lacking = uncovered(own, rules);
     if (lacking.length === 0) return undefined;
-    const who = `user ${JSON.stringify(caller.name)} (groups=${quoted(caller.groups)})`;
+    const who = `user ${goQuote(caller.name)} (groups=${quoted(caller.groups)})`;
     const because = `${who} is attempting to grant RBAC permissions not currently held:\n${rulesText(lacking)}`;
     return missing.length > 0 ? `${because}; resolution errors: [${aggregate(missing)}]` : because;
   };

@@ -8,6 +8,7 @@ import type {
   RoleRef,
   Subject,
 } from '#lib/kinds/gen/rbac-v1.ts';
+import { goQuote } from '#lib/meta/go-text.ts';
 import { isPathAttempt } from '../authorize.ts';
 import type { Attempt, Decision, PathAttempt } from '../authorize.ts';
 import type { Caller } from '../../verbs/types.ts';
@@ -194,8 +195,8 @@ export function aggregate(faults: readonly string[]): string {
 
 function describe({ binding: { metadata, roleRef }, subject }: Grant): string {
   const { name, namespace } = metadata;
-  const which = namespace ? `RoleBinding ${JSON.stringify(`${name}/${namespace}`)}` : `ClusterRoleBinding "${name}"`;
+  const which = namespace ? `RoleBinding ${goQuote(`${name}/${namespace}`)}` : `ClusterRoleBinding "${name}"`;
   const whom =
     subject.kind === 'ServiceAccount' ? `${subject.name}/${subject.namespace || (namespace ?? '')}` : subject.name;
-  return `${which} of ${roleRef.kind} "${roleRef.name}" to ${subject.kind} ${JSON.stringify(whom)}`;
+  return `${which} of ${roleRef.kind} "${roleRef.name}" to ${subject.kind} ${goQuote(whom)}`;
 }
