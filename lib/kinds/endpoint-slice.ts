@@ -24,7 +24,8 @@ export const endpointSlice = defineKind<EndpointSlice>({
   namespaced: true,
   schema: 'io.k8s.api.discovery.v1.EndpointSlice',
   generation: true,
-  defaults: ({ ports }) => {
+  defaults: ({ endpoints, ports }) => {
+    for (const endpoint of endpoints) endpoint.conditions ??= {};
     for (const port of ports ?? []) {
       port.name ??= '';
       port.protocol ||= 'TCP';

@@ -34,12 +34,13 @@ export const job = defineKind<Job>({
     spec.podReplacementPolicy ||= spec.podFailurePolicy ? 'Failed' : 'TerminatingOrFailed';
     setFailurePolicyDefaults(spec);
     setTemplateDefaults((spec.template ??= {}));
-    const labels = spec.template.metadata?.labels;
-    if (labels && Object.keys(metadata.labels ?? {}).length === 0) metadata.labels = { ...labels };
+    shareLabels(metadata, spec);
   },
   prepareCreate: (object) => {
     delete object.status;
-    if (!object.spec.manualSelector) selectByUid(object);
+    if (object.spec.manualSelector) return;
+    selectByUid(object);
+    shareLabels(object.metadata, object.spec);
   },
   check: (object, before) => [...checkJob(object), ...(before ? checkJobChange(object.spec, before) : [])],
   checkStatus: checkJobStatus,
@@ -59,6 +60,12 @@ export const job = defineKind<Job>({
   fields: { 'status.successful': ({ status }) => String(status?.succeeded ?? 0) },
   unknownField: (path) => `field label ${JSON.stringify(path)} not supported for batchv1.Job`,
 });
+
+/** A job without labels has those of its template: the very ones, so that what is added to the one is added to the other. */
+function shareLabels(metadata: Job['metadata'], { template }: Job['spec']): void {
+  const labels = template.metadata?.labels;
+  if (labels && Object.keys(metadata.labels ?? {}).length === 0) metadata.labels = labels;
+}
 
 /** Labels and selector that no other job can share, so that jobs never adopt each other's pods. */
 function selectByUid({ metadata, spec }: Job): void {

@@ -69,6 +69,9 @@ export const pod = defineKind<Pod>({
     matchOwnLabels(object);
     mirrorAppArmor(object);
   },
+  prepareStatus: ({ status }, before) => {
+    if (status && !status.qosClass && before.status?.qosClass) status.qosClass = before.status.qosClass;
+  },
   check: (object, before) =>
     before
       ? [...checkSpec(object), ...checkAnnotationsKept(object, before), ...checkPodUpdate(object, before)]

@@ -39,7 +39,8 @@ export const statefulSet = defineKind<StatefulSet>({
     status: (object) => object.status?.replicas ?? 0,
     selector: (object) => formatSelector(fromLabelSelector(object.spec.selector) ?? []),
   },
-  defaults: ({ spec }) => {
+  defaults: ({ spec, status }) => {
+    if (status) status.availableReplicas ??= 0;
     spec.podManagementPolicy ||= 'OrderedReady';
     spec.updateStrategy ??= {};
     spec.updateStrategy.type ||= 'RollingUpdate';
@@ -59,6 +60,9 @@ export const statefulSet = defineKind<StatefulSet>({
       claim.status ??= { phase: 'Pending' };
       setVolumeClaimDefaults(claim.spec);
     }
+  },
+  prepareCreate: (object) => {
+    object.status = { replicas: 0, availableReplicas: 0 };
   },
   check: ({ spec }, before) => [...checkSpec(spec), ...(before ? checkChange(spec, before.spec) : [])],
   checkStatus: ({ status }, before) =>

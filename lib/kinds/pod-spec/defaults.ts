@@ -20,6 +20,8 @@ export function setTemplateDefaults(template: PodTemplateSpec): void {
 
 /** Defaults that pods and pod templates share. */
 export function setPodSpecDefaults(spec: PodSpec): void {
+  // What a pod takes as a whole is of a later release: this one drops it.
+  delete spec.resources;
   spec.dnsPolicy ??= 'ClusterFirst';
   spec.restartPolicy ??= 'Always';
   spec.terminationGracePeriodSeconds ??= 30;
