@@ -27,8 +27,11 @@ suite('@kubernetes/client-node into pods', function () {
   const namespace = 'node-client';
   let place: Place;
   let config: KubeConfig;
+  /** Goes with the suite: the client still sees to a file's owner and times when its content is there. */
+  let folder: string;
 
   suiteSetup(async () => {
+    folder = mkdtempSync(path.join(os.tmpdir(), 'wherry-cp-'));
     place = await makePlace(namespace);
     config = new KubeConfig();
     config.loadFromFile(place.cluster.layout.kubeconfig);
@@ -41,7 +44,10 @@ suite('@kubernetes/client-node into pods', function () {
     await place.ready('one');
   });
 
-  suiteTeardown(() => place?.remove());
+  suiteTeardown(async () => {
+    if (folder) rmSync(folder, { recursive: true, force: true });
+    await place?.remove();
+  });
 
   /** Runs a script; resolves with what it wrote and the status that ended it. */
   const exec = async (script: string, input?: string) => {
@@ -90,19 +96,14 @@ suite('@kubernetes/client-node into pods', function () {
   });
 
   test('copies go in and come out', async () => {
-    const folder = mkdtempSync(path.join(os.tmpdir(), 'wherry-cp-'));
-    try {
-      const cp = new Cp(config);
-      mkdirSync(`${folder}/cargo`);
-      writeFileSync(`${folder}/cargo/file`, 'carried\n');
-      await cp.cpToPod(namespace, 'one', 'app', `${folder}/cargo`, '/www');
-      await eventually('the file in the pod', async () => (await exec('cat /www/file')).out === 'carried\n');
-      await exec('echo back > /www/landed');
-      await cp.cpFromPod(namespace, 'one', 'app', 'landed', folder, '/www');
-      await eventually('the file here', () => readFileSync(`${folder}/landed`, 'utf8') === 'back\n');
-    } finally {
-      rmSync(folder, { recursive: true });
-    }
+    const cp = new Cp(config);
+    mkdirSync(`${folder}/cargo`);
+    writeFileSync(`${folder}/cargo/file`, 'carried\n');
+    await cp.cpToPod(namespace, 'one', 'app', `${folder}/cargo`, '/www');
+    await eventually('the file in the pod', async () => (await exec('cat /www/file')).out === 'carried\n');
+    await exec('echo back > /www/landed');
+    await cp.cpFromPod(namespace, 'one', 'app', 'landed', folder, '/www');
+    await eventually('the file here', () => readFileSync(`${folder}/landed`, 'utf8') === 'back\n');
   });
 
   test('logs come to their end, and are followed', async () => {
