@@ -123,11 +123,15 @@ interface Named {
 }
 
 export function notFound(resource: Named, name: string): ApiError {
-  return new ApiError('NotFound', `${qualified(resource)} "${name}" not found`, detailsOf(resource, name));
+  return new ApiError('NotFound', `${qualified(resource)} ${goQuote(name)} not found`, detailsOf(resource, name));
 }
 
 export function alreadyExists(resource: Named, name: string): ApiError {
-  return new ApiError('AlreadyExists', `${qualified(resource)} "${name}" already exists`, detailsOf(resource, name));
+  return new ApiError(
+    'AlreadyExists',
+    `${qualified(resource)} ${goQuote(name)} already exists`,
+    detailsOf(resource, name),
+  );
 }
 
 /** A failed optimistic write; `because` follows upstream's prefix. */
@@ -138,7 +142,7 @@ export function conflict(
 ): ApiError {
   return new ApiError(
     'Conflict',
-    `Operation cannot be fulfilled on ${qualified(resource)} "${name}": ${because}`,
+    `Operation cannot be fulfilled on ${qualified(resource)} ${goQuote(name)}: ${because}`,
     detailsOf(resource, name),
   );
 }
@@ -146,7 +150,7 @@ export function conflict(
 export function forbidden(resource: Named, name: string, because: string): ApiError {
   return new ApiError(
     'Forbidden',
-    `${qualified(resource)} "${name}" is forbidden: ${because}`,
+    `${qualified(resource)} ${goQuote(name)} is forbidden: ${because}`,
     detailsOf(resource, name),
   );
 }
@@ -268,7 +272,7 @@ export function invalidObject(resource: { group: string; kind: string }, name: s
   const sentences = [...new Set(errors.map((error) => `${error.field}: ${error.message}`))];
   const all = sentences.length === 1 ? sentences[0]! : `[${sentences.join(', ')}]`;
   const kind = resource.group ? `${resource.kind}.${resource.group}` : resource.kind;
-  return new ApiError('Invalid', `${kind} "${name}" is invalid: ${all}`, {
+  return new ApiError('Invalid', `${kind} ${goQuote(name)} is invalid: ${all}`, {
     ...(name && { name }),
     ...(resource.group && { group: resource.group }),
     kind: resource.kind,
