@@ -164,7 +164,7 @@ data: {a: "${value}", b: "1"}
   });
 
   testSinceKubectl(
-    27,
+    28,
     'kubectl explain, api-resources, auth and server-side dry runs find what they need',
     async () => {
       assert.match(await kubectl('explain', 'pod.spec.containers.image'), /FIELD: image <string>/);

@@ -214,7 +214,7 @@ suite('kubectl', function () {
       await kubectl('describe', 'deployment', 'web'),
       /StrategyType:\s+RollingUpdate[\s\S]*ScalingReplicaSet/,
     );
-    const text = await kubectl('describe', 'pod', '-l', 'app=web');
+    const text = await kubectl('describe', 'pod', '-l', 'app=web', '--show-events=true');
     for (const reason of ['Scheduled', 'Created', 'Started']) assert.match(text, new RegExp(`Normal\\s+${reason}\\s`));
   });
 
