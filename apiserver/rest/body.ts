@@ -50,7 +50,7 @@ export function parsePatch(bytes: Buffer, type: string): Body {
     return type.includes('strategic') ? because : `error decoding patch: ${because}`;
   };
   try {
-    const body = read(bytes, isApply ? mediaTypes.yaml : mediaTypes.json, says);
+    const body = read(bytes, isApply ? mediaTypes.yaml : mediaTypes.json, says, !type.includes('json-patch'));
     return isApply && body.duplicates.length > 0 ? { ...body, duplicates: repeatedLines(bytes.toString()) } : body;
   } catch (error) {
     if (isApply && isReason(error, 'BadRequest') && !error.message.startsWith('error decoding')) {
@@ -74,8 +74,8 @@ function typeOf(contentType: string | undefined): MediaType {
   return known;
 }
 
-/** `says` makes the complaint about a text that is no JSON. */
-function read(bytes: Buffer, type: MediaType, says: (because: string) => string): Body {
+/** `says` makes the complaint about a text that is no JSON. Operations of a JSON Patch are no items: they have a limit of their own. */
+function read(bytes: Buffer, type: MediaType, says: (because: string) => string, hasItems = true): Body {
   if (type === mediaTypes.protobuf) {
     const value = decodeEnvelope(bytes);
     if (bytes.length > itemLimit) refuseBulk(value);
@@ -85,7 +85,9 @@ function read(bytes: Buffer, type: MediaType, says: (because: string) => string)
   const body: Partial<Body> = type === mediaTypes.yaml ? readYaml(text) : { value: parseJson(text, says) };
   if (!isWithin(body.value, depthLimit)) throw badRequest(says('exceeded max depth'));
   // A shorter text cannot hold as many, but by aliases.
-  if (bytes.length > itemLimit || type === mediaTypes.yaml) refuseBulk(body.value);
+  if (bytes.length > itemLimit || type === mediaTypes.yaml) {
+    refuseBulk(!hasItems && Array.isArray(body.value) ? Object.assign({}, body.value) : body.value);
+  }
   return { value: body.value, duplicates: body.duplicates ?? duplicateKeys(text, body.value) };
 }
 

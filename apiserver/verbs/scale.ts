@@ -35,8 +35,9 @@ export function configOfScale(
   { name }: Ref,
   body: unknown,
 ): { config: object; resourceVersion: string | undefined } {
-  const { spec, metadata } = decodeBody<Scale>(scaleType, body);
-  const { replicas } = spec ?? {};
+  const { metadata } = decodeBody<Scale>(scaleType, body);
+  // To apply no replicas is other than to apply none.
+  const { replicas } = (body as Scale).spec ?? {};
   return {
     config: {
       apiVersion: kind.apiVersion,

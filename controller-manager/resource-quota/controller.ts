@@ -34,7 +34,7 @@ export function makeResourceQuotaController(kinds: readonly Kind[]): Controller<
         rest.forget(key);
         return undefined;
       }
-      const isNew = !equal(quota.status?.hard, quota.spec?.hard ?? {});
+      const isNew = !equal(quota.status?.hard ?? {}, quota.spec?.hard ?? {});
       const restMs = isNew ? 0 : rest.restMs(key, quota.metadata.resourceVersion, now);
       if (restMs > 0) return { quota, contents: [], restMs };
       return { quota, contents: kinds.map((kind) => ({ kind, objects: view.list(kind, ref.namespace) })), restMs };

@@ -30,7 +30,7 @@ export function decide({ quota, contents, restMs }: Seen): Action[] {
     }
   }
   const used = Object.fromEntries([...totals].map(([name, amount]) => [name, amountText(name, amount)]));
-  const status: ResourceQuotaStatus = { hard, used };
+  const status: ResourceQuotaStatus = totals.size > 0 ? { hard, used } : {};
   if (equal(status, quota.status)) return [];
   const object: ResourceQuota = { ...quota, status };
   return [{ do: 'status', kind: resourceQuota, object }];

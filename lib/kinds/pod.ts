@@ -51,7 +51,7 @@ export const pod = defineKind<Pod>({
     setPodDefaults(object.spec);
     const { status } = object;
     if (status?.podIP && !status.podIPs) status.podIPs = [{ ip: status.podIP }];
-    else if (status?.podIPs?.[0] && !status.podIP) status.podIP = status.podIPs[0].ip;
+    else if (status?.podIPs?.[0]?.ip && !status.podIP) status.podIP = status.podIPs[0].ip;
   },
   prepareCreate: (object, { now }) => {
     object.status = { phase: 'Pending', qosClass: qosClassOf(object.spec) };

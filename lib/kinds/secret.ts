@@ -1,5 +1,6 @@
 import { invalid, required, type FieldError } from '#lib/meta/errors.ts';
 import { jsonFault } from '#lib/meta/json-fault.ts';
+import { put } from '#lib/meta/json-map.ts';
 import { checkImmutable, checkKeys, checkTotal, decodedBytes } from './checks/keyed-data.ts';
 import { unchanged } from './checks/metadata.ts';
 import { ageColumn, integer, nameColumn, text } from './columns.ts';
@@ -18,7 +19,7 @@ export const secret = defineKind<Secret>({
     object.type ||= 'Opaque';
     // What is written as text is read as bytes.
     for (const [key, value] of Object.entries(object.stringData ?? {})) {
-      (object.data ??= {})[key] = encodeBase64(value);
+      put((object.data ??= {}), key, encodeBase64(value));
     }
     delete object.stringData;
   },

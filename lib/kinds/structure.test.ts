@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { isReason } from '#lib/meta/errors.ts';
+import { clusterRole } from './cluster-role.ts';
 import { configMap } from './config-map.ts';
 import { lease } from './lease.ts';
 import { pod } from './pod.ts';
@@ -20,7 +21,51 @@ suite('structure', () => {
     assert.deepEqual(warnings, []);
   });
 
-  test('decodeObject() drops unknown fields, nulls and nothing else, and tells unknown fields by path', () => {
+  test('decodeObject() leaves out what holds nothing, where Go would', () => {
+    const { object } = decodeObject(pod, {
+      metadata: { name: 'a', namespace: '', labels: {}, annotations: { a: '' }, finalizers: [], managedFields: [] },
+      spec: {
+        hostNetwork: false,
+        nodeName: '',
+        automountServiceAccountToken: false,
+        priority: 0,
+        tolerations: [],
+        nodeSelector: {},
+        securityContext: {},
+        volumes: [{ name: 'v', emptyDir: {} }],
+        containers: [
+          {
+            name: '',
+            tty: false,
+            args: ['', ''],
+            env: [{ name: 'E', value: '' }],
+            resources: { limits: {} },
+            livenessProbe: { initialDelaySeconds: 0, terminationGracePeriodSeconds: 0, httpGet: { port: 0, path: '' } },
+          },
+        ],
+      },
+    });
+    assert.deepEqual(object.metadata, { name: 'a', annotations: { a: '' }, managedFields: [] });
+    assert.deepEqual(object.spec, {
+      automountServiceAccountToken: false,
+      priority: 0,
+      securityContext: {},
+      volumes: [{ name: 'v', emptyDir: {} }],
+      containers: [
+        {
+          name: '',
+          args: ['', ''],
+          env: [{ name: 'E' }],
+          resources: {},
+          livenessProbe: { terminationGracePeriodSeconds: 0, httpGet: { port: 0 } },
+        },
+      ],
+    });
+    const rules = decodeObject(clusterRole, { metadata: { name: 'a' }, rules: [] }).object;
+    assert.deepEqual(rules.rules, [], 'some lists are written all the same');
+  });
+
+  test('decodeObject() drops unknown fields, nulls and what holds nothing, and tells unknown fields by path', () => {
     const body = {
       metadata: { name: 'a', creationTimestamp: null, extra: 1 },
       spec: {

@@ -1,11 +1,12 @@
 /**
  * Structural decoding: makes plain JSON fit an API type, as upstream's decoding into Go structs does. Unknown fields are dropped and
- * reported, values of a wrong JSON type are refused, quantities and times get their canonical text, and required scalars and
- * lists become the zero values that Go would show. What may be in a field beyond its shape (enums, ranges) is validation's.
+ * reported, values of a wrong JSON type are refused, quantities and times get their canonical text, and scalars and lists
+ * that hold nothing are filled in or left out as Go would write them. What may be in a field beyond its shape (enums, ranges) is validation's.
  */
 import { ApiError, badRequest } from '#lib/meta/errors.ts';
 import type { Resource } from '#lib/meta/object.ts';
 import type { Kind } from './define-kind.ts';
+import { isOmitted, isZero } from './omitted.ts';
 import { schemaType, type SchemaField } from './schema.ts';
 import {
   canonicalBytes,
@@ -114,7 +115,12 @@ function makeStruct(schema: string): Decoder {
     if (!isObject(value)) throw mismatch(context, value, name);
     if (!fields) {
       const type = schemaType(schema);
-      fields = new Map(Object.entries(type.props ?? {}).map(([field, facts]) => [field, makeField(schema, facts)]));
+      fields = new Map(
+        Object.entries(type.props ?? {}).map(([field, facts]) => {
+          const decoder = makeField(schema, facts);
+          return [field, isOmitted(schema, field, facts) ? omitting(decoder) : decoder];
+        }),
+      );
       zeros = zerosOf(schema);
     }
     for (const key of Object.keys(value)) {
@@ -128,10 +134,19 @@ function makeStruct(schema: string): Decoder {
       context.path.push(key);
       const next = decoder(item, context);
       context.path.pop();
-      if (next !== item) value[key] = next;
+      if (next === undefined) delete value[key];
+      else if (next !== item) value[key] = next;
     }
     for (const [key, zero] of zeros) if (value[key] === undefined) value[key] = zero();
     return value;
+  };
+}
+
+/** Gives undefined for what decodes to nothing. */
+function omitting(decoder: Decoder): Decoder {
+  return (value, context) => {
+    const decoded = decoder(value, context);
+    return isZero(decoded) ? undefined : decoded;
   };
 }
 

@@ -41,6 +41,10 @@ export function nodeLabels(nodeName: string, architecture: string, more: Readonl
 /** The whole status; heartbeats are `now`, transition times move only when a status does. */
 export function nodeStatus(inputs: NodeInputs, before: NodeStatus | undefined, now: number): NodeStatus {
   const { machine, resources } = inputs;
+  const images = inputs.images
+    .toSorted((a, b) => b.sizeBytes - a.sizeBytes)
+    .slice(0, mostImages)
+    .map(({ digests, tags, sizeBytes }) => ({ names: [...digests, ...tags].slice(0, mostNames), sizeBytes }));
   return {
     capacity: resources.capacity,
     allocatable: resources.allocatable,
@@ -61,10 +65,7 @@ export function nodeStatus(inputs: NodeInputs, before: NodeStatus | undefined, n
       operatingSystem: 'linux',
       architecture: machine.architecture,
     },
-    images: inputs.images
-      .toSorted((a, b) => b.sizeBytes - a.sizeBytes)
-      .slice(0, mostImages)
-      .map(({ digests, tags, sizeBytes }) => ({ names: [...digests, ...tags].slice(0, mostNames), sizeBytes })),
+    ...(images.length > 0 && { images }),
     conditions: conditionsOf(inputs, before, formatTime(now)),
   };
 }

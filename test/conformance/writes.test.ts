@@ -354,6 +354,26 @@ suite('writes', () => {
       assert.equal(await step('replicasets/r', { spec: { replicas: 2 } }), 2);
     });
 
+    test('what holds nothing is left out, and so is no change', async () => {
+      await post(apps('deployments'), deployment('empty'));
+      const read = async () => (await api.ask('GET', apps('deployments/empty'))).body;
+      const before = await read();
+      const nothing = { nodeSelector: {}, tolerations: [], hostNetwork: false, subdomain: '', volumes: [] };
+      const { metadata, spec } = before;
+      const { code, body } = await api.ask('PUT', apps('deployments/empty'), {
+        body: {
+          ...before,
+          metadata: { ...metadata, labels: {}, annotations: {} },
+          spec: { ...spec, paused: false, template: { ...spec.template, spec: { ...spec.template.spec, ...nothing } } },
+        },
+      });
+      assert.equal(code, 200);
+      assert.deepEqual(body, before);
+      const patched = await space.patch(apps('deployments/empty'), { spec: { template: { spec: nothing } } });
+      assert.equal(patched.code, 200);
+      assert.deepEqual(await read(), before);
+    });
+
     test('the deletion of an object that stays for now raises it', async () => {
       await post(apps('replicasets'), deployment('last', { finalizers: ['example.com/a'] }));
       const { body } = await api.ask('DELETE', apps('replicasets/last'));

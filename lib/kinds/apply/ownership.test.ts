@@ -148,21 +148,22 @@ suite('ownership', () => {
     );
   });
 
+  // None is empty: what holds nothing is left out of an object, though whoever applied it says so.
   const container = fc.record(
     {
       name: fc.constantFrom('a', 'b', 'c'),
       image: fc.constantFrom('x', 'y'),
-      args: fc.array(fc.constantFrom('1', '2'), { maxLength: 2 }),
+      args: fc.array(fc.constantFrom('1', '2'), { minLength: 1, maxLength: 2 }),
       env: fc.uniqueArray(
         fc.record({ name: fc.constantFrom('E', 'F'), value: fc.constantFrom('1', '2') }, { requiredKeys: ['name'] }),
-        { selector: ({ name }) => name },
+        { minLength: 1, selector: ({ name }) => name },
       ),
       ports: fc.uniqueArray(
         fc.record(
           { containerPort: fc.constantFrom(80, 443), protocol: fc.constantFrom('TCP', 'UDP'), name: fc.constant('p') },
           { requiredKeys: ['containerPort'] },
         ),
-        { selector: ({ containerPort, protocol = 'TCP' }) => `${containerPort}/${protocol}` },
+        { minLength: 1, selector: ({ containerPort, protocol = 'TCP' }) => `${containerPort}/${protocol}` },
       ),
     },
     { requiredKeys: ['name'] },
@@ -171,20 +172,22 @@ suite('ownership', () => {
     {
       metadata: fc.record(
         {
-          labels: fc.dictionary(fc.constantFrom('l', 'm'), fc.constantFrom('1', '2')),
-          finalizers: fc.uniqueArray(fc.constantFrom('f/1', 'f/2')),
+          labels: fc.dictionary(fc.constantFrom('l', 'm'), fc.constantFrom('1', '2'), { minKeys: 1 }),
+          finalizers: fc.uniqueArray(fc.constantFrom('f/1', 'f/2'), { minLength: 1 }),
         },
         { requiredKeys: [] },
       ),
       spec: fc.record(
         {
           replicas: fc.constantFrom(1, 2),
-          selector: fc.record({ matchLabels: fc.dictionary(fc.constantFrom('s', 't'), fc.constant('1')) }),
+          selector: fc.record({
+            matchLabels: fc.dictionary(fc.constantFrom('s', 't'), fc.constant('1'), { minKeys: 1 }),
+          }),
           template: fc.record({
             spec: fc.record(
               {
                 containers: fc.uniqueArray(container, { selector: ({ name }) => name }),
-                nodeSelector: fc.dictionary(fc.constantFrom('n', 'o'), fc.constant('1')),
+                nodeSelector: fc.dictionary(fc.constantFrom('n', 'o'), fc.constant('1'), { minKeys: 1 }),
               },
               { requiredKeys: ['containers'] },
             ),
