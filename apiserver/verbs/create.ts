@@ -119,8 +119,8 @@ async function createNamed(
     warn: warner(notes),
     annotate: notes?.annotate,
   };
-  // Upstream makes names up after this step, so what refuses here knows the prefix alone.
-  const object = await admitted(context, { ...request, name: prefix ?? name });
+  // Upstream makes names up after this step, and looks at them later still: what refuses here knows the prefix alone, or none.
+  const object = await admitted(context, { ...request, name: prefix ?? (name || 'Unknown') });
   prepareCreate(kind, object, writeContext(context, caller));
   const faults = checkObject(kind, object, undefined);
   if (faults.length > 0) throw invalidObject(kind, name, faults);

@@ -134,6 +134,10 @@ suite('admission', () => {
       (await post(pods(), { ...unnamed, spec: { ...unnamed.spec, serviceAccountName: 'none' } })).body.message,
       /^pods "lost-" is forbidden: error looking up service account/,
     );
+    assert.match(
+      (await post(pods(), { spec: { ...unnamed.spec, serviceAccountName: 'none' } })).body.message,
+      /^pods "Unknown" is forbidden: error looking up service account/,
+    );
     await must('POST', `${space.path}/serviceaccounts`, {
       metadata: { name: 'strict', annotations: { 'kubernetes.io/enforce-mountable-secrets': 'true' } },
     });
