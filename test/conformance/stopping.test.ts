@@ -1,10 +1,14 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
 import type { IncomingMessage } from 'node:http';
 import { connect, constants } from 'node:http2';
 import { Agent, request } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
+import type { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { makeRealEnv } from '#lib/env/real.ts';
 import { start } from '../../apiserver/start.ts';
@@ -12,6 +16,11 @@ import type { ApiServer } from '../../apiserver/start.ts';
 import type { TestApi } from '../harness/api.ts';
 import { makeSpace } from './server.ts';
 import type { Space } from './server.ts';
+
+/** An address that a pod may have: a proxy refuses loopback. */
+const outside = Object.values(networkInterfaces())
+  .flat()
+  .find((item) => item?.family === 'IPv4' && !item.internal)?.address;
 
 suite('stopping', () => {
   let space: Space;
@@ -156,6 +165,33 @@ suite('stopping', () => {
     assert.equal(response.headers.connection, 'close');
     await wholeOf(response);
     await stopped;
+  });
+
+  test('connections that speak another protocol are closed', async () => {
+    const echo = createServer().on('upgrade', (_request, socket) => {
+      socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\nhello');
+      socket.on('error', () => {}).pipe(socket);
+    });
+    echo.listen(0, outside);
+    await once(echo, 'listening');
+    const { port } = echo.address() as AddressInfo;
+    const pod = `${space.path}/pods/echo`;
+    const spec = { containers: [{ name: 'c', image: 'i', ports: [{ containerPort: port }] }] };
+    assert.equal(
+      (await api.ask('POST', `${space.path}/pods`, { body: { metadata: { name: 'echo' }, spec } })).code,
+      201,
+    );
+    await space.patch(`${pod}/status`, { status: { podIP: outside, podIPs: [{ ip: outside }] } });
+    const headers = { connection: 'Upgrade', upgrade: 'echo' };
+    const sending = request(`${url}${pod}/proxy/`, { ...tls(), headers });
+    sending.end();
+    const [, socket] = (await once(sending, 'upgrade')) as [IncomingMessage, Duplex];
+    const closed = once(socket.on('error', () => {}).resume(), 'close');
+    await stop();
+    await closed;
+    echo.closeAllConnections();
+    echo.close();
+    await api.ask('DELETE', pod);
   });
 
   test('watches end as if their time were up', async () => {
