@@ -1,4 +1,5 @@
 /** Request bodies, parsed by media type. */
+import { jsonTypeOf } from '#lib/kinds/structure-scalars.ts';
 import { bulkOf } from '#lib/meta/bulk.ts';
 import { isWithin } from '#lib/meta/depth.ts';
 import { duplicateKeys } from '#lib/meta/duplicate-keys.ts';
@@ -27,7 +28,9 @@ export interface Body {
 export function parseObject(bytes: Buffer, contentType: string | undefined, kind: string): Body {
   try {
     if (bytes.length === 0) throw badRequest(noVersion('unexpected end of JSON input'));
-    return read(bytes, typeOf(contentType), noVersion);
+    const body = read(bytes, typeOf(contentType), noVersion);
+    demandTyped(body.value);
+    return { ...body, value: body.value ?? {} };
   } catch (error) {
     if (!isReason(error, 'BadRequest')) throw error;
     throw badRequest(
@@ -116,6 +119,22 @@ function parseJson(text: string, says: (because: string) => string): unknown {
     throw badRequest(says(jsonFault(text) ?? (error as Error).message));
   }
 }
+
+/** Throws for what cannot say of what type it is; null is as good as an object without anything. */
+function demandTyped(value: unknown): void {
+  if (value === null || value === undefined) return;
+  const cannot = (what: unknown, into: string) =>
+    badRequest(noVersion(`json: cannot unmarshal ${jsonTypeOf(what)} into Go ${into}`));
+  if (typeof value !== 'object' || Array.isArray(value)) throw cannot(value, `value of type ${typeMeta}`);
+  for (const [name, item] of Object.entries(value)) {
+    const isType = name === 'apiVersion' || name === 'kind';
+    if (isType && typeof item !== 'string' && item !== null) throw cannot(item, `struct field .${name} of type string`);
+  }
+}
+
+/** Go's name for what upstream reads first of every body. */
+const typeMeta =
+  'struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }';
 
 const noVersion = (because: string) => `couldn't get version/kind; json parse error: ${because}`;
 

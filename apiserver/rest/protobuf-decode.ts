@@ -174,7 +174,7 @@ function wireOf(facts: SchemaField): number {
 }
 
 function demand(wire: number, wanted: number): void {
-  if (wire !== wanted) throw new RangeError(`wrong wireType = ${wire}`);
+  if (wire !== wanted) throw new RangeError(`proto: wrong wireType = ${wire}`);
 }
 
 function readTime(reader: Reader, micro: boolean): string | undefined {

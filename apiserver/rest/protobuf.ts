@@ -27,8 +27,16 @@ export function decodeEnvelope(bytes: Buffer): Json {
     return readEnvelope(bytes, 0);
   } catch (error) {
     if (error instanceof ApiError) throw error;
-    throw badRequest(`couldn't decode protobuf: ${error instanceof Error ? error.message : 'unknown fault'}`);
+    throw badRequest(faultOf(error as Error));
   }
+}
+
+/** What Go says of bytes that cannot be read. */
+function faultOf({ message }: Error): string {
+  if (message.startsWith('index out of range')) return 'unexpected EOF';
+  if (/^invalid (length|varint) encoding/.test(message)) return 'proto: integer overflow';
+  const [, wire] = /^invalid wire type (\d)/.exec(message) ?? [];
+  return wire === undefined ? message : `proto: illegal wireType ${wire}`;
 }
 
 function readEnvelope(bytes: Buffer, level: number): Json {

@@ -398,7 +398,7 @@ suite('REST', () => {
       await api.ask('POST', maps, { body: Buffer.from('k8s\0\x12\xff\xff\xff'), headers }),
       400,
       'BadRequest',
-      /protobuf/,
+      /integer overflow/,
     );
   });
 

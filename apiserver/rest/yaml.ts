@@ -18,7 +18,7 @@ export function parseYaml(text: string): { value: unknown; duplicates: string[] 
   if (!document) return { value: null, duplicates: [] };
   if (another) throw badRequest('error decoding YAML: the body holds more than one document');
   const [fault] = document.errors;
-  if (fault) throw badRequest(faultText(fault.message, text.slice(0, fault.pos[0]).split('\n').length));
+  if (fault) throw badRequest(faultText(inGo(fault), lineAt(text, fault.pos[0])));
   const duplicates = repetitions(document);
   try {
     return { value: document.toJS({ maxAliasCount: aliasLimit }), duplicates };
@@ -54,9 +54,8 @@ export function repeatedLines(text: string): string[] {
       const seen = new Set<string>();
       for (const { key, value } of map.items) {
         const name = isScalar(key) ? String(key.value) : '';
-        const at = ((value ?? key) as ParsedNode).range[0];
-        const line = text.slice(0, at).split('\n').length;
         if (seen.has(name) && told.length < maxTold) {
+          const line = lineAt(text, ((value ?? key) as ParsedNode).range[0]);
           told.push(`line ${line}: key ${JSON.stringify(name)} already set in map`);
         }
         seen.add(name);
@@ -86,6 +85,26 @@ function repetitions(document: Document): string[] {
 /** The keys under which a node stands. */
 function namesOf(path: readonly unknown[]): string[] {
   return path.filter(isPair).map(({ key }) => (isScalar(key) ? String(key.value) : ''));
+}
+
+/** Lines begin with 1. */
+function lineAt(text: string, position: number): number {
+  return text.slice(0, position).split('\n').length;
+}
+
+/** What Go's parser says where ours says something else, by the code of the fault. */
+const goWords: Readonly<Record<string, string>> = {
+  BAD_INDENT: 'did not find expected key',
+  BLOCK_AS_IMPLICIT_KEY: 'mapping values are not allowed in this context',
+  MULTILINE_IMPLICIT_KEY: "could not find expected ':'",
+  TAB_AS_INDENT: 'found character that cannot start any token',
+};
+
+function inGo({ code, message }: { code: string; message: string }): string {
+  const bracket = code === 'MISSING_CHAR' ? /end with an? ([\]}])/.exec(message)?.[1] : undefined;
+  if (bracket) return `did not find expected ',' or '${bracket}'`;
+  if (code === 'MISSING_CHAR' && message.includes('quote')) return 'found unexpected end of stream';
+  return goWords[code] ?? message;
 }
 
 function faultText(message: string, line?: number): string {
