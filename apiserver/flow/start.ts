@@ -7,11 +7,14 @@
  * from every connection in turn.
  */
 import type { Env } from '#lib/env/env.ts';
+import type { Kind } from '#lib/kinds/define-kind.ts';
 import { equal } from '#lib/meta/equal.ts';
 import { flowSchema } from '#lib/kinds/flow-schema.ts';
 import type { FlowSchema, PriorityLevelConfiguration } from '#lib/kinds/gen/flowcontrol-v1.ts';
 import { priorityLevelConfiguration } from '#lib/kinds/priority-level-configuration.ts';
+import type { Resource } from '#lib/meta/object.ts';
 import type { Registry } from '#lib/metrics/registry.ts';
+import type { Lookup } from '../admission/types.ts';
 import { makeLookup } from '../verbs/context.ts';
 import { UnavailableError } from '../store/types.ts';
 import type { Subscription, World, WorldEvent } from '../store/world-types.ts';
@@ -45,7 +48,8 @@ export function startFlowControl(
   { verbs, world, registry, env }: { verbs: Verbs; world: World; registry: Registry; env: Env },
 ): FlowControl {
   const look = makeLookup(world);
-  const plan = () => planOf(look.list(flowSchema, ''), look.list(priorityLevelConfiguration, ''));
+  const schemas = () => sound(flowSchema, look);
+  const plan = () => planOf(schemas(), sound(priorityLevelConfiguration, look));
   const flows = makeFlowControl(
     plan(),
     {
@@ -59,7 +63,7 @@ export function startFlowControl(
   measureLimits(registry, flows.levels);
   const conditions = keepConditions(
     verbs,
-    () => look.list(flowSchema, ''),
+    schemas,
     (name) => look.get(priorityLevelConfiguration, { namespace: '', name }) !== undefined,
     env,
   );
@@ -81,6 +85,17 @@ export function startFlowControl(
       flows.stop();
     },
   };
+}
+
+/** Those that make sense: one that came into the store in another way must not keep the others from being heeded. */
+function sound<T extends Resource>(kind: Kind<T>, look: Lookup): T[] {
+  return [...look.list(kind, '')].filter((object) => {
+    try {
+      return (kind.check?.(object, undefined) ?? []).length === 0;
+    } catch {
+      return false;
+    }
+  });
 }
 
 /** Tells of every change, at once of the present state, and whether it is one of what flow control goes by. */

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { Agent, request } from 'node:https';
+import { Etcd3 } from 'etcd3';
 import { configMap } from '#lib/kinds/config-map.ts';
 import { connect } from '#lib/client/connect.ts';
 import { makeRealEnv } from '#lib/env/real.ts';
@@ -431,6 +432,23 @@ suite('API priority and fairness', () => {
     );
     const [low] = (await table(levels)).filter(([name]: string[]) => name === 'workload-low');
     assert.deepEqual(low.slice(0, -1), ['workload-low', 'Limited', 100, 128, 6, 50]);
+  });
+
+  test('an object that nobody can make sense of is not heeded, and keeps no other from being', async () => {
+    const etcd = new Etcd3({ hosts: api.etcd.endpoint });
+    for (const [folder, spec] of Object.entries({ flowschemas: { rules: 5 }, prioritylevelconfigurations: {} })) {
+      const object = {
+        apiVersion: 'flowcontrol.apiserver.k8s.io/v1',
+        kind: 'x',
+        metadata: { name: 'fairness-odd', uid: 'u' },
+        spec,
+      };
+      const key = `/registry/flowcontrol.apiserver.k8s.io/${folder}/fairness-odd`;
+      await etcd.put(key).value(JSON.stringify(object));
+    }
+    etcd.close();
+    await createSchema('fairness-beside', 'workload-low', 'beside');
+    for (const path of [schemas, levels]) assert.equal((await api.ask('DELETE', `${path}/fairness-odd`)).code, 200);
   });
 
   test('what is mandatory cannot be changed, and comes back when it is deleted', async () => {
