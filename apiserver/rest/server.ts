@@ -38,11 +38,14 @@ const handshakeLimitMs = 10_000;
 /** Bytes that one HTTP/2 connection may have under way, in MiB: a client's lists and watches share one. */
 const sessionMemoryMiB = 512;
 
+/** A request whose headers have not arrived in this time is given up, as upstream. */
+const headersLimitMs = 32_000;
+
 /** An idle connection of HTTP/1 is kept this long; client-go gives up its own after 90 seconds. */
 const keepAliveMs = 120_000;
 
 /** How long requests under way may take when the server stops; a process has five seconds for all of its services. */
-const drainMs = 3000;
+const drainMs = 2500;
 
 /** How long what has been written when everything is answered may take to leave. */
 const farewellMs = 200;
@@ -87,6 +90,9 @@ function makeServer({ tls, app, onBadHandshake, env }: ServerOptions): {
   // With allowHTTP1 the server has what an HTTP/1 server has, though its type does not say so.
   Object.assign(server, {
     keepAliveTimeout: keepAliveMs,
+    headersTimeout: headersLimitMs,
+    // How long a body may take is up to what it is for: what goes through a proxy may take as long as it likes.
+    requestTimeout: 0,
     // Where another protocol is not spoken, the wish for it is ignored, and the request answered like any other.
     shouldUpgradeCallback: (request: IncomingMessage) => app.takesOver(request),
   });

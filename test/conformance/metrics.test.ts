@@ -131,6 +131,14 @@ suite('metrics', () => {
     }
   });
 
+  test('requests to what lies behind an object are connections', async () => {
+    const absent = { ...ofMaps('CONNECT', 'resource', { code: '404' }), resource: 'pods' };
+    for (const subresource of ['proxy', 'log']) {
+      const ask = () => api.ask('GET', `${space.path}/pods/none/${subresource}`);
+      assert.equal(await growth('apiserver_request_total', { ...absent, subresource }, ask), 1, subresource);
+    }
+  });
+
   test('a client that leaves in the midst of its body has made a bad request', async () => {
     const session = api.http2();
     const left = ofMaps('POST', 'resource', { code: '400' });
