@@ -41,8 +41,8 @@ export interface VerbsContext {
 }
 
 /** What kinds may know while they prepare an object. */
-export function writeContext({ env }: VerbsContext, caller: Caller): WriteContext {
-  return { now: env.now(), uuid: env.uuid, caller };
+export function writeContext({ env }: VerbsContext, caller: Caller, warn?: (text: string) => void): WriteContext {
+  return { now: env.now(), uuid: env.uuid, caller, ...(warn && { warn }) };
 }
 
 /** A lookup in the state in memory. */

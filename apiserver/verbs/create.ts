@@ -121,7 +121,7 @@ async function createNamed(
   };
   // Upstream makes names up after this step, and looks at them later still: what refuses here knows the prefix alone, or none.
   const object = await admitted(context, { ...request, name: prefix ?? (name || 'Unknown') });
-  prepareCreate(kind, object, writeContext(context, caller));
+  prepareCreate(kind, object, writeContext(context, caller, warner(notes)));
   const faults = checkObject(kind, object, undefined);
   if (faults.length > 0) throw invalidObject(kind, name, faults);
   for (const warning of kind.warnings?.(object, undefined) ?? []) warner(notes)(warning);

@@ -35,6 +35,8 @@ export interface WriteContext {
     readonly groups: readonly string[];
     readonly extra?: Readonly<Record<string, readonly string[]>> | undefined;
   };
+  /** Takes what the writer should be told of, before more is filled in. */
+  warn?(text: string): void;
 }
 
 export type Verb = 'create' | 'get' | 'list' | 'watch' | 'update' | 'patch' | 'delete' | 'deletecollection';

@@ -4,7 +4,7 @@ import { nameWarnings } from './checks/name-warnings.ts';
 import { defineKind } from './define-kind.ts';
 import type { Pod, PodAffinityTerm } from './gen/core-v1.ts';
 import { checkAnnotationUpdate, checkPodAnnotations } from './pod-spec/check-annotations.ts';
-import { appArmorWarnings, mirrorAppArmor } from './pod-spec/app-armor.ts';
+import { mirrorAppArmor } from './pod-spec/app-armor.ts';
 import { checkEphemeralUpdate } from './pod-spec/check-ephemeral.ts';
 import { checkPodResize } from './pod-spec/check-resize.ts';
 import { checkPodStatusUpdate } from './pod-spec/check-status.ts';
@@ -53,7 +53,7 @@ export const pod = defineKind<Pod>({
     if (status?.podIP && !status.podIPs) status.podIPs = [{ ip: status.podIP }];
     else if (status?.podIPs?.[0]?.ip && !status.podIP) status.podIP = status.podIPs[0].ip;
   },
-  prepareCreate: (object, { now }) => {
+  prepareCreate: (object, { now, warn }) => {
     object.status = { phase: 'Pending', qosClass: qosClassOf(object.spec) };
     if (object.spec.schedulingGates?.length) {
       object.status.conditions = [
@@ -67,7 +67,7 @@ export const pod = defineKind<Pod>({
       ];
     }
     matchOwnLabels(object);
-    mirrorAppArmor(object);
+    mirrorAppArmor(object, (text) => warn?.(text));
   },
   prepareStatus: ({ status }, before) => {
     if (status && !status.qosClass && before.status?.qosClass) status.qosClass = before.status.qosClass;
@@ -80,7 +80,6 @@ export const pod = defineKind<Pod>({
     before
       ? []
       : [
-          ...appArmorWarnings(object),
           ...nameWarnings(object.metadata.name, "the Pod's hostname"),
           ...podWarnings('', object.spec, object.metadata.annotations),
         ],

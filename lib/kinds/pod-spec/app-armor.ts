@@ -4,8 +4,8 @@ import type { AppArmorProfile, Pod } from '../gen/core-v1.ts';
 
 const prefix = 'container.apparmor.security.beta.kubernetes.io/';
 
-/** Completes each by the other. Changes `pod`. */
-export function mirrorAppArmor({ metadata, spec }: Pod): void {
+/** Completes each by the other, and warns of annotations that say what no field said. Changes `pod`. */
+export function mirrorAppArmor({ metadata, spec }: Pod, warn: (text: string) => void): void {
   if (spec.os?.name === 'windows') return;
   const ofPod = spec.securityContext?.appArmorProfile;
   for (const container of [...(spec.initContainers ?? []), ...spec.containers, ...(spec.ephemeralContainers ?? [])]) {
@@ -17,21 +17,11 @@ export function mirrorAppArmor({ metadata, spec }: Pod): void {
       if (text) (metadata.annotations ??= {})[key] = text;
     } else if (!own) {
       const profile = profileOf(said);
-      if (profile && !equal(profile, ofPod)) (container.securityContext ??= {}).appArmorProfile = profile;
+      if (profile && equal(profile, ofPod)) continue;
+      if (profile) (container.securityContext ??= {}).appArmorProfile = profile;
+      warn(`metadata.annotations[${key}]: deprecated since v1.30; use the "appArmorProfile" field instead`);
     }
   }
-}
-
-/** Warnings of annotations that became fields. */
-export function appArmorWarnings({ metadata, spec }: Pod): string[] {
-  if (spec.os?.name === 'windows') return [];
-  const names = [...(spec.initContainers ?? []), ...spec.containers].map(({ name }) => name);
-  return names.flatMap((name) => {
-    const said = metadata.annotations?.[prefix + name];
-    return said !== undefined && profileOf(said)
-      ? [`metadata.annotations[${prefix}${name}]: deprecated since v1.30; use the "appArmorProfile" field instead`]
-      : [];
-  });
 }
 
 function textOf(profile: AppArmorProfile | undefined): string | undefined {
