@@ -1,6 +1,6 @@
 /** Faults of quotas: what can be limited, and for which pods. */
 import { equal } from '#lib/meta/equal.ts';
-import { invalid, required, type FieldError } from '#lib/meta/errors.ts';
+import { invalid, maxFaults, required, type FieldError } from '#lib/meta/errors.ts';
 import { goList } from '#lib/meta/go-text.ts';
 import { goStruct } from './checks/go-value.ts';
 import type { ResourceQuotaSpec, ScopedResourceSelectorRequirement } from './gen/core-v1.ts';
@@ -51,23 +51,31 @@ const opposites = [
   ['Terminating', 'NotTerminating'],
 ] as const;
 
-/** How many of the limited resources a scope does not know. */
-function strangers(scope: string, { hard = {} }: ResourceQuotaSpec): string[] {
+/** Which of the limited resources a scope does not know; `standards` are those of them that upstream knows. */
+function strangers(scope: string, standards: readonly string[]): string[] {
   const isKnown = (name: string) =>
     scope === 'BestEffort' ? name === 'pods' : scopes.includes(scope) && ofPods.has(name);
-  return Object.keys(hard).filter((name) => isStandard(name) && !isKnown(name));
+  return standards.filter((name) => !isKnown(name));
+}
+
+function standardsOf({ hard = {} }: ResourceQuotaSpec): string[] {
+  return Object.keys(hard).filter(isStandard);
 }
 
 export function checkScopes(spec: ResourceQuotaSpec): Faults {
   const said: readonly string[] = spec.scopes ?? [];
-  const fault = (detail: string) => invalid('spec.scopes', showScopes(spec), detail);
-  return [
-    ...said.flatMap((scope) => [
-      ...(scopes.includes(scope) ? [] : [fault('unsupported scope')]),
-      ...strangers(scope, spec).map(() => fault('unsupported scope applied to resource')),
-    ]),
-    ...conflicts(said).map(() => fault('conflicting scopes')),
-  ];
+  if (said.length === 0) return [];
+  const shown = showScopes(spec);
+  const fault = (detail: string) => invalid('spec.scopes', shown, detail);
+  const standards = standardsOf(spec);
+  const faults: Faults = [];
+  for (const scope of said) {
+    // Each scope is held against each resource: what would not be told is not looked for.
+    if (faults.length >= maxFaults) return faults;
+    if (!scopes.includes(scope)) faults.push(fault('unsupported scope'));
+    for (const _ of strangers(scope, standards)) faults.push(fault('unsupported scope applied to resource'));
+  }
+  return [...faults, ...conflicts(said).map(() => fault('conflicting scopes'))];
 }
 
 function conflicts(said: readonly string[]): object[] {
@@ -84,18 +92,19 @@ export function checkScopeSelector(spec: ResourceQuotaSpec): Faults {
   const path = 'spec.scopeSelector.matchExpressions';
   const expressions = spec.scopeSelector.matchExpressions ?? [];
   const shown = goStruct('io.k8s.api.core.v1.ScopeSelector', spec.scopeSelector);
-  return [
-    ...expressions.flatMap((expression) => [
-      ...(scopes.includes(expression.scopeName)
-        ? []
-        : [invalid(`${path}.scopeName`, expression.scopeName, 'unsupported scope')]),
-      ...strangers(expression.scopeName, spec).map(() => invalid(path, shown, 'unsupported scope applied to resource')),
-      ...checkOperator(path, expression),
-    ]),
-    ...conflicts(expressions.map(({ scopeName }) => scopeName)).map(() =>
-      invalid(path, showScopes(spec), 'conflicting scopes'),
-    ),
-  ];
+  const standards = standardsOf(spec);
+  const faults: Faults = [];
+  for (const expression of expressions) {
+    if (faults.length >= maxFaults) return faults;
+    const { scopeName } = expression;
+    if (!scopes.includes(scopeName)) faults.push(invalid(`${path}.scopeName`, scopeName, 'unsupported scope'));
+    for (const _ of strangers(scopeName, standards)) {
+      faults.push(invalid(path, shown, 'unsupported scope applied to resource'));
+    }
+    faults.push(...checkOperator(path, expression));
+  }
+  const conflicting = conflicts(expressions.map(({ scopeName }) => scopeName));
+  return [...faults, ...conflicting.map(() => invalid(path, showScopes(spec), 'conflicting scopes'))];
 }
 
 function checkOperator(path: string, { scopeName, operator, values = [] }: ScopedResourceSelectorRequirement): Faults {

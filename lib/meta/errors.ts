@@ -263,12 +263,20 @@ function detailed(sentence: string, detail: string): string {
   return detail ? `${sentence}: ${detail}` : sentence;
 }
 
-/** Faults of an object that are told; one with so many has the same fault throughout. */
-const maxFaults = 1000;
+/** Faults of an object that are told, and the length of what is told: one with so many has the same fault throughout. */
+export const maxFaults = 1000;
+const maxToldLength = 1_000_000;
+
+function told(faults: readonly FieldError[]): readonly FieldError[] {
+  let length = 0;
+  const beyond = faults.findIndex(({ message }, i) => i >= maxFaults || (length += message.length) > maxToldLength);
+  // One is told however long it is.
+  return beyond < 0 ? faults : faults.slice(0, Math.max(beyond, 1));
+}
 
 /** A 422 with one cause per field error, worded as upstream's NewInvalid. */
 export function invalidObject(resource: { group: string; kind: string }, name: string, faults: FieldError[]): ApiError {
-  const errors = faults.length > maxFaults ? faults.slice(0, maxFaults) : faults;
+  const errors = told(faults);
   const sentences = [...new Set(errors.map((error) => `${error.field}: ${error.message}`))];
   const all = sentences.length === 1 ? sentences[0]! : `[${sentences.join(', ')}]`;
   const kind = resource.group ? `${resource.kind}.${resource.group}` : resource.kind;
