@@ -171,7 +171,7 @@ async function boot(
     },
     signal,
   );
-  const server = await startServer(config, { env, runtime, images, pods: taken });
+  const server = await startServer(config, { env, client, runtime, images, pods: taken });
   ends.push(() => server.stop());
   node.becomeReady(server.port);
   env.log.info('Ready for pods', { node: config.nodeName, podCidr, port: server.port });

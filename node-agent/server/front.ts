@@ -1,4 +1,4 @@
-/** One port for two protocols: gRPC over HTTP/2, and pages over HTTP/1.1. The client's offer at the handshake decides; every client shows a certificate. */
+/** One port for two protocols: gRPC over HTTP/2, and pages over HTTP/1.1. The client's offer at the handshake decides; gRPC takes a certificate of the cluster's authority. */
 import { once } from 'node:events';
 import { createServer as createHttpServer } from 'node:http';
 import type { RequestListener } from 'node:http';
@@ -21,7 +21,7 @@ const handshakeLimitMs = 10_000;
 /** HTTP/1.1 connections at one time. */
 const mostConnections = 200;
 
-/** Listens; `pages` are served to whoever has a certificate of the authority, and judge themselves who that is. */
+/** Listens; `pages` judge themselves who asks. */
 export async function openFront(
   { host, port }: { host: string; port: number },
   tls: LiveTls,
@@ -35,7 +35,7 @@ export async function openFront(
   const server = createServer({
     ...tls.current,
     requestCert: true,
-    rejectUnauthorized: true,
+    rejectUnauthorized: false,
     handshakeTimeout: handshakeLimitMs,
     ALPNProtocols: ['h2', 'http/1.1'],
   });
@@ -46,7 +46,9 @@ export async function openFront(
     socket.on('close', () => sockets.delete(socket));
     socket.on('error', (error) => env.log.debug('A connection failed', { error }));
     socket.setNoDelay(true);
-    if (socket.alpnProtocol === 'h2') return injector.injectConnection(socket);
+    if (socket.alpnProtocol === 'h2') {
+      return socket.authorized ? injector.injectConnection(socket) : void socket.destroy();
+    }
     if (openPages >= mostConnections) return void socket.destroy();
     openPages += 1;
     socket.on('close', () => (openPages -= 1));

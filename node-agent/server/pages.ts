@@ -1,4 +1,4 @@
-/** What the agent tells over plain HTTP, on the paths of a kubelet: reached by `nodes/proxy`. */
+/** What the agent tells over HTTP, on the paths of a kubelet: reached by `nodes/proxy`, or at the node itself by who gathers metrics. */
 import { once } from 'node:events';
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import type { TLSSocket } from 'node:tls';
@@ -9,13 +9,14 @@ import { metricsType } from '#lib/metrics/registry.ts';
 import type { Registry } from '#lib/metrics/registry.ts';
 import type { Pods } from '../lifecycle/pods.ts';
 import type { Seen } from '../lifecycle/types.ts';
-import { demandKnown } from './caller.ts';
+import type { Access } from './access.ts';
 import { streamLog } from './log-stream.ts';
 import { resourceMetrics } from './resource-metrics.ts';
 import type { StatsSource } from './stats.ts';
 
 export interface PagesParts {
   env: Env;
+  access: Access;
   pods: Pick<Pods, 'seen' | 'all' | 'onRunChange'>;
   stats: StatsSource;
   metrics: Pick<Registry, 'render'>;
@@ -56,9 +57,9 @@ export function makePages(parts: PagesParts): RequestListener {
 }
 
 async function serve(parts: PagesParts, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  demandKnown((request.socket as TLSSocket).getPeerCertificate());
   const { pathname, searchParams } = new URL(request.url ?? '/', 'https://node');
   const path = pathname.length > 1 ? pathname.replace(/\/$/, '') : pathname;
+  await parts.access.demand(request.socket as TLSSocket, request.headers.authorization, partOf(path));
   const page = Object.hasOwn(fixed, path) ? fixed[path] : undefined;
   if (request.method !== 'GET' && request.method !== 'HEAD') {
     return send(response, 405, text, '405: Method Not Allowed');
@@ -71,6 +72,12 @@ async function serve(parts: PagesParts, request: IncomingMessage, response: Serv
   const seen = parts.pods.all().find(({ pod }) => pod?.metadata.namespace === namespace && pod?.metadata.name === name);
   if (!seen?.pod) return send(response, 404, text, `pod does not exist`);
   return sendLog(parts, { ...seen, pod: seen.pod }, container, searchParams, response);
+}
+
+/** What a path is a part of, as kubelets' rights name it. */
+function partOf(path: string): string {
+  const [, root] = path.split('/');
+  return root === 'metrics' || root === 'stats' ? root : 'proxy';
 }
 
 async function sendLog(

@@ -3,16 +3,23 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import { request } from 'node:https';
+import type { RequestOptions } from 'node:https';
 import { createServer, connect as connectTo } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import os from 'node:os';
 import { text as textOf } from 'node:stream/consumers';
 import { connect as connectTls } from 'node:tls';
+import type { TLSSocket } from 'node:tls';
 import path from 'node:path';
 import { Client, credentials } from '@grpc/grpc-js';
 import type { MethodDefinition } from '@grpc/grpc-js';
 import { fromServiceError } from '#lib/client/grpc-status.ts';
+import type { Client as ApiClient } from '#lib/client/types.ts';
 import { makeRealEnv } from '#lib/env/real.ts';
+import type { Kind } from '#lib/kinds/define-kind.ts';
+import type { TokenReview } from '#lib/kinds/gen/authentication-v1.ts';
+import type { SubjectAccessReview } from '#lib/kinds/gen/authorization-v1.ts';
+import type { Resource } from '#lib/meta/object.ts';
 import { issue, makeAuthority } from '#lib/pki/certificates.ts';
 import type { KeyPair } from '#lib/pki/certificates.ts';
 import { nodeService } from '#protos/gen/node.ts';
@@ -27,6 +34,8 @@ import type { NodeServer } from './server.ts';
 const env = makeRealEnv({ service: 'test', level: 'error' });
 const pod = makePod({ containers: [makeContainer('app'), makeContainer('waits')] });
 const ref = { namespace: 'default', name: 'web', uid: 'uid-1' };
+
+type PageOptions = RequestOptions & { session?: Buffer | undefined };
 
 /** A session that gives back what it is given, and ends with 7 when its input does. */
 function echo(sink: StreamSink): StreamSession {
@@ -48,10 +57,19 @@ suite('node-agent/server', () => {
   let destination: number;
   const listener = createServer((socket) => socket.pipe(socket));
 
-  const clientAs = async (commonName: string, organizations: string[] = []) => {
-    const { certPem, keyPem } = await issue(authority, { commonName, organizations, usages: ['client'] }, Date.now());
+  const clientWith = ({ certPem, keyPem }: KeyPair) => {
     const identity = credentials.createSsl(Buffer.from(authority.certPem), Buffer.from(keyPem), Buffer.from(certPem));
     return new Client(`127.0.0.1:${server.port}`, identity, { 'grpc.ssl_target_name_override': 'n1' });
+  };
+  const clientAs = async (commonName: string, organizations: string[] = []) =>
+    clientWith(await issue(authority, { commonName, organizations, usages: ['client'] }, Date.now()));
+  const getPage = async (page: string, wanted: PageOptions, onSession?: (session: Buffer) => void) => {
+    const options = { ca: authority.certPem, servername: 'n1', agent: false as const, ...wanted };
+    const sending = request(`https://127.0.0.1:${server.port}${page}`, options).end();
+    sending.on('socket', (socket) => socket.on('session', (session: Buffer) => onSession?.(session)));
+    const [answer] = (await once(sending, 'response')) as [IncomingMessage];
+    assert.equal((sending.socket as TLSSocket).isSessionReused(), wanted.session !== undefined);
+    return { code: answer.statusCode, type: answer.headers['content-type'], text: await textOf(answer) };
   };
   const unary = <Req, Res>(to: Client, method: MethodDefinition<Req, Res>, request: Req) =>
     new Promise<Res>((resolve, reject) => {
@@ -70,6 +88,22 @@ suite('node-agent/server', () => {
       call.on('end', () => resolve(text));
       call.on('error', (error) => reject(fromServiceError(error as Parameters<typeof fromServiceError>[0])));
     });
+
+  /** An API server that knows one token, and lets its owner read metrics. */
+  let asked = 0;
+  const answerTo = ({ spec }: TokenReview | SubjectAccessReview) => {
+    asked += 1;
+    if ('token' in spec) {
+      const authenticated = spec.token === 'of-scraper';
+      return { authenticated, ...(authenticated && { user: { username: 'scraper', groups: ['watchers'] } }) };
+    }
+    const { user, groups, resourceAttributes } = spec as SubjectAccessReview['spec'];
+    const { verb, resource, subresource, name } = resourceAttributes!;
+    const isMetrics = `${verb} ${resource}/${subresource} ${name}` === 'get nodes/metrics n1';
+    return { allowed: user === 'scraper' && groups?.join() === 'watchers' && isMetrics };
+  };
+  const create: ApiClient['create'] = <T extends Resource>(_kind: Kind<T>, draft: unknown) =>
+    Promise.resolve({ ...(draft as T), status: answerTo(draft as TokenReview) });
 
   suiteSetup(async () => {
     root = mkdtempSync(path.join(os.tmpdir(), 'wherry-node-server-'));
@@ -101,6 +135,7 @@ suite('node-agent/server', () => {
       },
       {
         env,
+        client: { create },
         runtime: {
           ...makeMemoryRuntime(env),
           exec: (_id, _command, _options, sink) => Promise.resolve(echo(sink)),
@@ -150,13 +185,7 @@ suite('node-agent/server', () => {
 
   test('over plain HTTP the agent tells what a kubelet does, and only who may call it', async () => {
     const known = await issue(authority, { commonName: 'kube-apiserver', usages: ['client'] }, Date.now());
-    const stranger = await issue(authority, { commonName: 'system:node:n2', usages: ['client'] }, Date.now());
-    const get = async (page: string, { certPem, keyPem } = known, method = 'GET') => {
-      const options = { ca: authority.certPem, cert: certPem, key: keyPem, servername: 'n1', agent: false as const };
-      const sending = request(`https://127.0.0.1:${server.port}${page}`, { ...options, method }).end();
-      const [answer] = (await once(sending, 'response')) as [IncomingMessage];
-      return { code: answer.statusCode, type: answer.headers['content-type'], text: await textOf(answer) };
-    };
+    const get = (page: string, method = 'GET') => getPage(page, { cert: known.certPem, key: known.keyPem, method });
     assert.deepEqual(await get('/healthz'), { code: 200, type: 'text/plain; charset=utf-8', text: 'ok' });
     const { items } = JSON.parse((await get('/pods')).text) as { items: { metadata: { name: string } }[] };
     assert.deepEqual(
@@ -192,14 +221,57 @@ suite('node-agent/server', () => {
     assert.equal((await get('/containerLogs/default/none/app')).code, 404);
     assert.equal((await get('/containerLogs/default/web/app?tailLines=x')).code, 400);
     assert.equal((await get('/nothing')).code, 404);
-    assert.equal((await get('/healthz', known, 'DELETE')).code, 405);
-    assert.equal((await get('/healthz', stranger)).code, 403);
-    const nobody = request(`https://127.0.0.1:${server.port}/healthz`, {
-      ca: authority.certPem,
-      servername: 'n1',
-      agent: false,
-    }).end();
-    await assert.rejects(once(nobody, 'response'), 'without a certificate there is no connection');
+    assert.equal((await get('/healthz', 'DELETE')).code, 405);
+  });
+
+  test('whoever else comes over HTTP gets what the API server lets them', async () => {
+    const stranger = await issue(
+      authority,
+      { commonName: 'scraper', organizations: ['watchers'], usages: ['client'] },
+      Date.now(),
+    );
+    const identity = { cert: stranger.certPem, key: stranger.keyPem };
+    const token = (text: string) => ({ headers: { authorization: `Bearer ${text}` } });
+    for (const options of [identity, token('of-scraper')]) {
+      assert.equal((await getPage('/metrics', options)).code, 200);
+      assert.equal((await getPage('/metrics/resource', options)).code, 200);
+      for (const page of ['/pods', '/healthz', '/containerLogs/default/web/app', '/nothing'])
+        assert.deepEqual(await getPage(page, options), {
+          code: 403,
+          type: 'text/plain; charset=utf-8',
+          text: 'Forbidden (user=scraper, verb=get, resource=nodes, subresource=proxy)',
+        });
+      const { text } = await getPage('/stats/summary', options);
+      assert.equal(text, 'Forbidden (user=scraper, verb=get, resource=nodes, subresource=stats)');
+    }
+    const before = asked;
+    await getPage('/metrics', token('of-scraper'));
+    assert.equal(asked, before, 'an answer holds for a while');
+    for (const options of [{}, token('of-nobody'), { headers: { authorization: 'Basic YTpi' } }])
+      assert.deepEqual(await getPage('/metrics', options), {
+        code: 401,
+        type: 'text/plain; charset=utf-8',
+        text: 'Unauthorized',
+      });
+  });
+
+  test('a certificate that the authority did not sign counts as none, on any connection', async () => {
+    const another = await makeAuthority('another', Date.now());
+    const wanted = { commonName: 'kube-apiserver', organizations: ['system:masters'], usages: ['client' as const] };
+    const forged = await issue(another, wanted, Date.now());
+    const expired = await issue(authority, wanted, Date.now() - 400 * 24 * 60 * 60 * 1000);
+    const server = await issue(authority, { ...wanted, usages: ['server'] }, Date.now());
+    for (const { certPem, keyPem } of [forged, expired, server]) {
+      const identity = { cert: certPem, key: keyPem };
+      let session: Buffer | undefined;
+      const first = await getPage('/pods', identity, (of) => (session = of));
+      assert.equal(first.code, 401);
+      assert.ok(session);
+      assert.equal((await getPage('/pods', { ...identity, session })).code, 401, 'nor on one that is taken up again');
+      const grpc = clientWith({ certPem, keyPem });
+      await assert.rejects(unary(grpc, nodeService.listImages, {}), { reason: 'ServiceUnavailable' });
+      grpc.close();
+    }
   });
 
   test('exec carries input, output, size and exit code', async () => {

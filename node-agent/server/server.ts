@@ -1,4 +1,4 @@
-/** The Node service: what the API server asks of this node. Mutual TLS; only the API server and administrators are answered. */
+/** The Node service: what the API server asks of this node. Mutual TLS; only the API server and administrators are answered. Beside it, pages for others. */
 import type { PeerCertificate } from 'node:tls';
 import { Server } from '@grpc/grpc-js';
 import type {
@@ -9,6 +9,7 @@ import type {
   ServerWritableStream,
 } from '@grpc/grpc-js';
 import { toServiceError } from '#lib/client/grpc-status.ts';
+import type { Client } from '#lib/client/types.ts';
 import type { Env } from '#lib/env/env.ts';
 import { followTls } from '#lib/env/live-tls.ts';
 import type { Service } from '#lib/env/service.ts';
@@ -34,6 +35,7 @@ import { runsOf } from '../lifecycle/containers.ts';
 import type { Pods } from '../lifecycle/pods.ts';
 import type { Seen } from '../lifecycle/types.ts';
 import type { Attacher, Executor, PortOpener, Runtime, StatsReader } from '../runtime/types.ts';
+import { makeAccess } from './access.ts';
 import { servePort, serveSession } from './bridge.ts';
 import { demandKnown } from './caller.ts';
 import { openFront } from './front.ts';
@@ -54,6 +56,8 @@ export interface ServerConfig {
 
 export interface ServerParts {
   env: Env;
+  /** Asked who somebody is and what they may. */
+  client: Pick<Client, 'create'>;
   runtime: Runtime & Executor & Attacher & PortOpener & StatsReader;
   images: Images;
   pods: Pick<Pods, 'seen' | 'all' | 'onRunChange'>;
@@ -76,7 +80,8 @@ export async function startServer(config: ServerConfig, parts: ServerParts): Pro
   const calls = makeServer(config, parts, stats);
   const tls = followTls(config.tls, env);
   const metrics = makeMetrics(config.nodeName, pods, env);
-  const pages = makePages({ env, pods, stats, metrics, logDir: config.logDir });
+  const access = makeAccess(config.nodeName, parts.client, env);
+  const pages = makePages({ env, access, pods, stats, metrics, logDir: config.logDir });
   const front = await openFront(config.listen, tls, calls, pages, env);
   return {
     port: front.port,
