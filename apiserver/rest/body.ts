@@ -7,7 +7,7 @@ import { ApiError, badRequest, isReason } from '#lib/meta/errors.ts';
 import { jsonFault } from '#lib/meta/json-fault.ts';
 import { mediaTypes, unsupportedMediaType } from './negotiate.ts';
 import { decodeEnvelope } from './protobuf.ts';
-import { parseYaml, repeatedLines } from './yaml.ts';
+import { parseYaml } from './yaml.ts';
 
 /** Levels that a body may nest. */
 const depthLimit = 512;
@@ -18,7 +18,7 @@ const itemLimit = 10_000;
 
 const tooMany = (limit: string) => new ApiError('RequestEntityTooLarge', `Request entity too large: limit is ${limit}`);
 
-/** A parsed body, and the paths of the keys that its text gave twice. */
+/** A parsed body, and upstream's sentences on the keys that its text gave twice. */
 export interface Body {
   value: unknown;
   duplicates: string[];
@@ -45,7 +45,7 @@ export function parseBody(bytes: Buffer, contentType: string | undefined): unkno
   return bytes.length === 0 ? undefined : read(bytes, type, noVersion).value;
 }
 
-/** A patch of this media type as a JSON value. What YAML gives twice is told by lines. */
+/** A patch of this media type as a JSON value. */
 export function parsePatch(bytes: Buffer, type: string): Body {
   const isApply = type.endsWith('yaml');
   const says = (because: string) => {
@@ -53,8 +53,7 @@ export function parsePatch(bytes: Buffer, type: string): Body {
     return type.includes('strategic') ? because : `error decoding patch: ${because}`;
   };
   try {
-    const body = read(bytes, isApply ? mediaTypes.yaml : mediaTypes.json, says, !type.includes('json-patch'));
-    return isApply && body.duplicates.length > 0 ? { ...body, duplicates: repeatedLines(bytes.toString()) } : body;
+    return read(bytes, isApply ? mediaTypes.yaml : mediaTypes.json, says, !type.includes('json-patch'));
   } catch (error) {
     if (isApply && isReason(error, 'BadRequest') && !error.message.startsWith('error decoding')) {
       throw badRequest(says(error.message));
@@ -85,13 +84,17 @@ function read(bytes: Buffer, type: MediaType, says: (because: string) => string,
     return { value, duplicates: [] };
   }
   const text = bytes.toString();
-  const body: Partial<Body> = type === mediaTypes.yaml ? readYaml(text) : { value: parseJson(text, says) };
+  const isYaml = type === mediaTypes.yaml;
+  const body: Partial<Body> = isYaml ? readYaml(text) : { value: parseJson(text, says) };
   if (!isWithin(body.value, depthLimit)) throw badRequest(says('exceeded max depth'));
   // A shorter text cannot hold as many, but by aliases.
-  if (bytes.length > itemLimit || type === mediaTypes.yaml) {
+  if (bytes.length > itemLimit || isYaml) {
     refuseBulk(!hasItems && Array.isArray(body.value) ? Object.assign({}, body.value) : body.value);
   }
-  return { value: body.value, duplicates: body.duplicates ?? duplicateKeys(text, body.value) };
+  if (body.duplicates) return { value: body.value, duplicates: body.duplicates };
+  const paths = duplicateKeys(text, body.value);
+  if (isYaml && paths.length > 0) return parseYaml(text);
+  return { value: body.value, duplicates: paths.map((path) => `duplicate field ${JSON.stringify(path)}`) };
 }
 
 function refuseBulk(value: unknown): void {

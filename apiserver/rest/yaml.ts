@@ -1,5 +1,5 @@
 /** YAML bodies: one document each, within bounds on the work that a small text can make. */
-import { Composer, Lexer, Parser, isMap, isPair, isScalar, isSeq, visit } from 'yaml';
+import { Composer, Lexer, Parser, isMap, isScalar, isSeq, visit } from 'yaml';
 import type { Document, ParsedNode } from 'yaml';
 import { ApiError, badRequest } from '#lib/meta/errors.ts';
 
@@ -12,14 +12,14 @@ const tokenLimit = 250_000;
 /** Repeated keys that are told. */
 const maxTold = 64;
 
-/** The one document of a text, and the paths of the keys it gives twice. No document at all is null, as an empty one. */
+/** The one document of a text, and what is to be said of keys it gives twice. No document at all is null, as an empty one. */
 export function parseYaml(text: string): { value: unknown; duplicates: string[] } {
   const [document, another] = documentsOf(text);
   if (!document) return { value: null, duplicates: [] };
   if (another) throw badRequest('error decoding YAML: the body holds more than one document');
   const [fault] = document.errors;
   if (fault) throw badRequest(faultText(inGo(fault), lineAt(text, fault.pos[0])));
-  const duplicates = repetitions(document);
+  const duplicates = repetitions(document, text);
   try {
     return { value: document.toJS({ maxAliasCount: aliasLimit }), duplicates };
   } catch (error) {
@@ -44,47 +44,28 @@ function documentsOf(text: string): Document.Parsed<ParsedNode>[] {
   return documents;
 }
 
-/** Sentences on the keys that a text gives twice, in the words of Go's parser of YAML. */
-export function repeatedLines(text: string): string[] {
-  const [document] = documentsOf(text);
-  const told: string[] = [];
-  if (!document) return told;
+/** Go's complaint about the keys that a text gives twice, a line of its own for each; none when there are none. Throws for keys that JSON cannot have. */
+function repetitions(document: Document, text: string): string[] {
+  const found: { name: string; value: ParsedNode }[] = [];
   visit(document, {
     Map(_key, map) {
       const seen = new Set<string>();
       for (const { key, value } of map.items) {
-        const name = isScalar(key) ? String(key.value) : '';
-        if (seen.has(name) && told.length < maxTold) {
-          const line = lineAt(text, ((value ?? key) as ParsedNode).range[0]);
-          told.push(`line ${line}: key ${JSON.stringify(name)} already set in map`);
-        }
-        seen.add(name);
-      }
-    },
-  });
-  return told;
-}
-
-/** Throws for keys that JSON cannot have. */
-function repetitions(document: Document): string[] {
-  const found: string[] = [];
-  visit(document, {
-    Map(_key, map, path) {
-      const seen = new Set<string>();
-      for (const { key } of map.items) {
         if (isMap(key) || isSeq(key)) throw badRequest(faultText('invalid map key'));
         const name = isScalar(key) ? String(key.value) : '';
-        if (seen.has(name) && found.length < maxTold) found.push([...namesOf(path), name].join('.'));
+        if (seen.has(name)) found.push({ name, value: (value ?? key) as ParsedNode });
         seen.add(name);
       }
     },
   });
-  return found;
-}
-
-/** The keys under which a node stands. */
-function namesOf(path: readonly unknown[]): string[] {
-  return path.filter(isPair).map(({ key }) => (isScalar(key) ? String(key.value) : ''));
+  // Go notes a key when it has read its value.
+  const lines = found
+    .sort((a, b) => a.value.range[1] - b.value.range[1])
+    .slice(0, maxTold)
+    .map(({ name, value }) => {
+      return `\n  line ${lineAt(text, value.range[0])}: key ${JSON.stringify(name)} already set in map`;
+    });
+  return lines.length > 0 ? [`yaml: unmarshal errors:${lines.join('')}`] : [];
 }
 
 /** Lines begin with 1. */

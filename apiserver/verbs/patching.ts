@@ -1,6 +1,6 @@
 /** The patch types, by media type: what they make of an object, and how that is read. */
 import { applyStrategicMerge } from '#lib/kinds/strategic-merge.ts';
-import { decode } from '#lib/kinds/structure.ts';
+import { decode, warningsOf } from '#lib/kinds/structure.ts';
 import { copy } from '#lib/meta/equal.ts';
 import { ApiError, badRequest, isReason } from '#lib/meta/errors.ts';
 import { goPrint } from '#lib/meta/go-print.ts';
@@ -74,18 +74,16 @@ export function decodeApplied(type: ObjectType, result: unknown, options: WriteO
   const object = decodeObject(type, result, { ...options, duplicates: [] });
   if (duplicates.length === 0) return object;
   if (fieldValidation === 'Strict') {
-    const lines = duplicates.map((line) => `\n  ${line}`).join('');
-    throw badRequest(`error strict decoding YAML: error converting YAML to JSON: yaml: unmarshal errors:${lines}`);
+    throw badRequest(`error strict decoding YAML: error converting YAML to JSON: ${duplicates.join(', ')}`);
   }
-  if (fieldValidation === 'Warn') notes?.warnings.push(...duplicates);
+  if (fieldValidation === 'Warn') notes?.warnings.push(...duplicates.flatMap(warningsOf));
   return object;
 }
 
 /** What the patch itself says twice, or in vain. */
 function strictFaults(patchType: string, patch: unknown, { duplicates = [] }: WriteOptions): string[] {
-  const repeated = duplicates.map((path) => `duplicate field ${JSON.stringify(path)}`);
-  if (patchType !== jsonPatchType) return repeated;
-  return [...repeated, ...unknownMembers(patch)].map((fault) => `json patch ${fault}`);
+  if (patchType !== jsonPatchType) return [...duplicates];
+  return [...duplicates, ...unknownMembers(patch)].map((fault) => `json patch ${fault}`);
 }
 
 /** An object that a client turned into another kind cannot be decoded as one of this. */

@@ -30,7 +30,7 @@ export interface WriteOptions {
   /** Whether an apply takes over what others own. */
   force?: boolean;
   fieldValidation?: 'Strict' | 'Warn' | 'Ignore';
-  /** Paths of fields that the body gave twice; for an apply, sentences on them. */
+  /** Sentences on fields that the body gave twice. */
   duplicates?: readonly string[];
   /** Preconditions; a failed one answers Conflict. */
   uid?: string;

@@ -2,17 +2,19 @@
 import { pointerFields, schemaType } from './schema.ts';
 import type { SchemaField } from './schema.ts';
 
-/** Optional lists whose being empty says something, or is written all the same. */
-const writtenLists: Readonly<Record<string, string>> = {
-  'io.k8s.api.autoscaling.v2.HorizontalPodAutoscalerStatus': 'currentMetrics',
-  'io.k8s.api.core.v1.ContainerImage': 'names',
-  'io.k8s.api.discovery.v1.EndpointSlice': 'ports',
-  'io.k8s.api.flowcontrol.v1.ResourcePolicyRule': 'namespaces',
-  'io.k8s.api.rbac.v1.ClusterRole': 'rules',
-  'io.k8s.api.rbac.v1.Role': 'rules',
-  'io.k8s.api.storage.v1.CSINodeDriver': 'topologyKeys',
-  'io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta': 'managedFields',
-};
+/** Optional lists whose being empty says something to defaults and checks, or that are written all the same. */
+const writtenLists: ReadonlySet<string> = new Set([
+  'io.k8s.api.autoscaling.v2.HPAScalingRules.policies',
+  'io.k8s.api.autoscaling.v2.HorizontalPodAutoscalerStatus.currentMetrics',
+  'io.k8s.api.core.v1.ContainerImage.names',
+  'io.k8s.api.core.v1.ServiceSpec.clusterIPs',
+  'io.k8s.api.discovery.v1.EndpointSlice.ports',
+  'io.k8s.api.flowcontrol.v1.ResourcePolicyRule.namespaces',
+  'io.k8s.api.rbac.v1.ClusterRole.rules',
+  'io.k8s.api.rbac.v1.Role.rules',
+  'io.k8s.api.storage.v1.CSINodeDriver.topologyKeys',
+  'io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta.managedFields',
+]);
 
 /** Whether this field of a type is left out when it is zero. Structs never are, nor what Go holds by pointer. */
 export function isOmitted(schema: string, name: string, field: SchemaField): boolean {
@@ -29,7 +31,7 @@ export function isOmitted(schema: string, name: string, field: SchemaField): boo
       // Data states the zero as default of what is always written.
       return field.default !== '0';
     case 'array':
-      return writtenLists[schema] !== name;
+      return !writtenLists.has(`${schema}.${name}`);
     case 'object':
       return true;
     default:

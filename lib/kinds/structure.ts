@@ -48,7 +48,7 @@ export function decodeObject<T extends Resource>(
   return { object: body as T, warnings };
 }
 
-/** As decodeObject(), for bodies that are not of a stored kind: `Scale`, `DeleteOptions`, `Binding`. `duplicates` are paths of keys that the text gave twice. */
+/** As decodeObject(), for bodies that are not of a stored kind: `Scale`, `DeleteOptions`, `Binding`. `duplicates` are sentences on keys that the text gave twice. */
 export function decodeAs(
   type: { apiVersion: string; kind: string; schema: string },
   body: unknown,
@@ -74,8 +74,7 @@ export function decodeAs(
   }
   let warnings: string[];
   try {
-    const repeated = duplicates.map((path) => `duplicate field ${JSON.stringify(path)}`);
-    warnings = [...repeated, ...decode(type.schema, given)];
+    warnings = [...duplicates, ...decode(type.schema, given)];
   } catch (error) {
     if (error instanceof ApiError) throw badRequest(cannot + error.message);
     throw error;
@@ -85,7 +84,13 @@ export function decodeAs(
   if (fieldValidation === 'Strict' && warnings.length > 0) {
     throw badRequest(`${cannot}strict decoding error: ${warnings.join(', ')}`);
   }
-  return fieldValidation === 'Ignore' ? [] : warnings;
+  return fieldValidation === 'Ignore' ? [] : warnings.flatMap(warningsOf);
+}
+
+/** What a strict decoder finds as warnings: a decoder of YAML tells of several keys at once, each in a line of its own. */
+export function warningsOf(fault: string): string[] {
+  const [head, ...lines] = fault.split('\n  ');
+  return head === 'yaml: unmarshal errors:' ? lines : [fault];
 }
 
 /** Makes `value` fit the type of this definition name, in place; answers a sentence per unknown field, rejects with BadRequest. */

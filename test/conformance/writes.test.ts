@@ -59,6 +59,27 @@ suite('writes', () => {
       ]);
     });
 
+    test('YAML that gives keys twice says its lines', async () => {
+      const lines = ['kind: ConfigMap', 'metadata:', '  name: yaml', 'data:', '  a: "1"', '  b: "2"', '  a: "3"'];
+      const body = [...lines, 'more: 1', 'kind: ConfigMap', ''].join('\n');
+      const headers = { 'content-type': 'application/yaml' };
+      const ask = (query: string) => api.ask('POST', `${space.path}/configmaps${query}`, { body, headers });
+      const strict = await ask('?fieldValidation=Strict');
+      assert.deepEqual(
+        [strict.code, strict.body.message],
+        [
+          400,
+          'ConfigMap in version "v1" cannot be handled as a ConfigMap: strict decoding error: yaml: unmarshal errors:\n  line 7: key "a" already set in map\n  line 9: key "kind" already set in map, unknown field "more"',
+        ],
+      );
+      const warned = await ask('');
+      assert.deepEqual([warned.code, warned.body.data], [201, { a: '3', b: '2' }]);
+      assert.equal(
+        warned.headers['warning'],
+        '299 - "line 7: key \\"a\\" already set in map", 299 - "line 9: key \\"kind\\" already set in map", 299 - "unknown field \\"more\\""',
+      );
+    });
+
     test('what is no version is none', async () => {
       for (const resourceVersion of ['0', 'none']) {
         const { code } = await post(maps(), { metadata: { name: `version-${resourceVersion}`, resourceVersion } });
