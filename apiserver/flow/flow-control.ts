@@ -151,12 +151,12 @@ export function makeFlowControl(plan: Plan, options: FlowControlOptions, env: En
     },
     leave(given) {
       const turn = given as HeldTurn;
-      const { ticket, series, seats, level } = turn;
+      const { ticket, series, seats, level, info } = turn;
       if (!ticket) return;
       if (ticket.state === 'waiting') return giveUp(turn, 'cancelled');
       turn.ticket = undefined;
       const nowMs = env.monotonic();
-      series.done(seats, nowMs - ticket.startedAtMs);
+      series.done(seats, nowMs - ticket.startedAtMs, info.verb === 'watch');
       level.queue.leave(nowMs, ticket);
     },
     follow(next) {

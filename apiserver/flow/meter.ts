@@ -14,7 +14,7 @@ export interface FlowSeries {
   narrowed(by: number): void;
   /** `waitedMs` is there for those that were queued. */
   refused(why: Refusal, seats: number, waitedMs?: number): void;
-  done(seats: number, tookMs: number): void;
+  done(seats: number, tookMs: number, isWatch: boolean): void;
 }
 
 export interface FlowMeter {
@@ -91,6 +91,7 @@ export function measureFlows(registry: Registry): FlowMeter {
         served: wait.with(...of, 'true'),
         unserved: wait.with(...of, 'false'),
         execution: execution.with(...of, 'regular'),
+        beginning: execution.with(...of, 'watch'),
         length: length.with(...of),
         width: width.with(...of),
       };
@@ -119,10 +120,10 @@ export function measureFlows(registry: Registry): FlowMeter {
           dequeued(seats);
           own.unserved.observe(waitedMs / 1000);
         },
-        done(seats, tookMs) {
+        done(seats, tookMs, isWatch) {
           own.executing.add(-1);
           own.executingSeats.add(-seats);
-          own.execution.observe(tookMs / 1000);
+          (isWatch ? own.beginning : own.execution).observe(tookMs / 1000);
         },
       };
     },

@@ -81,10 +81,11 @@ export function measureRequests(registry: Registry, env: Env): RequestObserver {
       series.duration.observe(seconds);
       series.sli.observe(seconds - context.queuedMs / 1000);
       series.size?.observe(context.bytesSent);
-      if (context.isLate) {
+      // Who is told to come back before anything was done was turned away by flow control.
+      if (context.isLate || (code === 429 && !context.isServed)) {
         const [verb, , ...where] = series.labels;
         families.terminations.with(verb!, ...where, String(code)).add();
-        families.aborts.with(verb!, ...where.slice(0, -1)).add();
+        if (context.isLate) families.aborts.with(verb!, ...where.slice(0, -1)).add();
       }
     },
   };

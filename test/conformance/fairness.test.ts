@@ -187,6 +187,9 @@ suite('API priority and fairness', () => {
       metric('rejected_requests_total', ',flow_schema="fairness-narrow",reason="queue-full"'),
       refused.length,
     );
+    const terminations =
+      /^apiserver_request_terminations_total\{verb="LIST",.*resource="configmaps".*code="429"\} (\d+)$/m;
+    assert.equal(Number(terminations.exec(metrics)?.[1]), refused.length);
     assert.equal(metric('current_inqueue_requests'), 0);
     assert.equal(metric('current_executing_requests'), 0);
   });
