@@ -48,7 +48,7 @@ const keepAliveMs = 120_000;
 const drainMs = 2500;
 
 /** How long what has been written when everything is answered may take to leave. */
-const farewellMs = 200;
+const farewellMs = 500;
 
 /** A connection of HTTP/1 that has been idle for this long, as the server stops, is one that its client does not use just now. */
 const idleMs = 50;
@@ -152,8 +152,11 @@ function sweepIdle(sockets: ReadonlySet<Socket>, used: Set<unknown>, env: Env): 
     used.clear();
     for (const socket of sockets) if (isBusy(socket)) used.add(socket);
     cancel = env.after(idleMs, () => {
-      for (const socket of sockets) if (!isBusy(socket) && !used.has(socket)) socket.end();
-      later();
+      // Timers come before what has arrived meanwhile, when this process was held up: that is looked at first.
+      cancel = env.after(1, () => {
+        for (const socket of sockets) if (!isBusy(socket) && !used.has(socket)) socket.end();
+        later();
+      });
     });
   };
   later();

@@ -9,7 +9,8 @@ import type { AddressInfo } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Env } from '#lib/env/env.ts';
 import { makeRealEnv } from '#lib/env/real.ts';
 import { start } from '../../apiserver/start.ts';
 import type { ApiServer } from '../../apiserver/start.ts';
@@ -35,19 +36,29 @@ suite('stopping', () => {
     await space.configMap('there', { data: { text: 'x'.repeat(10_000) } });
   });
 
-  setup(async () => {
+  /** How long the server waits, where it waits for long, is up to the test: nothing here happens because time is up. */
+  let patience: PromiseWithResolvers<void>;
+  const long = 1000;
+
+  const begin = async (shutdownDelayMs = 0) => {
     const config = {
       ...api.config,
       listen: [{ host: '127.0.0.1', port: 0 }],
       grpc: { socket: join(api.folder, 'stopping.sock') },
       advertise: { host: '10.99.0.3', port: 6443 },
-      shutdownDelayMs: 300,
+      shutdownDelayMs,
     };
-    server = await start(config, makeRealEnv({ service: 'stopping' }));
+    patience = Promise.withResolvers();
+    const env = makeRealEnv({ service: 'stopping' });
+    const sleep: Env['sleep'] = (ms, signal) => (ms < long ? env.sleep(ms, signal) : patience.promise);
+    server = await start(config, { ...env, sleep });
     url = `https://127.0.0.1:${server.address.port}`;
-  });
+  };
 
-  teardown(() => server?.stop());
+  teardown(async () => {
+    patience.resolve();
+    await server?.stop();
+  });
 
   const stop = async () => {
     const stopping = server!;
@@ -68,6 +79,7 @@ suite('stopping', () => {
   };
 
   test('/readyz says no first, while everything is still served', async () => {
+    await begin(long);
     const stopped = stop();
     const deadline = Date.now() + 5000;
     let ready = await api.ask('GET', '/readyz', { url });
@@ -81,11 +93,13 @@ suite('stopping', () => {
     assert.equal(alone.bytes.toString(), 'internal server error: process is shutting down\n');
     assert.equal((await api.ask('GET', '/livez', { url })).code, 200);
     assert.equal((await api.ask('GET', `${maps()}/there`, { url })).code, 200);
+    patience.resolve();
     await stopped;
     await assert.rejects(api.ask('GET', '/readyz', { url }));
   });
 
   test('no answer is cut over HTTP/1.1 or HTTP/2, and then nobody is let in', async () => {
+    await begin();
     const path = `${maps()}/there`;
     const answered = { 1: 0, 2: 0 };
     const overOne = async () => {
@@ -136,12 +150,13 @@ suite('stopping', () => {
     const deadline = Date.now() + 10_000;
     while (answered[1] < 50 || answered[2] < 50) {
       assert.ok(Date.now() < deadline, 'no traffic');
-      await sleep(10);
+      await pause(10);
     }
     await Promise.all([stop(), traffic]);
   });
 
   test('a body that is arriving is waited for', async () => {
+    await begin();
     const body = JSON.stringify({ metadata: { name: 'late' } });
     const sending = request(`${url}${maps()}`, {
       ...tls(),
@@ -168,6 +183,7 @@ suite('stopping', () => {
   });
 
   test('connections that speak another protocol are closed', async () => {
+    await begin();
     const echo = createServer().on('upgrade', (_request, socket) => {
       socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\nhello');
       socket.on('error', () => {}).pipe(socket);
@@ -195,6 +211,7 @@ suite('stopping', () => {
   });
 
   test('watches end as if their time were up', async () => {
+    await begin();
     const sending = request(`${url}${maps()}?watch=1`, tls());
     sending.end();
     const [response] = (await once(sending, 'response')) as [IncomingMessage];
