@@ -35,5 +35,7 @@ export interface NodeAgentConfig {
   systemReserved?: Reservation;
   /** When pods have to go because the node runs short; upstream's defaults when absent. */
   eviction?: EvictionConfig;
+  /** A folder of pods that run here whatever the API says: a file each, YAML or JSON. None when absent. */
+  staticPodDir?: string;
   registry?: { mirrors?: Record<string, string[]>; insecure?: string[] };
 }

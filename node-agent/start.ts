@@ -16,7 +16,7 @@ import { observeNode } from './eviction/observe.ts';
 import { evictionSettings } from './eviction/settings.ts';
 import { makeImages } from './images/images.ts';
 import { makePods } from './lifecycle/pods.ts';
-import type { Pods } from './lifecycle/pods.ts';
+import type { Pods, StaticSource } from './lifecycle/pods.ts';
 import { makeHands } from './make-hands.ts';
 import { followPeers } from './network/peers.ts';
 import { imagesInUse } from './node/image-garbage.ts';
@@ -26,6 +26,7 @@ import { readMachine } from './node/machine.ts';
 import { makeOciRuntime } from './runtime/oci/runtime.ts';
 import type { OciRuntime } from './runtime/oci/runtime.ts';
 import { startServer } from './server/server.ts';
+import { followStaticPods } from './static-pods/folder.ts';
 import { keepUp } from './upkeep.ts';
 
 const defaultMaxPods = 110;
@@ -110,37 +111,27 @@ async function boot(
     [{ kind: podKind, fieldSelector: `spec.nodeName=${nodeName}` }, { kind: serviceKind }, { kind: nodeKind }],
     { env, signal },
   );
-  const [node] = await Promise.all([
-    enlist(
-      {
-        client,
-        env,
-        nodeName,
-        address: config.address,
-        port: config.listen.port,
-        labels: config.labels ?? {},
-        machine,
-        resources,
-        pressure,
-        images,
-      },
-      signal,
-    ).then((enlisted) => {
-      ends.push(() => enlisted.registration.stop());
-      return enlisted;
-    }),
-    view.ready(signal),
-  ]);
-  ends.push(
-    view.onChange((changes) => {
-      for (const { kind, object } of changes) {
-        if (kind === nodeKind && object?.metadata.name === nodeName) {
-          node.registration.observe(object as Node);
-        }
-      }
-    }),
-  );
-  const podCidr = config.podCidr ?? (await assignedPodCidr(config, view, signal));
+  const enlisting = enlist(
+    {
+      client,
+      env,
+      nodeName,
+      address: config.address,
+      port: config.listen.port,
+      labels: config.labels ?? {},
+      machine,
+      resources,
+      pressure,
+      images,
+    },
+    signal,
+  ).then((enlisted) => {
+    ends.push(() => enlisted.registration.stop());
+    return enlisted;
+  });
+  // Its failure is heard of where it is waited for.
+  enlisting.catch(() => {});
+  const podCidr = await podCidrOf(config, view, () => Promise.all([enlisting, view.ready(signal)]), signal);
   const runtime = openRuntime(config, podCidr, env);
   ends.push(() => runtime.close());
   const [hands] = await Promise.all([
@@ -152,10 +143,23 @@ async function boot(
     () => hands.volumes.stop(),
     () => hands.objects.stop(),
   );
-  void followPeers(view, config.nodeName, env, signal);
-  const taken = await makePods(hands, view);
+  const taken = await makePods(hands, view, { statics: staticSource(config, env), signal });
   pods = taken;
   ends.push(() => taken.stop());
+  const node = await enlisting;
+  if (config.podCidr === undefined && podCidr !== (await assignedPodCidr(config, view, signal))) {
+    throw new Error('The node has been given another range for its pods: it must start anew');
+  }
+  ends.push(
+    view.onChange((changes) => {
+      for (const { kind, object } of changes) {
+        if (kind === nodeKind && object?.metadata.name === nodeName) {
+          node.registration.observe(object as Node);
+        }
+      }
+    }),
+  );
+  void followPeers(view, nodeName, env, signal);
   await keepUp(
     {
       ...config,
@@ -195,6 +199,29 @@ function openRuntime(config: NodeAgentConfig, podCidr: string, env: Env): OciRun
   );
 }
 
+/** The pods that the node is configured to run by itself. */
+function staticSource({ staticPodDir, nodeName }: NodeAgentConfig, env: Env): StaticSource | undefined {
+  if (staticPodDir === undefined) return undefined;
+  return (onPods, signal) => followStaticPods({ env, folder: staticPodDir, nodeName }, onPods, signal);
+}
+
+/**
+ * The range of this node's pods. A node that runs pods by itself goes by what was assigned last, as the API may be away, and be among those pods; any other waits for the
+ * API to say, which `known` does.
+ */
+async function podCidrOf(
+  config: NodeAgentConfig,
+  view: View,
+  known: () => Promise<unknown>,
+  signal: AbortSignal,
+): Promise<string> {
+  const saved = config.staticPodDir === undefined ? undefined : await rememberedPodCidr(config);
+  const soon = config.podCidr ?? saved;
+  if (soon !== undefined) return soon;
+  await known();
+  return assignedPodCidr(config, view, signal);
+}
+
 const podCidrFile = (config: NodeAgentConfig) => path.join(config.stateDir, 'pod-cidr');
 
 /** The range the API has assigned to this node, awaited, and remembered for when the API is away. */
@@ -217,5 +244,9 @@ async function assignedPodCidr(config: NodeAgentConfig, view: View, signal: Abor
 
 /** What was assigned last; a node that never had a range has no pods, and any will do. */
 async function savedPodCidr(config: NodeAgentConfig): Promise<string> {
-  return config.podCidr ?? (await readFile(podCidrFile(config), 'utf8').catch(() => config.clusterCidr));
+  return config.podCidr ?? (await rememberedPodCidr(config)) ?? config.clusterCidr;
+}
+
+function rememberedPodCidr(config: NodeAgentConfig): Promise<string | undefined> {
+  return readFile(podCidrFile(config), 'utf8').catch(() => undefined);
 }

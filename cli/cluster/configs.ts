@@ -62,6 +62,7 @@ export function nodeConfig(cluster: ClusterLayout, node: NodeLayout): NodeConfig
       runDir: node.runDir,
       logDir: node.logDir,
       imageDir: cluster.imageDir,
+      staticPodDir: `${node.stateDir}/manifests`,
       cgroupRoot: node.cgroupRoot,
       clusterDns: cluster.dnsAddress,
       clusterDomain: cluster.domain,

@@ -9,6 +9,7 @@ import { containersOf, doingOf, hasInitialised, hasStarted, isOfThisSandbox, run
 import type { Doing } from './containers.ts';
 import { deadlineOf, mustEnd } from './ending.ts';
 import type { Stage } from './stages.ts';
+import { isStatic } from './static.ts';
 import { imageTrouble } from './texts.ts';
 import type { AnyContainer, Role, Seen, Step, Stopping } from './types.ts';
 
@@ -216,7 +217,7 @@ function graceOf({ pod, exists, notes }: Seen): number {
   if (!pod) return orphanGraceMs;
   if (notes.evicted !== undefined) return (notes.evicted.graceSeconds ?? 1) * 1000;
   const { deletionGracePeriodSeconds, deletionTimestamp } = pod.metadata;
-  if (!exists && deletionTimestamp === undefined) return orphanGraceMs;
+  if (!exists && deletionTimestamp === undefined && !isStatic(pod)) return orphanGraceMs;
   return Math.max(1, deletionGracePeriodSeconds ?? pod.spec.terminationGracePeriodSeconds ?? 30) * 1000;
 }
 

@@ -9,6 +9,7 @@ import { makeFakeEnv } from '#lib/env/fake.ts';
 import type { FakeEnv } from '#lib/env/fake.ts';
 import { configMap } from '#lib/kinds/config-map.ts';
 import type { Pod, PodSpec } from '#lib/kinds/gen/core-v1.ts';
+import { node as nodeKind } from '#lib/kinds/node.ts';
 import { pod as podKind } from '#lib/kinds/pod.ts';
 import type { Images } from '../images/types.ts';
 import { PullError } from '../images/types.ts';
@@ -22,9 +23,9 @@ import type { Volumes } from '../volumes/volumes.ts';
 import type { Hands } from './hands.ts';
 import { makeLimit } from './limit.ts';
 import { makeObserver } from './observer.ts';
-import { makeContainer } from './pods.fixture.ts';
+import { makeContainer, makePod } from './pods.fixture.ts';
 import { makePods } from './pods.ts';
-import type { Pods } from './pods.ts';
+import type { Pods, StaticSource } from './pods.ts';
 
 const ref = { namespace: 'default', name: 'web' };
 
@@ -37,12 +38,22 @@ class Node {
   readonly missing = new Set<string>();
   readonly logDir = mkdtempSync(path.join(os.tmpdir(), 'wherry-pods-'));
   pods: Pods | undefined;
+  /** Pods that the node has by itself. */
+  files: Pod[] = [];
+  tellFiles: (pods: Pod[]) => void = () => {};
   stopping = new AbortController();
+
+  readonly statics: StaticSource = (onPods) => {
+    this.tellFiles = onPods;
+    onPods(this.files);
+    return Promise.resolve();
+  };
 
   async start(): Promise<void> {
     const { env, client, runtime } = this;
     this.stopping = new AbortController();
-    const view = makeView(client, [{ kind: podKind, fieldSelector: 'spec.nodeName=n1' }], {
+    const targets = [{ kind: podKind, fieldSelector: 'spec.nodeName=n1' }, { kind: nodeKind }];
+    const view = makeView(client, targets, {
       env,
       signal: this.stopping.signal,
     });
@@ -81,7 +92,7 @@ class Node {
     };
     await this.settle(() => view.ready());
     await this.settle(async () => {
-      this.pods = await makePods(hands, view);
+      this.pods = await makePods(hands, view, { signal: this.stopping.signal, statics: this.statics });
     });
   }
 
@@ -322,6 +333,79 @@ suite('node-agent/lifecycle/pods', () => {
     await node.pass(6000);
     const { status } = await node.pod();
     assert.deepEqual([status?.phase, status?.reason], ['Failed', 'DeadlineExceeded']);
+  });
+
+  suite('of the node itself', () => {
+    const onFile = (hash: string, image = 'app:1'): Pod =>
+      makePod({ nodeName: 'n1', containers: [makeContainer('app', { image })] }, undefined, {
+        ...ref,
+        uid: hash,
+        resourceVersion: '0',
+        annotations: { 'kubernetes.io/config.source': 'file', 'kubernetes.io/config.hash': hash },
+      });
+    const tell = (...pods: Pod[]) => {
+      node.files = pods;
+      node.tellFiles(pods);
+      return node.settle();
+    };
+    const running = async () => (await node.runtime.list()).map(({ uid }) => uid);
+    setup(async () => {
+      await node.client.create(nodeKind, { metadata: { name: 'n1' }, spec: {} });
+    });
+
+    test('makePods() runs pods that the API does not have, and shows it their images', async () => {
+      await tell(onFile('one'));
+      await node.pass(3000);
+      const mirror = await node.pod();
+      assert.equal(mirror.metadata.annotations?.['kubernetes.io/config.mirror'], 'one');
+      const [owner] = mirror.metadata.ownerReferences!;
+      assert.deepEqual([owner!.kind, owner!.name, owner!.controller], ['Node', 'n1', true]);
+      assert.equal(mirror.status?.phase, 'Running');
+      assert.deepEqual(await running(), ['one']);
+      assert.equal(node.pods!.seen(mirror.metadata.uid)?.pod?.metadata.uid, 'one');
+    });
+
+    test('makePods() makes a deleted image again, and leaves the pod alone', async () => {
+      await tell(onFile('one'));
+      await node.pass(3000);
+      const before = (await node.pod()).metadata.uid;
+      await node.settle(() => node.client.delete(podKind, ref, {}));
+      await node.pass(3000);
+      assert.notEqual((await node.pod()).metadata.uid, before);
+      assert.equal((await node.pod()).status?.phase, 'Running');
+      assert.equal(node.runtime.started.length, 1);
+    });
+
+    test('makePods() replaces a pod whose file has changed once the old one has ended', async () => {
+      node.runtime.scripts.set('app', { stubborn: true });
+      await tell(onFile('one'));
+      await node.pass(3000);
+      await tell(onFile('two', 'app:2'));
+      await node.pass(3000);
+      assert.deepEqual(await running(), ['one']);
+      await node.pass(31_000);
+      assert.deepEqual(await running(), ['two']);
+      assert.equal((await node.pod()).metadata.annotations?.['kubernetes.io/config.mirror'], 'two');
+      await tell();
+      await node.pass(35_000);
+      assert.deepEqual(await running(), []);
+      await assert.rejects(node.pod(), { reason: 'NotFound' });
+    });
+
+    test('makePods() adopts them after a restart, and ends those whose files have gone meanwhile', async () => {
+      await tell(onFile('one'));
+      await node.pass(3000);
+      await node.stop();
+      await node.start();
+      await node.pass(3000);
+      assert.deepEqual([await running(), node.runtime.started.length], [['one'], 1]);
+      await node.stop();
+      node.files = [];
+      await node.start();
+      await node.pass(35_000);
+      assert.deepEqual(await running(), []);
+      await assert.rejects(node.pod(), { reason: 'NotFound' });
+    });
   });
 });
 

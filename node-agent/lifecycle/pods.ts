@@ -1,12 +1,15 @@
 /** All pods of the node: a worker for each, from what the API assigns, what the runtime has and what lies on disk. */
 import type { View, ViewChange } from '#lib/client/types.ts';
 import type { Pod } from '#lib/kinds/gen/core-v1.ts';
+import { node as nodeKind } from '#lib/kinds/node.ts';
 import { pod as podKind } from '#lib/kinds/pod.ts';
 import { refusalOf } from './admit.ts';
 import { isTerminal } from './ending.ts';
 import type { Hands } from './hands.ts';
 import { uidsWithLogs } from './log-files.ts';
 import type { Eviction, Seen } from './types.ts';
+import { isMirror } from './static.ts';
+import { makeStaticWorkers } from './static-workers.ts';
 import { makeWorker } from './worker.ts';
 import type { Worker } from './worker.ts';
 
@@ -22,12 +25,23 @@ export interface Pods {
   stop(): Promise<void>;
 }
 
-/** Takes over the pods that `view` has for this node. What runs and is not among them is taken down. The view must be ready. */
-export async function makePods(hands: Hands, view: View): Promise<Pods> {
+/** Pods that the node has by itself: tells of them now, and again when they are others, until aborted. */
+export type StaticSource = (onPods: (pods: Pod[]) => void, signal: AbortSignal) => Promise<void>;
+
+/**
+ * Takes up the node's own pods at once, and when the view is ready those that the API has for the node. What runs and is not among them is then taken down.
+ * Rejects when aborted before.
+ */
+export async function makePods(
+  hands: Hands,
+  view: View,
+  { statics, signal }: { statics?: StaticSource | undefined; signal: AbortSignal },
+): Promise<Pods> {
   const { env, observer, runtime, volumes } = hands;
   const workers = new Map<string, Worker>();
   const listeners = new Set<(uid: string) => void>();
   let stopped = false;
+  let tookUp = false;
 
   /** Whether nothing has been made of a pod yet, by this agent or one before. */
   function isNew({ metadata, status }: Pod): boolean {
@@ -54,7 +68,18 @@ export async function makePods(hands: Hands, view: View): Promise<Pods> {
     return worker;
   }
 
-  function take({ object, before }: ViewChange<Pod>): void {
+  const ending = new AbortController();
+  const own = makeStaticWorkers(
+    {
+      client: hands.client,
+      env,
+      node: () => view.get(nodeKind, { namespace: '', name: hands.facts.nodeName }),
+    },
+    (pod) => workerOf(pod.metadata.uid, pod),
+  );
+
+  function take({ object, before }: Pick<ViewChange<Pod>, 'object' | 'before'>): void {
+    if (isMirror(object ?? before!)) return own.takeMirror({ object, before });
     const gone = before && before.metadata.uid !== object?.metadata.uid ? before : undefined;
     if (gone) workers.get(gone.metadata.uid)?.setPod(undefined);
     if (!object) return;
@@ -67,6 +92,8 @@ export async function makePods(hands: Hands, view: View): Promise<Pods> {
 
   const off = [
     view.onChange((changes) => {
+      // Before that the state is not complete, and all of it is taken up at once.
+      if (!tookUp) return;
       for (const change of changes) if (change.kind === podKind) take(change as ViewChange<Pod>);
     }),
     runtime.onChange((uid) => {
@@ -89,8 +116,29 @@ export async function makePods(hands: Hands, view: View): Promise<Pods> {
     }),
   ];
 
-  await observer.refresh();
-  for (const pod of view.list(podKind)) workerOf(pod.metadata.uid, pod);
+  async function stop(): Promise<void> {
+    if (stopped) return;
+    stopped = true;
+    ending.abort(new Error('The agent stops'));
+    own.stop();
+    for (const end of off) end();
+    const all = [...workers.values()];
+    for (const worker of all) worker.stop();
+    await Promise.all(all.map((worker) => worker.done));
+  }
+
+  const until = AbortSignal.any([signal, ending.signal]);
+  try {
+    await observer.refresh();
+    await statics?.(own.set, until);
+    await view.ready(until);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  tookUp = true;
+  for (const pod of view.list(podKind)) take({ object: pod, before: undefined });
+  own.begin();
   for (const uid of new Set([
     ...observer.uids(),
     ...(await volumes.uids()),
@@ -100,21 +148,14 @@ export async function makePods(hands: Hands, view: View): Promise<Pods> {
   }
 
   return {
-    seen: (uid) => workers.get(uid)?.seen(),
+    seen: (uid) => (workers.get(uid) ?? workers.get(own.uidOf(uid) ?? ''))?.seen(),
     evict: (uid, eviction) => workers.get(uid)?.evict(eviction),
     all: () => [...workers.values()].map((worker) => worker.seen()),
     onRunChange(listener) {
       listeners.add(listener);
       return () => void listeners.delete(listener);
     },
-    async stop() {
-      if (stopped) return;
-      stopped = true;
-      for (const end of off) end();
-      const all = [...workers.values()];
-      for (const worker of all) worker.stop();
-      await Promise.all(all.map((worker) => worker.done));
-    },
+    stop,
   };
 }
 

@@ -10,6 +10,7 @@ import type { Hands } from './hands.ts';
 import { lastWordsMissing, nextStep, stageOf } from './next-step.ts';
 import { perform } from './perform.ts';
 import { stages } from './stages.ts';
+import { isStatic } from './static.ts';
 import { makeStatusWriter } from './status-writer.ts';
 import { statusOf } from './status.ts';
 import { noNotes } from './types.ts';
@@ -19,6 +20,8 @@ export interface Worker {
   readonly uid: string;
   /** Takes a newer state of the object, or undefined when the API has it no more. */
   setPod(pod: Pod | undefined): void;
+  /** Takes the image that the API has of a static pod, whose status is written there; undefined for none. */
+  setMirror(mirror: Pod | undefined): void;
   /** Something has changed: look again. */
   wake(): void;
   /** Ends the pod, whatever it is doing. */
@@ -49,11 +52,15 @@ export function makeWorker(uid: string, first: Pod | undefined, hands: Hands, re
   let current: { step: Step; abort: AbortController; startedAt: number } | undefined;
   const preStopped = new Set<string>();
 
+  const ownPod = first !== undefined && isStatic(first);
+  let mirror: Pod | undefined;
+
   const status = makeStatusWriter(
     hands,
-    () => (exists ? pod : undefined),
+    () => (ownPod ? mirror : exists ? pod : undefined),
     (answer) => {
-      accept(answer);
+      if (ownPod) acceptMirror(answer);
+      else accept(answer);
       wake();
     },
   );
@@ -73,6 +80,11 @@ export function makeWorker(uid: string, first: Pod | undefined, hands: Hands, re
     if (!isOlder) pod = next;
   }
 
+  function acceptMirror(next: Pod): void {
+    if (mirror?.metadata.uid !== next.metadata.uid) return;
+    if (BigInt(next.metadata.resourceVersion) >= BigInt(mirror.metadata.resourceVersion)) mirror = next;
+  }
+
   function wake(): void {
     woken = true;
     wakeUp?.();
@@ -85,7 +97,11 @@ export function makeWorker(uid: string, first: Pod | undefined, hands: Hands, re
   function offerStatus(seen: Seen): void {
     // An end is told together with its last words; only while another step is under way they may have to follow later.
     if (!current && lastWordsMissing(seen)) return;
-    if (seen.pod && exists) status.offer(statusOf(seen, seen.pod, hands.facts.hostIps, env.now()));
+    if (!seen.pod || !exists) return;
+    const told = statusOf(seen, seen.pod, hands.facts.hostIps, env.now());
+    // Of a pod that the API does not have, the status is remembered here.
+    if (ownPod) pod = { ...seen.pod, status: told };
+    status.offer(told);
   }
 
   /** Readiness of runs that an earlier agent left running is as that agent reported it, until probes say otherwise. */
@@ -169,6 +185,12 @@ export function makeWorker(uid: string, first: Pod | undefined, hands: Hands, re
     setPod(next) {
       if (next) accept(next);
       exists = next !== undefined;
+      wake();
+    },
+    setMirror(next) {
+      if (next === mirror) return;
+      if (next && next.metadata.uid === mirror?.metadata.uid) acceptMirror(next);
+      else mirror = next;
       wake();
     },
     wake,

@@ -1,0 +1,161 @@
+/** A node that runs short: on a small disk of its own, and with little memory for its pods. */
+import assert from 'node:assert/strict';
+import os from 'node:os';
+import type { EventList, Node, Pod, PodSpec } from '#lib/kinds/gen/core-v1.ts';
+import { conditionOf } from '#lib/meta/conditions.ts';
+import { assertNothingRemains, eventually, startTestCluster } from '../harness/cluster.ts';
+import type { TestCluster } from '../harness/cluster.ts';
+import { reconfigure } from '../harness/reconfigure.ts';
+import { makeSmallDisk } from '../harness/small-disk.ts';
+import type { SmallDisk } from '../harness/small-disk.ts';
+import { container, forever } from './place.ts';
+
+const name = 'node-1';
+const mebi = 1024 * 1024;
+
+suite('a node that runs short', function () {
+  this.timeout(120_000);
+  let disk: SmallDisk;
+  let cluster: TestCluster;
+
+  const run = (pod: string, spec: Partial<PodSpec>) =>
+    cluster.apply({
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name: pod, namespace: 'default' },
+      spec: { terminationGracePeriodSeconds: 1, nodeName: name, ...spec },
+    });
+  const pod = (which: string) => cluster.get<Pod>('pod', which);
+  const phase = (which: string, wanted: string) =>
+    eventually(`${which} is ${wanted}`, async () => (await pod(which)).status?.phase === wanted);
+  const condition = async (type: string) => {
+    const { status } = await cluster.get<Node>('node', name);
+    return conditionOf(status?.conditions, type);
+  };
+  const tainted = (key: string) =>
+    eventually(`the taint ${key}`, async () => {
+      const { spec } = await cluster.get<Node>('node', name);
+      return spec.taints?.some((taint) => taint.key === key && taint.effect === 'NoSchedule');
+    });
+
+  suiteSetup(async function () {
+    this.timeout(180_000);
+    disk = await makeSmallDisk(1024 * mebi);
+    cluster = await startTestCluster('short', 1, disk.folder);
+    const total = Math.floor(os.totalmem() / mebi);
+    await reconfigure(cluster, name, {
+      kubeReserved: { memory: `${total - 400}Mi`, cpu: '100m' },
+      eviction: {
+        hard: { 'memory.available': '100Mi', 'nodefs.available': '40%' },
+        pressureTransitionPeriod: '2s',
+      },
+    });
+    await eventually('the default account', () => cluster.kubectl('get', 'serviceaccount', 'default'));
+  });
+  suiteTeardown(async function () {
+    this.timeout(180_000);
+    await cluster?.remove();
+    if (cluster) await assertNothingRemains(cluster.layout);
+    await disk?.remove();
+  });
+
+  test('reservations are missing from what pods may use, and hold them all together', async () => {
+    const { status } = await cluster.get<Node>('node', name);
+    const kibi = (text: unknown) => Number(/^(\d+)Ki$/.exec(String(text))?.[1]) * 1024;
+    const limit = os.totalmem() - (Math.floor(os.totalmem() / mebi) - 400) * mebi;
+    assert.equal(kibi(status?.allocatable?.['memory']), limit - 100 * mebi);
+    assert.equal(status?.allocatable?.['cpu'], `${os.availableParallelism() * 1000 - 100}m`);
+    await eventually('the event', async () => {
+      const events = await cluster.get<EventList>('events', '--field-selector=involvedObject.kind=Node');
+      return events.items.some(({ reason }) => reason === 'NodeAllocatableEnforced');
+    });
+    await run('inside', {
+      restartPolicy: 'Never',
+      containers: [container('grep -H . /proc/self/cgroup')],
+    });
+    await phase('inside', 'Succeeded');
+    assert.match(await cluster.kubectl('logs', 'inside'), /kubepods\/besteffort\/pod/);
+  });
+
+  test('short of memory it evicts the pod that is furthest beyond its requests, and takes no more of its sort', async () => {
+    const requests = { memory: '300Mi' };
+    await run('modest', { containers: [container(forever, { resources: { requests } })] });
+    await phase('modest', 'Running');
+    await run('hog', {
+      containers: [
+        container(`dd if=/dev/zero of=/memory/x bs=1M count=330; ${forever}`, {
+          volumeMounts: [{ name: 'memory', mountPath: '/memory' }],
+        }),
+      ],
+      volumes: [{ name: 'memory', emptyDir: { medium: 'Memory' } }],
+    });
+    await phase('hog', 'Failed');
+    const { status } = await pod('hog');
+    assert.equal(status?.reason, 'Evicted');
+    assert.match(
+      status.message ?? '',
+      /^The node was low on resource: memory\. Threshold quantity: 100Mi, available: \d+Ki\. Container app was using \d+Ki, request is 0, has larger consumption of memory\. $/,
+    );
+    const disruption = conditionOf(status.conditions, 'DisruptionTarget');
+    assert.deepEqual(
+      [disruption?.status, disruption?.reason, disruption?.message],
+      ['True', 'TerminationByKubelet', status.message],
+    );
+    assert.equal((await pod('modest')).status?.phase, 'Running');
+    const { items } = await cluster.get<EventList>('events');
+    const evicted = items.find(({ reason, involvedObject }) => reason === 'Evicted' && involvedObject.name === 'hog');
+    assert.equal(evicted?.message, status.message);
+    assert.equal(evicted?.metadata.annotations?.['starved_resource'], 'memory');
+    assert.ok(items.some(({ message }) => message === 'Attempting to reclaim memory'));
+    await eventually('the condition ends', async () => (await condition('MemoryPressure'))?.status === 'False');
+  });
+
+  test('while it is short of memory it refuses pods that do not say what they need, and spares the system’s', async () => {
+    await cluster.kubectl('delete', 'pod', '--all', '--now');
+    await reconfigure(cluster, name, { eviction: { hard: { 'memory.available': '390Mi' } } });
+    await run('filler', {
+      priorityClassName: 'system-node-critical',
+      containers: [
+        container(`dd if=/dev/zero of=/memory/x bs=1M count=30; ${forever}`, {
+          volumeMounts: [{ name: 'memory', mountPath: '/memory' }],
+        }),
+      ],
+      volumes: [{ name: 'memory', emptyDir: { medium: 'Memory' } }],
+    });
+    await eventually('the condition', async () => (await condition('MemoryPressure'))?.status === 'True');
+    assert.equal((await condition('MemoryPressure'))?.reason, 'KubeletHasInsufficientMemory');
+    await tainted('node.kubernetes.io/memory-pressure');
+    await run('late', { containers: [container(forever)] });
+    await phase('late', 'Failed');
+    const { status } = await pod('late');
+    assert.deepEqual(
+      [status?.reason, status?.message],
+      ['Evicted', 'Pod was rejected: The node had condition: [MemoryPressure]. '],
+    );
+    assert.equal((await pod('filler')).status?.phase, 'Running');
+    await cluster.kubectl('delete', 'pod', '--all', '--now');
+  });
+
+  test('short of disk it evicts the pod that has written most', async () => {
+    await reconfigure(cluster, name, {
+      eviction: { hard: { 'nodefs.available': '40%' }, pressureTransitionPeriod: '2s' },
+    });
+    await run('tidy', { containers: [container(forever)] });
+    await phase('tidy', 'Running');
+    await run('writer', {
+      containers: [
+        container(`fallocate -l 700M /data/x; ${forever}`, { volumeMounts: [{ name: 'data', mountPath: '/data' }] }),
+      ],
+      volumes: [{ name: 'data', emptyDir: {} }],
+    });
+    await phase('writer', 'Failed');
+    const { status } = await pod('writer');
+    assert.equal(status?.reason, 'Evicted');
+    assert.match(
+      status.message ?? '',
+      /^The node was low on resource: ephemeral-storage\. Threshold quantity: \d+, available: \d+Ki\. /,
+    );
+    assert.equal((await pod('tidy')).status?.phase, 'Running');
+    await eventually('the condition ends', async () => (await condition('DiskPressure'))?.status === 'False');
+  });
+});
