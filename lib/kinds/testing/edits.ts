@@ -56,6 +56,19 @@ export function testUpdates<T extends Resource>(
   }
 }
 
+/** As testEdits(), of the warnings that a new object brings. */
+export function testWarnings<T extends Resource>(
+  kind: Kind<T>,
+  body: Record<string, unknown>,
+  table: readonly Edit[],
+): void {
+  const warningsOf = (object: T) => kind.warnings?.(object, undefined) ?? [];
+  test('nothing to warn of', () => assert.deepEqual(warningsOf(made(kind, body)), []));
+  for (const [edits, ...warnings] of table) {
+    test(edits, () => assert.deepEqual(warningsOf(made(kind, edited(body, edits))), warnings.map(written)));
+  }
+}
+
 /** A body with some edits. */
 function edited(body: Record<string, unknown>, edits: string): Record<string, unknown> {
   const result = copy(body);
