@@ -166,6 +166,42 @@ suite('apply', () => {
     assert.equal(JSON.stringify(fieldsOf(forced, 'one')).includes('f:replicas'), false);
   });
 
+  test('what holds nothing is owned by whoever applies it, though nobody is shown it', async () => {
+    const config = (more: object) => {
+      const bare = deployment('nothing', [{ name: 'c', image: 'i', env: [{ name: 'E', value: '' }] }], {
+        paused: false,
+      });
+      Object.assign(bare.spec.template.spec, { nodeSelector: {}, tolerations: [] }, more);
+      return bare;
+    };
+    const first = ok(await apply(deployments('/nothing'), config({ hostNetwork: false }), 'one'));
+    const { nodeSelector, tolerations, hostNetwork, containers } = first.spec.template.spec;
+    assert.deepEqual(
+      [first.spec.paused, nodeSelector, tolerations, hostNetwork, containers[0].env],
+      [undefined, undefined, undefined, undefined, [{ name: 'E' }]],
+    );
+    const { 'f:spec': owned } = fieldsOf(first, 'one') as { 'f:spec': Record<string, unknown> };
+    assert.deepEqual(owned['f:paused'], {});
+    const again = ok(await apply(deployments('/nothing'), config({ hostNetwork: false }), 'one'));
+    assert.equal(again.metadata.resourceVersion, first.metadata.resourceVersion, 'it says the same');
+    const refused = await apply(deployments('/nothing'), config({ hostNetwork: true }), 'two');
+    assert.deepEqual(told(refused).slice(0, 2), [409, 'Conflict']);
+    const inTemplate = '.spec.template.spec';
+    assert.deepEqual(
+      refused.body.details.causes.map(({ field }: { field: string }) => field),
+      [
+        '.spec.paused',
+        `${inTemplate}.hostNetwork`,
+        `${inTemplate}.nodeSelector`,
+        `${inTemplate}.tolerations`,
+        `${inTemplate}.containers[name="c"].env[name="E"].value`,
+      ],
+      'what is not there to be compared seems new, even if both say the same',
+    );
+    const forced = ok(await apply(deployments('/nothing'), config({ hostNetwork: true }), 'two', '&force=true'));
+    assert.deepEqual([forced.spec.template.spec.hostNetwork, forced.metadata.generation], [true, 2]);
+  });
+
   test('what two say alike is owned by both, and goes with the last of them', async () => {
     ok(await apply(maps('/both'), map('both', { a: '1', b: '1' }), 'one'));
     ok(await apply(maps('/both'), map('both', { a: '1' }), 'two'));
