@@ -1,5 +1,10 @@
 /** HTTP through the API server to pods and Services. */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import type { IncomingMessage } from 'node:http';
+import { request } from 'node:https';
+import { text } from 'node:stream/consumers';
+import type { Node } from '#lib/kinds/gen/core-v1.ts';
 import { eventually } from '../harness/cluster.ts';
 import { container, makePlace } from './place.ts';
 import type { Place } from './place.ts';
@@ -105,5 +110,35 @@ nc -ll -p 9090 -e sh /serve`;
       node('/containerLogs/proxy/none/app', nodeName),
       /the server could not find the requested resource|pod does not exist/,
     );
+  });
+
+  test('who may read a node’s metrics gets them of the node itself', async () => {
+    const { cluster, kubectl } = place;
+    const { name } = cluster.layout.nodes[0]!;
+    const { status } = await cluster.get<Node>('node', name);
+    const { address: host } = status!.addresses!.find(({ type }) => type === 'InternalIP')!;
+    const port = status!.daemonEndpoints!.kubeletEndpoint!.Port;
+    const authority = await kubectl('get', 'configmap', 'kube-root-ca.crt', '-o', 'jsonpath={.data.ca\\.crt}');
+    const page = async (path: string, token: string) => {
+      const headers = { authorization: `Bearer ${token}` };
+      const sending = request({ host, port, path, headers, ca: authority, servername: name, agent: false }).end();
+      const [answer] = (await once(sending, 'response')) as [IncomingMessage];
+      return `${answer.statusCode} ${await text(answer)}`;
+    };
+    const refusal = (account: string, part: string) =>
+      `403 Forbidden (user=system:serviceaccount:proxy:${account}, verb=get, resource=nodes, subresource=${part})`;
+    const other = (await kubectl('create', 'token', 'default')).trim();
+    assert.equal(await page('/metrics', other), refusal('default', 'metrics'));
+    await kubectl('create', 'serviceaccount', 'scraper');
+    const token = (await kubectl('create', 'token', 'scraper')).trim();
+    await cluster.kubectl('create', 'clusterrole', 'proxy-scraper', '--verb=get', '--resource=nodes/metrics');
+    const toScraper = ['--clusterrole=proxy-scraper', '--serviceaccount=proxy:scraper'];
+    await cluster.kubectl('create', 'clusterrolebinding', 'proxy-scraper', ...toScraper);
+    await eventually('the right counts', async () =>
+      /^200 [^]*^kubelet_running_pods \d/m.test(await page('/metrics', token)),
+    );
+    assert.equal(await page('/pods', token), refusal('scraper', 'proxy'));
+    assert.equal(await page('/metrics', 'none'), '401 Unauthorized');
+    await cluster.kubectl('delete', 'clusterrole,clusterrolebinding', 'proxy-scraper');
   });
 });
