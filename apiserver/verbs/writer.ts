@@ -54,11 +54,7 @@ export function makeWriter(store: Store, world: World): Writer {
     object: Resource,
     expected: bigint,
   ): Promise<{ written: Entry } | { current: Stored | undefined }> => {
-    const stored = kind.conversion ? kind.conversion.toStored(object) : object;
-    const bytes = encodeForStore(stored);
-    if (bytes.length > objectLimitBytes) {
-      throw plainError('etcdserver: request is too large');
-    }
+    const { stored, bytes } = withinLimit(kind.conversion ? kind.conversion.toStored(object) : object);
     const ttlSeconds = kind.storage.endsWith('events') ? eventTtlSeconds : undefined;
     const outcome = await store.put(key, bytes, expected, ttlSeconds);
     if (!outcome.ok) return { current: outcome.current };
@@ -121,6 +117,15 @@ export function makeWriter(store: Store, world: World): Writer {
       throw conflict(kind, ref.name);
     },
   };
+}
+
+/** An object as it is stored. One that is too large goes without telling who owns its fields; when that does not help, it throws. */
+function withinLimit(object: Resource): { stored: Resource; bytes: Buffer } {
+  const bytes = encodeForStore(object);
+  if (bytes.length <= objectLimitBytes) return { stored: object, bytes };
+  const { managedFields, ...metadata } = object.metadata;
+  if (!managedFields?.length) throw plainError('etcdserver: request is too large');
+  return withinLimit({ ...object, metadata });
 }
 
 function dryResult(entry: Entry, change: Change): Written {

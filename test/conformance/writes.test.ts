@@ -80,6 +80,17 @@ suite('writes', () => {
       );
     });
 
+    test('an object for which the store has too little room goes without its owners', async () => {
+      const data = Object.fromEntries(Array.from({ length: 4_000 }, (_, i) => [`${i}-`.padEnd(240, 'k'), '']));
+      const { code, body } = await post(maps(), { metadata: { name: 'large', labels: { a: 'b' } }, data });
+      assert.equal(code, 201, body.message);
+      assert.deepEqual([body.metadata.managedFields, body.metadata.labels], [undefined, { a: 'b' }]);
+      const more = Object.fromEntries(Object.keys(data).map((key) => [key, 'x'.repeat(200)]));
+      const refused = await space.patch(maps('/large'), { data: more });
+      assert.deepEqual(told(refused), [500, undefined, 'etcdserver: request is too large']);
+      await api.ask('DELETE', maps('/large'));
+    });
+
     test('what is no version is none', async () => {
       for (const resourceVersion of ['0', 'none']) {
         const { code } = await post(maps(), { metadata: { name: `version-${resourceVersion}`, resourceVersion } });
