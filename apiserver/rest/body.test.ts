@@ -52,7 +52,7 @@ suite('bodies', () => {
   });
 
   test('bodies that hold very many values are refused, whatever their format', () => {
-    const many = Buffer.from(`{"a":[${'1,'.repeat(100_000)}1]}`);
+    const many = Buffer.from(`{"a":[${`[${'1,'.repeat(9999)}1],`.repeat(10)}1]}`);
     says(() => parseBody(many, json), /limit is 100000 values$/, 'RequestEntityTooLarge');
     const lists = Buffer.from(`{"a":[${'{},'.repeat(10_000)}{}]}`);
     says(() => parseBody(lists, json), /limit is 10000 items of a list$/, 'RequestEntityTooLarge');

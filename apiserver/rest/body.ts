@@ -12,7 +12,7 @@ import { parseYaml } from './yaml.ts';
 /** Levels that a body may nest. */
 const depthLimit = 512;
 
-/** Values that a body may hold, and items that a list of maps may: each of them costs more than its bytes. */
+/** Values that a body may hold, and items that a list may: each of them costs more than its bytes. */
 const valueLimit = 100_000;
 const itemLimit = 10_000;
 

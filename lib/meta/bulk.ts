@@ -3,7 +3,7 @@
 export interface Bulk {
   /** Maps, lists and scalars altogether. */
   values: number;
-  /** Items of the longest list of maps. */
+  /** Items of the longest list. */
   items: number;
 }
 
@@ -18,6 +18,6 @@ function count(value: unknown, bulk: Bulk): void {
   bulk.values++;
   if (typeof value !== 'object' || value === null) return;
   const members = Array.isArray(value) ? (value as unknown[]) : Object.values(value);
-  if (Array.isArray(value) && typeof value[0] === 'object') bulk.items = Math.max(bulk.items, value.length);
+  if (Array.isArray(value)) bulk.items = Math.max(bulk.items, value.length);
   for (const member of members) count(member, bulk);
 }
