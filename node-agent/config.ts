@@ -35,6 +35,11 @@ export interface NodeAgentConfig {
   systemReserved?: Reservation;
   /** When pods have to go because the node runs short; upstream's defaults when absent. */
   eviction?: EvictionConfig;
+  /**
+   * What happens to a container that writes more than its limit of ephemeral storage: `evict`, as upstream and by default, ends its pod some seconds later; `refuse` has the
+   * kernel say that the disk is full, for some ten milliseconds and a loop device more each start.
+   */
+  ephemeralStorage?: 'evict' | 'refuse';
   /** A folder of pods that run here whatever the API says: a file each, YAML or JSON. None when absent. */
   staticPodDir?: string;
   registry?: { mirrors?: Record<string, string[]>; insecure?: string[] };

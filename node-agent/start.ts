@@ -188,6 +188,7 @@ function openRuntime(config: NodeAgentConfig, podCidr: string, env: Env): OciRun
       runDir: path.join(config.runDir, 'runtime'),
       cgroupRoot: config.cgroupRoot,
       nodeIps: [config.address],
+      boundLayers: config.ephemeralStorage === 'refuse',
       network: {
         bridge: config.bridge ?? defaultBridge,
         podCidr,

@@ -158,4 +158,18 @@ suite('a node that runs short', function () {
     assert.equal((await pod('tidy')).status?.phase, 'Running');
     await eventually('the condition ends', async () => (await condition('DiskPressure'))?.status === 'False');
   });
+
+  test('a node that is told to refuses containers more than their limit, and nobody has to go', async () => {
+    await reconfigure(cluster, name, { ephemeralStorage: 'refuse' });
+    await run('bounded', {
+      containers: [
+        container(`dd if=/dev/zero of=/x bs=1M count=20; ${forever}`, {
+          resources: { limits: { 'ephemeral-storage': '10Mi' } },
+        }),
+      ],
+    });
+    await eventually('the refusal', async () => (await cluster.kubectl('logs', 'bounded')).includes('No space left'));
+    assert.equal((await pod('bounded')).status?.phase, 'Running');
+    await cluster.kubectl('delete', 'pod', 'bounded', '--now');
+  });
 });

@@ -59,6 +59,7 @@ export async function makeBench(): Promise<Bench> {
     runDir: path.join(folder, 'run'),
     cgroupRoot,
     nodeIps: ['192.0.2.1'],
+    boundLayers: true,
     network: { bridge: 'wherry0', podCidr: '10.99.0.0/24', ipamDir: path.join(folder, 'addresses') },
   };
   const inNode = (command: string) =>

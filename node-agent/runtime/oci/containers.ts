@@ -17,7 +17,7 @@ import { isConmonOf, readPidFile, signalProcess } from './process-table.ts';
 import { writeRecord } from './records.ts';
 import type { ContainerRecord } from './records.ts';
 import { readInRoot } from './rootfs-file.ts';
-import { containerScript, mountScript, removeContainersScript, scriptNames } from './scripts.ts';
+import { containerScript, layerDiskScript, mountScript, removeContainersScript, scriptNames } from './scripts.ts';
 import { defaultSeccomp } from './seccomp-default.ts';
 import type { SeccompProfile } from './seccomp-default.ts';
 import { makeSeccompPrograms } from './seccomp-programs.ts';
@@ -50,6 +50,8 @@ export function makeContainerStarter(shop: Workshop): ContainerStarter {
 
   async function create(pod: PodEntry, record: ContainerRecord, spec: ContainerSpec): Promise<number> {
     const folders = containerFolders(shop.folders, record.podUid, record.id);
+    if (shop.boundLayers && spec.ephemeralStorageBytes)
+      await boundLayer(record.id, folders, spec.ephemeralStorageBytes);
     prepareFolders(folders, spec.logPath);
     const overlay = overlayMount(spec.image.layers, folders.upper, folders.work);
     let known = accounts.get(spec.image.id);
@@ -213,6 +215,16 @@ function recordOf(shop: Workshop, id: string, spec: ContainerSpec): ContainerRec
     stdin: spec.stdin,
     bootId: shop.host.bootId,
   };
+}
+
+/** Gives the writable layer a disk of its own: what does not fit is refused to the container by the kernel. */
+async function boundLayer(id: string, folders: ReturnType<typeof containerFolders>, bytes: number): Promise<void> {
+  mkdirSync(folders.layer, { recursive: true });
+  const args = ['-c', layerDiskScript, scriptNames.container, id, folders.layerDisk, String(bytes), folders.layer];
+  const { exitCode, stderr } = await runCommand('sh', args);
+  if (exitCode !== 0) {
+    throw new StartError('CreateContainerError', `cannot make a disk for the writable layer: ${stderr.trim()}`);
+  }
 }
 
 function prepareFolders(folders: ReturnType<typeof containerFolders>, logPath: string): void {

@@ -46,8 +46,11 @@ export function containerFolders(folders: RuntimeFolders, podUid: string, id: st
     record: inFolder('container.json'),
     config: inFolder('config.json'),
     rootfs: inFolder('rootfs'),
-    upper: inFolder('upper'),
-    work: inFolder('work'),
+    upper: inFolder('layer/upper'),
+    work: inFolder('layer/work'),
+    /** Holds the writable layer; a file system of its own where the layer's size is bounded, which is in the file. */
+    layer: inFolder('layer'),
+    layerDisk: inFolder('layer.disk'),
     termination: inFolder('termination-log'),
     pid: inFolder('pid'),
     conmonPid: inFolder('conmon.pid'),

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync, renameSync } from 'node:fs';
-import type { ContainerUsage, ObservedContainer, ObservedPod, SandboxSpec } from '../types.ts';
+import type { ContainerUsage, Layer, ObservedContainer, ObservedPod, SandboxSpec } from '../types.ts';
 import { containerSpec, eventually, makeBench, podSpec } from './bench.fixture.ts';
 import type { Bench, ContainerWishes } from './bench.fixture.ts';
 import { runtimeContract } from '../contract.ts';
@@ -135,6 +135,23 @@ suite('oci runtime', () => {
     });
     assert.equal(end.exitCode, 137);
     assert.equal(end.oomKilled, true);
+  });
+
+  test('startContainer() holds a layer with a limit to it, and takes of the disk only what is used', async () => {
+    const { pod } = await prepare();
+    const { id, logPath } = await start(pod, 'dd if=/dev/zero of=/x bs=1M count=20; sleep 100', {
+      ephemeralStorageBytes: 10 * 1024 * 1024,
+    });
+    await eventually('the refusal', () => readFileSync(logPath, 'utf8').includes('No space left on device'));
+    const [layer] = await bench.call<Layer[]>('layers', pod.uid);
+    assert.equal(layer!.id, id);
+    const sizeOf = (file: string) => Number(bench.inNode(`du --block-size=1 -s ${file}`).split('\t')[0]);
+    const used = sizeOf(layer!.folder);
+    assert.ok(used > 8 * 1024 * 1024 && used <= 10 * 1024 * 1024, String(used));
+    assert.equal((await observed(id)).state, 'running');
+    // The agent may die and live again meanwhile.
+    await bench.killDriver();
+    assert.equal((await observed(id)).state, 'running');
   });
 
   test('startContainer() gives the user, groups and privileges asked for', async () => {

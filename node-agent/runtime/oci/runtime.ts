@@ -35,6 +35,8 @@ export interface OciRuntimeOptions {
   network: NetworkOptions;
   /** The node's own addresses: those of pods on the node's network. */
   nodeIps: readonly string[];
+  /** Whether the kernel refuses containers to write more than their limit of ephemeral storage. */
+  boundLayers?: boolean;
   crun?: string;
   conmon?: string;
 }
@@ -225,6 +227,7 @@ async function openWorkshop(options: OciRuntimeOptions, env: Env): Promise<Works
     programs: { crun: options.crun ?? '/usr/bin/crun', conmon: options.conmon ?? '/usr/bin/conmon' },
     cgroupRoot: options.cgroupRoot,
     nodeIps: options.nodeIps,
+    boundLayers: options.boundLayers ?? false,
     folders,
     host,
     cgroups: openCgroups(host.cgroup === 'v2' ? 'v2' : 'v1'),

@@ -54,6 +54,20 @@ fi
 mount --bind "/proc/$(cat pause/pid)/ns/pid" pid
 `;
 
+/**
+ * Makes a file system of a size and mounts it, for a layer that may not grow beyond. It takes of the disk only what is written to it. Arguments: name, id, file, size in
+ * bytes, mount point.
+ */
+export const layerDiskScript = `set -e
+file=$2 size=$3 point=$4
+truncate --size="$size" "$file"
+mkfs.ext4 -q -m 0 -O ^has_journal,^resize_inode -E nodiscard "$file"
+# Where devices are not made by the kernel, the next free one may have no node yet.
+device=$(losetup --find)
+[ -b "$device" ] || mknod "$device" b 7 "\${device#/dev/loop}"
+mount -t ext4 -o loop,noatime "$file" "$point"
+`;
+
 /** Mounts a root. Arguments: name, id, folder to stand in, options, mount point. */
 export const mountScript = `cd "$2" && exec mount -t overlay -o "$3" overlay "$4"
 `;
@@ -84,6 +98,9 @@ shift 4
 for id; do
   "$crun" --root="$root" --cgroup-manager=cgroupfs delete --force "$id" 2>/dev/null
   umount "$containers/$id/rootfs" 2>/dev/null || umount --lazy "$containers/$id/rootfs" 2>/dev/null
+  if [ -e "$containers/$id/layer.disk" ]; then
+    umount "$containers/$id/layer" 2>/dev/null || umount --lazy "$containers/$id/layer" 2>/dev/null
+  fi
 done
 :
 `;

@@ -31,6 +31,8 @@ export interface Workshop {
   /** Below each cgroup hierarchy: `/wherry/...`. */
   cgroupRoot: string;
   nodeIps: readonly string[];
+  /** Whether writable layers with a limit get a disk of their own. */
+  boundLayers: boolean;
   folders: RuntimeFolders;
   host: HostFacts;
   cgroups: Cgroups;
