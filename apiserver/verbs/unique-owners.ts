@@ -1,5 +1,4 @@
 /** Owner references that a client sends twice count once. */
-import { equal } from '#lib/meta/equal.ts';
 import type { ObjectMeta, OwnerReference } from '#lib/meta/object.ts';
 
 const removal =
@@ -16,11 +15,15 @@ export function keepUniqueOwners(
 ): void {
   const { ownerReferences = [] } = metadata;
   if (ownerReferences.length < 2) return;
+  const seen = new Set<string>();
   const kept: OwnerReference[] = [];
   const twice: string[] = [];
   for (const owner of ownerReferences) {
-    if (kept.some((other) => equal(other, owner))) twice.push(owner.uid);
+    const { apiVersion, kind, name, uid, controller, blockOwnerDeletion } = owner;
+    const all = JSON.stringify([apiVersion, kind, name, uid, controller, blockOwnerDeletion]);
+    if (seen.has(all)) twice.push(uid);
     else kept.push(owner);
+    seen.add(all);
   }
   if (twice.length === 0) return;
   metadata.ownerReferences = kept;
