@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer, get } from 'node:http';
 import type { IncomingMessage } from 'node:http';
-import { connect, createServer as createHttp2Server } from 'node:http2';
+import { connect, constants, createServer as createHttp2Server } from 'node:http2';
 import type { Http2Server } from 'node:http2';
 import type { AddressInfo, Server } from 'node:net';
 import { sendParts } from './answer.ts';
@@ -65,5 +65,19 @@ suite('sendParts()', () => {
     request.on('error', () => {});
     request.destroy();
     await sent[0];
+  });
+
+  test('ends when a stream of HTTP/2 is cut in the middle', async () => {
+    const url = await listen(
+      createHttp2Server((request, response) => answer(request.url, response as unknown as Response)),
+    );
+    const session = connect(url);
+    const stream = session.request({ ':path': '/3' });
+    await once(stream, 'response');
+    assert.equal(sent.length, 1);
+    stream.on('error', () => {});
+    stream.close(constants.NGHTTP2_CANCEL);
+    await sent[0];
+    session.destroy();
   });
 });

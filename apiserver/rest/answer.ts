@@ -52,7 +52,7 @@ export async function sendParts(
   response.writeHead(code, { ...headersOf(contentType), 'content-length': length });
   for (const piece of inPieces(parts)) {
     if (!response.write(piece)) await roomIn(response);
-    if (response.destroyed) return;
+    if (isGone(response)) return;
   }
   response.end();
 }
@@ -73,6 +73,12 @@ function* inPieces(parts: readonly Buffer[]): Iterable<Buffer> {
   if (length > 0) yield Buffer.concat(parts.slice(from), length);
 }
 
+/** Whether nobody takes the answer any more. Node's answers over HTTP/2 do not tell by themselves. */
+export function isGone(response: Response): boolean {
+  const { stream } = response as { stream?: { destroyed: boolean } };
+  return stream ? stream.destroyed : response.destroyed;
+}
+
 function roomIn(response: Response): Promise<void> {
   return new Promise((resolve) => {
     const done = () => {
@@ -82,7 +88,7 @@ function roomIn(response: Response): Promise<void> {
     };
     response.on('drain', done);
     response.on('close', done);
-    if (response.destroyed) done();
+    if (isGone(response)) done();
   });
 }
 

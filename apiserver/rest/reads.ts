@@ -3,6 +3,7 @@ import { badRequest, fieldForbidden, invalidObject, isReason } from '#lib/meta/e
 import { parseFieldSelector } from '#lib/meta/selectors.ts';
 import { matchFaults } from '../verbs/list-mode.ts';
 import type { Caller, WatchTarget } from '../verbs/types.ts';
+import { isGone } from './answer.ts';
 import { includeOf, sendEntry, sendList } from './exchange.ts';
 import type { Exchange, Serving } from './exchange.ts';
 import { demandStream } from './negotiate.ts';
@@ -93,7 +94,7 @@ export async function watch(
     return;
   }
   started();
-  if (response.destroyed || response.writableEnded) source.close();
+  if (isGone(response) || response.writableEnded) source.close();
 }
 
 /** Waits until the state is as new as a client has seen it elsewhere; one that is older than all that is kept has been reached long ago. */
