@@ -1,6 +1,7 @@
 /** The options in a request's query, checked as upstream's `apimachinery/pkg/apis/meta/v1/validation`. */
+import { deleteOptionsFaults, dryRunFaults } from '#lib/kinds/checks/delete-options.ts';
 import { decode } from '#lib/kinds/structure.ts';
-import { badRequest, invalid, invalidObject, notSupported } from '#lib/meta/errors.ts';
+import { badRequest, invalidObject, notSupported } from '#lib/meta/errors.ts';
 import type { FieldError } from '#lib/meta/errors.ts';
 import type { DeleteOptions, ListOptions, WriteOptions } from '../verbs/types.ts';
 import { fieldManagerFaults, managerOfAgent } from './field-manager.ts';
@@ -46,7 +47,7 @@ export function listOptions(query: URLSearchParams, namespace: string): ListOpti
 export function deleteOptions(query: URLSearchParams, body: unknown): DeleteOptions {
   const given: Given = body === undefined ? fromQuery(query) : fromBody(body);
   const { gracePeriodSeconds, propagationPolicy, orphanDependents, preconditions, dryRun = [] } = given;
-  refuse('DeleteOptions', [...policyFaults(given), ...dryRunFaults(dryRun)]);
+  refuse('DeleteOptions', deleteOptionsFaults(given));
   const policy =
     propagationPolicy ?? (orphanDependents === undefined ? undefined : orphanDependents ? 'Orphan' : 'Background');
   return {
@@ -102,31 +103,6 @@ function fromQuery(query: URLSearchParams): Given {
     ...(query.has('orphanDependents') && { orphanDependents: isOn(query, 'orphanDependents') }),
     ...(query.has('dryRun') && { dryRun: query.getAll('dryRun') }),
   };
-}
-
-const policies = ['Foreground', 'Background', 'Orphan'];
-
-function policyFaults({ propagationPolicy: policy, orphanDependents }: Given): FieldError[] {
-  const field = 'propagationPolicy';
-  if (policy === undefined) return [];
-  const faults: FieldError[] = [];
-  if (orphanDependents !== undefined) {
-    faults.push(invalid(field, policy, 'orphanDependents and deletionPropagation cannot be both set'));
-  }
-  if (!policies.includes(policy)) {
-    // Not in the order of the alphabet, as all others are.
-    const supported = [...policies, 'nil'].map((name) => JSON.stringify(name)).join(', ');
-    const message = `Unsupported value: ${JSON.stringify(policy)}: supported values: ${supported}`;
-    faults.push({ field, reason: 'FieldValueNotSupported', message });
-  }
-  return faults;
-}
-
-function dryRunFaults(values: readonly string[]): FieldError[] {
-  if (values.every((value) => value === 'All')) return [];
-  const shown = values.map((value) => JSON.stringify(value)).join(', ');
-  const message = `Unsupported value: []string{${shown}}: supported values: "All"`;
-  return [{ field: 'dryRun', reason: 'FieldValueNotSupported', message }];
 }
 
 function refuse(kind: string, faults: FieldError[]): void {

@@ -1,11 +1,12 @@
 /** pods/binding and pods/eviction. */
+import { deleteOptionsFaults } from '#lib/kinds/checks/delete-options.ts';
 import type { Binding, Pod } from '#lib/kinds/gen/core-v1.ts';
 import type { Eviction, PodDisruptionBudget } from '#lib/kinds/gen/policy-v1.ts';
 import { binding as bindingKind } from '#lib/kinds/binding.ts';
 import { pod as kind } from '#lib/kinds/pod.ts';
 import { podDisruptionBudget } from '#lib/kinds/pod-disruption-budget.ts';
 import { withCondition } from '#lib/meta/conditions.ts';
-import { badRequest, conflict, isReason, notSupported, plainError, required } from '#lib/meta/errors.ts';
+import { badRequest, conflict, invalidObject, isReason, notSupported, plainError, required } from '#lib/meta/errors.ts';
 import type { Ref } from '#lib/meta/object.ts';
 import { formatTime } from '#lib/meta/time.ts';
 import { demand } from '../auth/authorize.ts';
@@ -87,6 +88,8 @@ export async function evictPod(
     dryRun,
     warn: warner(options.notes),
   });
+  const faults = deleteOptionsFaults(eviction.deleteOptions ?? {});
+  if (faults.length > 0) throw invalidObject({ group: 'meta.k8s.io', kind: 'DeleteOptions' }, '', faults);
   return removeWithConsent(context, caller, ref, {
     dryRun,
     ...(gracePeriodSeconds !== undefined && { gracePeriodSeconds }),

@@ -241,6 +241,22 @@ suite('validation', () => {
     );
   });
 
+  test('evictions that ask for the impossible', async () => {
+    await post('v1/pods', { metadata: { name: 'stays' }, spec: { containers: [container] } });
+    const answer = await api.ask('POST', `${space.path}/pods/stays/eviction`, {
+      body: { metadata: { name: 'stays' }, deleteOptions: { propagationPolicy: 'Some', dryRun: ['None'] } },
+    });
+    assert.equal(answer.code, 422);
+    assert.deepEqual(causesOf(answer), [
+      [
+        'FieldValueNotSupported',
+        'propagationPolicy',
+        'Unsupported value: "Some": supported values: "Foreground", "Background", "Orphan", "nil"',
+      ],
+      ['FieldValueNotSupported', 'dryRun', 'Unsupported value: []string{"None"}: supported values: "All"'],
+    ]);
+  });
+
   test('dry runs are held to the same', async () => {
     const { code, body } = await api.ask('POST', '/api/v1/namespaces?dryRun=All', {
       body: { metadata: { name: 'a.b' } },
