@@ -5,11 +5,14 @@ import { finished } from 'node:stream/promises';
 import type { WebSocket } from 'ws';
 import type { Env } from '#lib/env/env.ts';
 import type { Resize } from '#protos/gen/node.ts';
+import type { Upgrade } from '../rest/exchange.ts';
 import { openChannels } from './channels.ts';
 import { serveSpdy } from './spdy/connection.ts';
 import type { SpdyStream } from './spdy/connection.ts';
 import { statusText } from './status.ts';
 import type { CommandClient } from './types.ts';
+import { acceptSpdy, chooseSpdyProtocol, isSpdy } from './upgrade.ts';
+import { acceptWebSocket, chooseProtocol } from './websocket.ts';
 
 /** Which of its streams the client asked for. */
 export interface WantedStreams {
@@ -20,7 +23,7 @@ export interface WantedStreams {
 }
 
 /** Sub-protocols over WebSocket. */
-export const webSocketProtocols = [
+const webSocketProtocols = [
   'v5.channel.k8s.io',
   'v4.channel.k8s.io',
   'v4.base64.channel.k8s.io',
@@ -29,12 +32,42 @@ export const webSocketProtocols = [
 ] as const;
 
 /** Protocols over SPDY, best first. */
-export const spdyProtocols = ['v4.channel.k8s.io', 'v3.channel.k8s.io', 'v2.channel.k8s.io', 'channel.k8s.io'] as const;
+const spdyProtocols = ['v4.channel.k8s.io', 'v3.channel.k8s.io', 'v2.channel.k8s.io', 'channel.k8s.io'] as const;
 
 const channel = { stdin: 0, stdout: 1, stderr: 2, error: 3, resize: 4 };
 const streamLimitMs = 30_000;
 
-export function webSocketClient(
+export interface CommandDialect {
+  /** Whether it can tell a node's refusal once the connection speaks it. Upstream's API server speaks such a dialect itself; with others the node answers. */
+  tellsRefusals: boolean;
+  /** Changes the connection's protocol; what it resolves with waits for the client to be ready. */
+  accept(): Promise<() => CommandClient | Promise<CommandClient>>;
+}
+
+/** What the client speaks. Throws Forbidden when we do not. */
+export function commandDialect(upgrade: Upgrade, wanted: WantedStreams, env: Env): CommandDialect {
+  const { request, socket } = upgrade;
+  if (isSpdy(request)) {
+    const protocol = chooseSpdyProtocol(request, spdyProtocols);
+    return {
+      tellsRefusals: false,
+      accept() {
+        acceptSpdy(upgrade, protocol);
+        return Promise.resolve(() => spdyClient(socket, protocol, wanted, env));
+      },
+    };
+  }
+  const protocol = chooseProtocol(request, webSocketProtocols);
+  return {
+    tellsRefusals: protocol === 'v5.channel.k8s.io',
+    async accept() {
+      const webSocket = await acceptWebSocket(upgrade, protocol, env);
+      return () => webSocketClient(webSocket, protocol, wanted);
+    },
+  };
+}
+
+function webSocketClient(
   webSocket: WebSocket,
   protocol: (typeof webSocketProtocols)[number] | '',
   wanted: WantedStreams,
@@ -67,7 +100,7 @@ export function webSocketClient(
 }
 
 /** Resolves when the client has opened the streams it asked for; rejects when it does not, or asks for a stream twice. */
-export async function spdyClient(
+async function spdyClient(
   transport: Duplex,
   protocol: (typeof spdyProtocols)[number],
   wanted: WantedStreams,

@@ -1,16 +1,17 @@
 /** Exec and attach: joins a client's streams with a node's. Both directions wait for the slower side; nothing is collected. */
 import { once } from 'node:events';
 import type { Writable } from 'node:stream';
-import type { ClientDuplexStream } from '@grpc/grpc-js';
-import type { ExecInput, ExecOutput, ExecStart } from '#protos/gen/node.ts';
+import type { ExecOutput } from '#protos/gen/node.ts';
+import type { StartedCommand } from './command-start.ts';
 import { nodeFailure } from './node-connection.ts';
 import { statusOfError, statusOfExit } from './status.ts';
 import type { CommandClient, CommandStatus } from './types.ts';
 
-type Call = ClientDuplexStream<ExecInput, ExecOutput>;
+type Call = StartedCommand['call'];
 
 /** Runs until the command has ended and the client knows, or the client is gone. Never rejects. */
-export async function runCommand(client: CommandClient, call: Call, start: ExecStart): Promise<void> {
+export async function runCommand(client: CommandClient, command: StartedCommand): Promise<void> {
+  const { call } = command;
   const ended = new AbortController();
   const cancel = () => call.cancel();
   client.gone.addEventListener('abort', cancel, { once: true });
@@ -18,14 +19,11 @@ export async function runCommand(client: CommandClient, call: Call, start: ExecS
   for (const stream of [client.stdin, client.stdout, client.stderr])
     // A client that vanished is told by `gone`.
     stream?.on('error', () => {});
-  // Failures come out of the loop over the answers.
-  call.on('error', () => {});
-  call.write({ start });
   client.onResize((size) => {
     if (!ended.signal.aborted) call.write({ resize: size });
   });
   const input = sendInput(client, call, ended.signal);
-  const status = await carryOutput(client, call);
+  const status = await carryOutput(client, command);
   ended.abort();
   client.gone.removeEventListener('abort', cancel);
   client.stdin?.destroy();
@@ -35,14 +33,14 @@ export async function runCommand(client: CommandClient, call: Call, start: ExecS
   if (!client.gone.aborted) await client.finish(status);
 }
 
-async function carryOutput(client: CommandClient, call: Call): Promise<CommandStatus> {
+async function carryOutput(client: CommandClient, { call, failure }: StartedCommand): Promise<CommandStatus> {
   try {
     for await (const { stdout, stderr, exit } of call as AsyncIterable<ExecOutput>) {
       if (stdout) await give(client.stdout, stdout, client.gone);
       if (stderr) await give(client.stderr, stderr, client.gone);
       if (exit) return statusOfExit(exit);
     }
-    return statusOfError(new Error('the node ended the stream without saying how the command ended'));
+    return statusOfError(failure() ?? new Error('the node ended the stream without saying how the command ended'));
   } catch (error) {
     return statusOfError(nodeFailure(error));
   }

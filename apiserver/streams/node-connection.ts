@@ -52,6 +52,9 @@ const connectWithinMs = 10_000;
 /** How grpc-js words what becomes of calls that waited for a channel that was closed. */
 const givenUp = 'Channel closed before call started';
 
+/** How a failure to reach a node begins. */
+export const dialFailed = 'error dialing backend';
+
 interface Pooled {
   channel: Channel;
   /** Whether somebody looks after its becoming ready. */
@@ -170,7 +173,7 @@ export function nodeFailure(error: unknown): Error {
   // gRPC says more than anybody wants to know.
   const dialled = /dial tcp \S+: connect: [a-z ]*[a-z]/.exec(details)?.[0];
   const because = details === givenUp ? 'i/o timeout' : (dialled ?? details);
-  return new ApiError('InternalError', `error dialing backend: ${because}`, undefined, { cause: error });
+  return new ApiError('InternalError', `${dialFailed}: ${because}`, undefined, { cause: error });
 }
 
 function isServiceError(error: unknown): error is ServiceError {

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import type { ChildProcessWithoutNullStreams } from 'node:child_process';
 import { once } from 'node:events';
 import { connect } from 'node:net';
-import { Server, ServerCredentials } from '@grpc/grpc-js';
+import { Metadata, Server, ServerCredentials } from '@grpc/grpc-js';
 import type { ServerDuplexStream, ServerWritableStream } from '@grpc/grpc-js';
 import { toServiceError } from '#lib/client/grpc-status.ts';
 import { ApiError } from '#lib/meta/errors.ts';
@@ -55,6 +55,7 @@ export async function startPeer(authorityPem: string, own: KeyPair): Promise<Pee
         call.emit('error', toServiceError(new ApiError('NotFound', `container not found ("${deadContainer}")`)));
         return;
       }
+      call.sendMetadata(new Metadata());
       const [program = 'sh', ...args] = command ?? start.command;
       // A terminal has one output.
       const words = start.tty ? ['sh', '-c', 'exec "$@" 2>&1', 'sh', program, ...args] : [program, ...args];

@@ -14,15 +14,15 @@ import { isOn } from '../rest/query.ts';
 import type { Route } from '../rest/route.ts';
 import type { Caller, Verbs } from '../verbs/types.ts';
 import { runCommand } from './command.ts';
-import { spdyClient, spdyProtocols, webSocketClient, webSocketProtocols } from './command-clients.ts';
+import { commandDialect } from './command-clients.ts';
+import { isTaken, startCommand } from './command-start.ts';
 import { logOptions } from './log-options.ts';
 import { sendEmptyLog, sendLog, sendLogMessages } from './logs.ts';
 import { connectNodes } from './node-connection.ts';
 import type { NodeCalls, NodeTls } from './node-connection.ts';
 import { containerOf, hostOf } from './pod-target.ts';
 import { forwardChannels, forwardSpdy, portsOf } from './port-forward.ts';
-import type { CommandClient } from './types.ts';
-import { acceptSpdy, isSpdy } from './upgrade.ts';
+import { acceptSpdy, chooseSpdyProtocol, isSpdy } from './upgrade.ts';
 import { acceptWebSocket, chooseProtocol, tunnelOf } from './websocket.ts';
 
 export interface PodStreamsOptions {
@@ -83,7 +83,7 @@ export function makePodStreams({ verbs, tls, env }: PodStreamsOptions): PodStrea
   };
 
   const command: UpgradeHandler = async (upgrade) => {
-    const { request, route, query, socket } = upgrade;
+    const { route, query, socket } = upgrade;
     const pod = await podOf(route);
     const container = containerOf(pod, query.get('container') ?? '');
     const tty = isOn(query, 'tty');
@@ -98,17 +98,20 @@ export function makePodStreams({ verbs, tls, env }: PodStreamsOptions): PodStrea
     const words = query.getAll('command');
     if (route.subresource === 'exec' && words.length === 0)
       throw badRequest('you must specify at least one command for the container');
+    const dialect = commandDialect(upgrade, wanted, env);
     const calls = await callsTo(pod);
     const start = { ...wanted, pod: refTo(pod), container, command: words };
-    const run = (client: CommandClient) =>
-      runCommand(client, route.subresource === 'exec' ? calls.exec() : calls.attach(), start);
-    if (isSpdy(request)) {
-      const protocol = acceptSpdy(upgrade, spdyProtocols);
-      return taken(socket, async () => run(await spdyClient(socket, protocol, wanted, env)));
+    const started = startCommand(route.subresource === 'exec' ? calls.exec() : calls.attach(), start);
+    const cancel = () => started.call.cancel();
+    socket.once('close', cancel);
+    try {
+      if (!dialect.tellsRefusals && !(await isTaken(started, socket))) return;
+      if (socket.destroyed) return;
+      const client = await dialect.accept();
+      await taken(socket, async () => runCommand(await client(), started));
+    } finally {
+      cancel();
     }
-    const protocol = chooseProtocol(request, webSocketProtocols);
-    const webSocket = await acceptWebSocket(upgrade, protocol, env);
-    return taken(socket, () => run(webSocketClient(webSocket, protocol, wanted)));
   };
 
   const portForward: UpgradeHandler = async (upgrade) => {
@@ -116,7 +119,7 @@ export function makePodStreams({ verbs, tls, env }: PodStreamsOptions): PodStrea
     const pod = await podOf(route);
     const target = { pod: refTo(pod), calls: await callsTo(pod), env };
     if (isSpdy(request)) {
-      acceptSpdy(upgrade, ['portforward.k8s.io']);
+      acceptSpdy(upgrade, chooseSpdyProtocol(request, ['portforward.k8s.io']));
       return taken(socket, () => forwardSpdy(socket, target));
     }
     const protocol = chooseProtocol(request, [tunnelProtocol, ...channelProtocols]);

@@ -1,5 +1,6 @@
 /** Joins gRPC streams to sessions in containers and to ports of pods, without letting either side run ahead without bound. */
 import type { Duplex } from 'node:stream';
+import { Metadata } from '@grpc/grpc-js';
 import type { ServerDuplexStream } from '@grpc/grpc-js';
 import { toServiceError } from '#lib/client/grpc-status.ts';
 import { ApiError, badRequest } from '#lib/meta/errors.ts';
@@ -9,7 +10,8 @@ import type { StreamSession, StreamSink } from '../runtime/types.ts';
 /** Input that comes before the session stands. */
 const earlyLimit = 1024;
 
-export type Open = (start: ExecStart, sink: StreamSink) => Promise<StreamSession>;
+/** Finds where to begin a session, or throws; and begins it. */
+export type Open = (start: ExecStart) => (sink: StreamSink) => Promise<StreamSession>;
 
 /** Serves one exec or attach call. */
 export function serveSession(call: ServerDuplexStream<ExecInput, ExecOutput>, open: Open): void {
@@ -47,7 +49,10 @@ export function serveSession(call: ServerDuplexStream<ExecInput, ExecOutput>, op
     stderr: (data) => send({ stderr: data }),
   };
   async function run(start: ExecStart): Promise<void> {
-    session = await open(start, sink);
+    const begin = open(start);
+    // The first headers tell that the session will begin: those who ask promise it to their clients then.
+    call.sendMetadata(new Metadata());
+    session = await begin(sink);
     if (call.cancelled) return session.kill();
     for (const input of early.splice(0)) give(input);
     const code = await session.exited;

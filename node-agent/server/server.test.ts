@@ -285,6 +285,16 @@ suite('node-agent/server', () => {
     assert.deepEqual([text('stdout'), text('stderr'), outputs.at(-1)?.exit?.code], ['hello', '80x24', 7]);
   });
 
+  test('exec tells that it begins, before there is any output', async () => {
+    const { path: name, requestSerialize, responseDeserialize } = nodeService.exec;
+    const call = client.makeBidiStreamRequest(name, requestSerialize, responseDeserialize);
+    const silent = { pod: ref, container: 'app', command: ['x'], stdin: true, stdout: true, stderr: true, tty: false };
+    call.write({ start: silent });
+    await once(call, 'metadata');
+    call.on('error', () => {});
+    call.cancel();
+  });
+
   test('exec into a container that does not run is refused', async () => {
     const start = {
       pod: ref,

@@ -157,14 +157,16 @@ function makeServer(config: ServerConfig, { env, runtime, images, pods }: Server
       logs(call).catch((error: unknown) => call.emit('error', fail(error)));
     }),
     exec: guarded((call: ServerDuplexStream<ExecInput, ExecOutput>) =>
-      serveSession(call, async ({ pod, container, command, tty, stdin }: ExecStart, sink) =>
-        runtime.exec(runningId(pod, container), command, { tty, stdin }, sink),
-      ),
+      serveSession(call, ({ pod, container, command, tty, stdin }: ExecStart) => {
+        const id = runningId(pod, container);
+        return (sink) => runtime.exec(id, command, { tty, stdin }, sink);
+      }),
     ),
     attach: guarded((call: ServerDuplexStream<ExecInput, ExecOutput>) =>
-      serveSession(call, async ({ pod, container, tty, stdin }: ExecStart, sink) =>
-        runtime.attach(runningId(pod, container), { tty, stdin }, sink),
-      ),
+      serveSession(call, ({ pod, container, tty, stdin }: ExecStart) => {
+        const id = runningId(pod, container);
+        return (sink) => runtime.attach(id, { tty, stdin }, sink);
+      }),
     ),
     portForward: guarded((call: ServerDuplexStream<PortInput, Chunk>) =>
       servePort(call, async ({ pod, port }) => runtime.openPort(podOf(pod).pod.metadata.uid, port)),

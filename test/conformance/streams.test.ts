@@ -45,6 +45,8 @@ suite('streams', () => {
     await makePod('web', ['main'], 'streamer');
     await makePod('pair', ['one', deadContainer], 'streamer');
     await makePod('waiting', ['main'], '');
+    await makeNode('streamer-lost', 1);
+    await makePod('lost', ['main'], 'streamer-lost');
     echo = createServer({ allowHalfOpen: true }, (socket) => {
       socket.on('error', () => {});
       socket.pipe(socket);
@@ -89,6 +91,9 @@ suite('streams', () => {
     await once(socket, 'open');
     return socket;
   };
+
+  const dead = `pair/exec?container=${deadContainer}&${query(['true'], { stdout: '1' })}`;
+  const deadText = `container not found ("${deadContainer}")`;
 
   /** What comes on each channel until the server closes. */
   const listenTo = (socket: WebSocket, base64: boolean) => {
@@ -150,19 +155,24 @@ suite('streams', () => {
       assert.deepEqual(JSON.parse(heard.text(3)), { metadata: {}, status: 'Success' });
     });
 
-    test('what the container’s node says goes into the channel of errors', async () => {
-      const socket = await webSocket(`pair/exec?container=${deadContainer}&${query(['true'], { stdout: '1' })}`, [
-        'v4.channel.k8s.io',
-      ]);
+    test('in the fifth version what the node says against it comes in the channel of errors', async () => {
+      const socket = await webSocket(dead, ['v5.channel.k8s.io']);
       const heard = listenTo(socket, false);
       await heard.closed;
       const { status, reason, message, code } = JSON.parse(heard.text(3)) as Record<string, unknown>;
       assert.deepEqual([status, reason, code], ['Failure', 'InternalError', 500]);
-      assert.equal(
-        message,
-        `Internal error occurred: unable to upgrade connection: container not found ("${deadContainer}")`,
-      );
+      assert.equal(message, `Internal error occurred: unable to upgrade connection: ${deadText}`);
     });
+
+    for (const protocols of [['v4.channel.k8s.io'], ['v4.base64.channel.k8s.io'], ['channel.k8s.io'], []])
+      test(`with ${protocols[0] ?? 'no sub-protocol'} it is the answer instead of the upgrade`, async () => {
+        const socket = new WebSocket(api.url.replace('https:', 'wss:') + at(dead), protocols, tls());
+        const [, answer] = (await once(socket, 'unexpected-response')) as [unknown, IncomingMessage];
+        assert.deepEqual(
+          [answer.statusCode, answer.headers['content-type'], await text(answer)],
+          [500, 'text/plain; charset=utf-8', deadText],
+        );
+      });
 
     test('a terminal has one output, and its size reaches the node', async () => {
       peer.resizes.length = 0;
@@ -234,6 +244,26 @@ suite('streams', () => {
       const { stdout, error } = await run(`web/exec?${query(['cat'], everything)}`, ['v4.channel.k8s.io'], big);
       assert.ok(stdout.equals(big), `${stdout.length} bytes came back`);
       assert.deepEqual(JSON.parse(error), { metadata: {}, status: 'Success' });
+    });
+
+    test('what the node says against it is the answer instead of the upgrade', async () => {
+      const { code, body } = await askSpdy(api.url, { path: at(dead), protocols: ['v4.channel.k8s.io'], ...tls() });
+      assert.deepEqual([code, body], [500, deadText]);
+    });
+
+    test('a node that cannot be reached is a Status', async () => {
+      const path = at(`lost/exec?${query(['true'], { stdout: '1' })}`);
+      const { code, body } = await askSpdy(api.url, { path, protocols: ['v4.channel.k8s.io'], ...tls() });
+      const { kind, message } = JSON.parse(body) as { kind: string; message: string };
+      const wanted = 'error dialing backend: dial tcp 127.0.0.1:1: connect: connection refused';
+      assert.deepEqual([code, kind, message], [500, 'Status', wanted]);
+    });
+
+    test('a command ends with a client that never opens its streams', async () => {
+      const { client } = await open(`web/exec?${query(['cat'], everything)}`, ['v4.channel.k8s.io']);
+      await until(() => peer.running() === 1);
+      client.close();
+      await until(() => peer.running() === 0);
     });
 
     test('attach joins what runs', async () => {
