@@ -9,6 +9,7 @@ export interface DnsSettings {
 
 const mostNameservers = 3;
 const mostSearches = 32;
+const mostSearchCharacters = 2048;
 
 /** The settings a resolv.conf holds. */
 export function parseResolvConf(text: string): DnsSettings {
@@ -30,7 +31,31 @@ export function parseResolvConf(text: string): DnsSettings {
 
 /** The pod's resolv.conf by its dnsPolicy and dnsConfig. */
 export function resolvConf(pod: Pod, cluster: { dns: string; domain: string }, host: DnsSettings): string {
-  return format(withConfig(byPolicy(pod, cluster, host), pod));
+  return format(withinLimits(withConfig(byPolicy(pod, cluster, host), pod)).settings);
+}
+
+/** What a pod asks for that its resolv.conf cannot hold, in upstream's sentences for the DNSConfigForming event. */
+export function dnsFaults(pod: Pod, cluster: { dns: string; domain: string }, host: DnsSettings): string[] {
+  return withinLimits(withConfig(byPolicy(pod, cluster, host), pod)).faults;
+}
+
+/** Resolvers read no more than so many servers and domains. */
+function withinLimits(settings: DnsSettings): { settings: DnsSettings; faults: string[] } {
+  const nameservers = settings.nameservers.slice(0, mostNameservers);
+  let searches = settings.searches.slice(0, mostSearches);
+  while (searches.join(' ').length > mostSearchCharacters) searches = searches.slice(0, -1);
+  const faults: string[] = [];
+  if (nameservers.length < settings.nameservers.length) {
+    faults.push(
+      `Nameserver limits were exceeded, some nameservers have been omitted, the applied nameserver line is: ${nameservers.join(' ')}`,
+    );
+  }
+  if (searches.length < settings.searches.length) {
+    faults.push(
+      `Search Line limits were exceeded, some search paths have been omitted, the applied search line is: ${searches.join(' ')}`,
+    );
+  }
+  return { settings: { ...settings, nameservers, searches }, faults };
 }
 
 function byPolicy(pod: Pod, { dns, domain }: { dns: string; domain: string }, host: DnsSettings): DnsSettings {
@@ -54,8 +79,8 @@ function withConfig(base: DnsSettings, { spec: { dnsConfig } }: Pod): DnsSetting
 
 function format({ nameservers, searches, options }: DnsSettings): string {
   const lines: string[] = [];
-  if (searches.length > 0) lines.push(`search ${searches.slice(0, mostSearches).join(' ')}`);
-  for (const server of nameservers.slice(0, mostNameservers)) lines.push(`nameserver ${server}`);
+  if (searches.length > 0) lines.push(`search ${searches.join(' ')}`);
+  for (const server of nameservers) lines.push(`nameserver ${server}`);
   if (options.length > 0) {
     const texts = options.map(({ name, value }) => (value === undefined || value === '' ? name : `${name}:${value}`));
     lines.push(`options ${texts.join(' ')}`);

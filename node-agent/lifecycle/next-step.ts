@@ -72,8 +72,10 @@ export function nextStep(seen: Seen, now: number): Step {
   }
 }
 
-function unlessResting({ notes }: Seen, step: string, now: number): Step | undefined {
-  return notes.trouble?.step === step && notes.trouble.retryAt > now ? wait(notes.trouble.retryAt) : undefined;
+function unlessResting({ pod, notes }: Seen, step: string, now: number): Step | undefined {
+  if (notes.trouble?.step !== step || notes.trouble.retryAt <= now) return undefined;
+  const deadline = pod && deadlineOf(pod);
+  return wait(earliest([notes.trouble.retryAt], deadline !== undefined && deadline > now ? deadline : undefined));
 }
 
 /** Whether this node has done its part of the deletion, and finalizers of others are what it waits for. */

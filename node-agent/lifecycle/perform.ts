@@ -4,6 +4,7 @@ import type { Pod } from '#lib/kinds/gen/core-v1.ts';
 import { pod as podKind } from '#lib/kinds/pod.ts';
 import { isReason } from '#lib/meta/errors.ts';
 import { VolumeError } from '../volumes/volumes.ts';
+import { dnsFaults } from './dns.ts';
 import type { Hands } from './hands.ts';
 import { readLastWords, removeLogs } from './log-files.ts';
 import { fieldPathOf } from './containers.ts';
@@ -88,6 +89,10 @@ async function mount(pod: Pod, { hands, note, signal }: Scene): Promise<void> {
 }
 
 async function prepare(pod: Pod, { hands, signal }: Scene): Promise<void> {
+  const { clusterDns, clusterDomain, hostDns } = hands.facts;
+  for (const message of dnsFaults(pod, { dns: clusterDns, domain: clusterDomain }, hostDns)) {
+    hands.events.record({ regarding: pod, type: 'Warning', reason: 'DNSConfigForming', message });
+  }
   try {
     const spec = sandboxSpec(pod, hands.facts);
     hands.observer.put(await hands.limit(() => hands.runtime.preparePod(spec, signal)));

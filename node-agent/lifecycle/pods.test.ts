@@ -333,6 +333,30 @@ suite('node-agent/lifecycle/pods', () => {
     await node.pass(6000);
     const { status } = await node.pod();
     assert.deepEqual([status?.phase, status?.reason], ['Failed', 'DeadlineExceeded']);
+    const told = 'DeadlineExceeded: Pod was active on the node longer than the specified deadline';
+    assert.equal(node.said.filter((line) => line === told).length, 1);
+  });
+
+  test('makePods() does not call a pod failed while it is still ending', async () => {
+    node.runtime.scripts.set('app', { stubborn: true });
+    await node.create({ activeDeadlineSeconds: 5, terminationGracePeriodSeconds: 20 });
+    await node.pass(6000);
+    assert.deepEqual(
+      [(await node.pod()).status?.phase, (await node.app()).state?.running !== undefined],
+      ['Running', true],
+    );
+    await node.pass(20_000);
+    assert.equal((await node.pod()).status?.phase, 'Failed');
+  });
+
+  test('makePods() leaves every container two seconds between signal and kill', async () => {
+    node.runtime.scripts.set('app', { stubborn: true });
+    await node.create();
+    await node.settle(() => node.client.delete(podKind, ref, { gracePeriodSeconds: 1 }));
+    await node.pass(1500);
+    assert.equal((await node.app()).state?.running !== undefined, true);
+    await node.pass(1000);
+    await assert.rejects(node.pod(), { reason: 'NotFound' });
   });
 
   suite('of the node itself', () => {

@@ -15,10 +15,12 @@ export function containerResources(resources: ResourceRequirements | undefined):
   const cpuLimit = millis(resources?.limits?.['cpu']);
   const cpuRequest = resources?.requests?.['cpu'] === undefined ? cpuLimit : millis(resources.requests['cpu']);
   const memoryLimitBytes = units(resources?.limits?.['memory']);
+  const memoryLowBytes = units(resources?.requests?.['memory'] ?? resources?.limits?.['memory']);
   return {
     cpuShares: sharesOf(cpuRequest),
     ...(cpuLimit > 0 && { cpuQuota: quotaOf(cpuLimit), cpuPeriod: periodMicroseconds }),
     ...(memoryLimitBytes > 0 && { memoryLimitBytes }),
+    ...(memoryLowBytes > 0 && { memoryLowBytes }),
   };
 }
 
@@ -29,10 +31,12 @@ export function podResources({ spec }: Pod): CgroupResources {
   const all = [...spec.containers, ...(spec.initContainers ?? [])];
   const allLimited = (name: string) => all.every(({ resources }) => units(resources?.limits?.[name]) > 0);
   const amount = (amounts: Amounts, name: string) => Number(amounts.get(name) ?? 0n) / 1e9;
+  const memoryLowBytes = Math.ceil(amount(requests, 'memory'));
   return {
     cpuShares: sharesOf(amount(requests, 'cpu') * 1000),
     ...(allLimited('cpu') && { cpuQuota: quotaOf(amount(limits, 'cpu') * 1000), cpuPeriod: periodMicroseconds }),
     ...(allLimited('memory') && { memoryLimitBytes: Math.ceil(amount(limits, 'memory')) }),
+    ...(memoryLowBytes > 0 && { memoryLowBytes }),
   };
 }
 

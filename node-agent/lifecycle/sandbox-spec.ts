@@ -16,17 +16,18 @@ export interface ClusterFacts {
   hostHosts: string;
 }
 
-/** Linux allows 64 characters in a host name; upstream cuts at 63. */
+/** Linux allows 64 characters in a host name; upstream cuts at 63, but not a full name. */
 const longestHostname = 63;
+const longestFullName = 64;
 
-/** The sandbox of a pod. */
+/** The sandbox of a pod. Throws an Error with upstream's sentence for a full name that is too long for the kernel. */
 export function sandboxSpec(pod: Pod, facts: ClusterFacts): SandboxSpec {
   const { spec, metadata } = pod;
   const namespace = metadata.namespace ?? '';
   const hostNetwork = spec.hostNetwork ?? false;
   const short = (spec.hostname ?? metadata.name).slice(0, longestHostname).replace(/[-.]+$/, '');
   const domainname = spec.subdomain ? `${spec.subdomain}.${namespace}.svc.${facts.clusterDomain}` : '';
-  const hostname = spec.setHostnameAsFQDN && domainname ? `${short}.${domainname}` : short;
+  const hostname = spec.setHostnameAsFQDN && domainname ? fullName(short, domainname) : short;
   return {
     uid: metadata.uid,
     namespace,
@@ -45,6 +46,16 @@ export function sandboxSpec(pod: Pod, facts: ClusterFacts): SandboxSpec {
     resources: podResources(pod),
     ports: hostNetwork ? [] : hostPorts(pod),
   };
+}
+
+function fullName(short: string, domainname: string): string {
+  const full = `${short}.${domainname}`;
+  if (full.length > longestFullName) {
+    throw new Error(
+      `failed to construct FQDN from pod hostname and cluster domain, FQDN ${full} is too long (${longestFullName} characters is the max, ${full.length} characters requested)`,
+    );
+  }
+  return full;
 }
 
 function hostPorts(pod: Pod): SandboxSpec['ports'] {

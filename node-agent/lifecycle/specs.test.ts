@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { containerSpec } from './container-spec.ts';
-import { hostNetworkHostsFile, hostsFile, parseResolvConf, resolvConf } from './dns.ts';
+import { dnsFaults, hostNetworkHostsFile, hostsFile, parseResolvConf, resolvConf } from './dns.ts';
 import { makeContainer, makePod } from './pods.fixture.ts';
 import { oomScoreAdjOf } from './oom-score.ts';
 import { containerResources, podResources } from './resources.ts';
@@ -61,6 +61,28 @@ suite('node-agent/lifecycle specs', () => {
     assert.match(text({ dnsConfig }), /options ndots:2\n$/);
   });
 
+  test('resolvConf() holds what resolvers can read, and dnsFaults() tells of the rest', () => {
+    const cluster = { dns: facts.clusterDns, domain: facts.clusterDomain };
+    const long = (i: number) => `${String(i).padStart(3, '0')}${'x'.repeat(97)}`;
+    const pod = makePod({
+      dnsPolicy: 'None',
+      dnsConfig: {
+        nameservers: ['192.0.2.1', '192.0.2.2', '192.0.2.3', '192.0.2.4'],
+        searches: Array.from({ length: 30 }, (_, i) => long(i)),
+      },
+    });
+    const kept = Array.from({ length: 20 }, (_, i) => long(i)).join(' ');
+    assert.equal(
+      resolvConf(pod, cluster, host),
+      `search ${kept}\nnameserver 192.0.2.1\nnameserver 192.0.2.2\nnameserver 192.0.2.3\n`,
+    );
+    assert.deepEqual(dnsFaults(pod, cluster, host), [
+      'Nameserver limits were exceeded, some nameservers have been omitted, the applied nameserver line is: 192.0.2.1 192.0.2.2 192.0.2.3',
+      `Search Line limits were exceeded, some search paths have been omitted, the applied search line is: ${kept}`,
+    ]);
+    assert.deepEqual(dnsFaults(makePod(), cluster, host), []);
+  });
+
   test('hostsFile() ends with the aliases', () => {
     const text = hostsFile(makePod({ hostAliases: [{ ip: '192.0.2.5', hostnames: ['foo', 'bar'] }] }));
     assert.match(text, /^# Kubernetes-managed hosts file.\n127.0.0.1\tlocalhost\n/);
@@ -80,6 +102,17 @@ suite('node-agent/lifecycle specs', () => {
     assert.equal(spec.hostname, 'h.sub.default.svc.cluster.local');
     assert.equal(spec.domainname, 'sub.default.svc.cluster.local');
     assert.equal(sandboxSpec(makePod({ hostNetwork: true }), facts).hostname, 'n1');
+    assert.equal(sandboxSpec(makePod({ hostname: `${'h'.repeat(62)}-x` }), facts).hostname, 'h'.repeat(62));
+  });
+
+  test('sandboxSpec() refuses a full name that is longer than the kernel takes', () => {
+    const full = (hostname: string) =>
+      sandboxSpec(makePod({ hostname, subdomain: 'sub', setHostnameAsFQDN: true }), facts).hostname;
+    assert.equal(full('h'.repeat(34)).length, 64);
+    assert.throws(() => full('h'.repeat(35)), {
+      message:
+        /^failed to construct FQDN from pod hostname and cluster domain, FQDN h+\.sub\.default\.svc\.cluster\.local is too long \(64 characters is the max, 65 characters requested\)$/,
+    });
   });
 
   test('containerSpec() merges command, environment and user with those of the image', () => {
@@ -110,13 +143,14 @@ suite('node-agent/lifecycle specs', () => {
       cpuQuota: 50_000,
       cpuPeriod: 100_000,
       memoryLimitBytes: 64 * 1024 * 1024,
+      memoryLowBytes: 64 * 1024 * 1024,
     });
     assert.equal(containerResources({ limits: { cpu: '1m' } }).cpuQuota, 1000);
     const limited = makeContainer('app', {
       resources: { limits: { cpu: '1', memory: '1Gi' }, requests: { cpu: '1', memory: '1Gi' } },
     });
     const pod = makePod({ containers: [limited, makeContainer('free', { resources: { requests: { cpu: '500m' } } })] });
-    assert.deepEqual(podResources(pod), { cpuShares: 1536 });
+    assert.deepEqual(podResources(pod), { cpuShares: 1536, memoryLowBytes: 2 ** 30 });
   });
 
   test('oomScoreAdjOf() spares those who asked for much', () => {

@@ -35,6 +35,12 @@ suite('node-agent/lifecycle/status', () => {
     assert.equal(conditionOf(status.conditions, 'Ready')?.status, 'True');
   });
 
+  test('statusOf() gives pods on the node’s network its address from the beginning', () => {
+    const status = statusAt(makeSeen(makePod({ hostNetwork: true })));
+    assert.deepEqual([status.podIP, status.podIPs], ['10.0.0.1', [{ ip: '10.0.0.1' }]]);
+    assert.equal(statusAt(makeSeen(makePod())).podIP, undefined);
+  });
+
   test('statusOf() waits for probes: not started before the startup probe, not ready before the readiness probe', () => {
     const probe = { tcpSocket: { port: 80 } };
     const pod = makePod({ containers: [makeContainer('app', { startupProbe: probe, readinessProbe: probe })] });

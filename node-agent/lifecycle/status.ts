@@ -26,7 +26,7 @@ export function statusOf(seen: Seen, pod: Pod, hostIps: readonly string[], now: 
   const sorted = (role: Role) => of(role).sort((a, b) => (a.name < b.name ? -1 : 1));
   // Who waits for the end of a pod must not take it for ended while it runs.
   const verdict = running ? undefined : verdictOf(seen, pod, now);
-  const ips = observed?.ips.length ? observed.ips : (before.podIPs ?? []).map(({ ip }) => ip);
+  const ips = ipsOf(observed, pod, hostIps);
   const inits = of('init', 'sidecar');
   const ephemeral = sorted('ephemeral');
   const status: PodStatus = {
@@ -45,6 +45,13 @@ export function statusOf(seen: Seen, pod: Pod, hostIps: readonly string[], now: 
   const disruption = verdict && notes.evicted?.disrupts ? notes.evicted.message : undefined;
   status.conditions = conditionsOf(pod, status, sandboxReady, formatTime(now), disruption);
   return status;
+}
+
+/** What the sandbox has, or had; a pod on the node's network has the node's from the beginning. */
+function ipsOf(observed: Seen['observed'], pod: Pod, hostIps: readonly string[]): readonly string[] {
+  if (observed?.ips.length) return observed.ips;
+  const before = (pod.status?.podIPs ?? []).map(({ ip }) => ip);
+  return before.length === 0 && pod.spec.hostNetwork ? hostIps : before;
 }
 
 interface WithRole {

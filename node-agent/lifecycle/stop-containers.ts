@@ -3,7 +3,7 @@ import { containersOf, fieldPathOf } from './containers.ts';
 import type { Scene } from './perform.ts';
 import type { Stopping } from './types.ts';
 
-/** What a container gets at least after its preStop hook, as upstream. */
+/** What a container gets at least between the signal and the kill, as upstream, however short its grace and long its preStop hook. */
 const leastGraceMs = 2000;
 
 /** All hooks begin at once, as upstream; a group is signalled when the one before has ended. */
@@ -18,10 +18,7 @@ export async function stopContainers(groups: readonly Stopping[][], scene: Scene
     await Promise.all(
       group.map(async (item) => {
         await hooks.get(item.id);
-        const { id, graceMs } = item;
-        const late = left(item) < graceMs;
-        const restMs = late ? Math.max(left(item), Math.min(leastGraceMs, graceMs)) : graceMs;
-        await scene.hands.runtime.stopContainer(id, restMs, scene.signal);
+        await scene.hands.runtime.stopContainer(item.id, Math.max(left(item), leastGraceMs), scene.signal);
       }),
     );
   }

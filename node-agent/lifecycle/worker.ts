@@ -6,6 +6,7 @@ import type { Pod } from '#lib/kinds/gen/core-v1.ts';
 import { healthAfter } from '../probes/judge.ts';
 import type { OnTally } from '../probes/prober.ts';
 import { containersOf, reportedStatus, runsOf } from './containers.ts';
+import { verdictOf } from './ending.ts';
 import type { Hands } from './hands.ts';
 import { lastWordsMissing, nextStep, stageOf } from './next-step.ts';
 import { perform } from './perform.ts';
@@ -50,6 +51,7 @@ export function makeWorker(uid: string, first: Pod | undefined, hands: Hands, re
   let wakeUp: (() => void) | undefined;
   let woken = false;
   let current: { step: Step; abort: AbortController; startedAt: number } | undefined;
+  let toldDeadline = false;
   const preStopped = new Set<string>();
 
   const ownPod = first !== undefined && isStatic(first);
@@ -102,6 +104,14 @@ export function makeWorker(uid: string, first: Pod | undefined, hands: Hands, re
     // Of a pod that the API does not have, the status is remembered here.
     if (ownPod) pod = { ...seen.pod, status: told };
     status.offer(told);
+  }
+
+  function tellDeadline(seen: Seen): void {
+    if (toldDeadline || !seen.pod || !exists || seen.pod.metadata.deletionTimestamp !== undefined) return;
+    const verdict = verdictOf(seen, seen.pod, env.now());
+    if (verdict?.reason !== 'DeadlineExceeded') return;
+    toldDeadline = true;
+    hands.events.record({ regarding: seen.pod, type: 'Normal', ...verdict });
   }
 
   /** Readiness of runs that an earlier agent left running is as that agent reported it, until probes say otherwise. */
@@ -165,6 +175,7 @@ export function makeWorker(uid: string, first: Pod | undefined, hands: Hands, re
     while (!stopping.signal.aborted) {
       woken = false;
       const seen = look();
+      tellDeadline(seen);
       offerStatus(seen);
       hands.prober.follow(uid, seen, onTally);
       const step = nextStep(seen, env.now());

@@ -37,6 +37,8 @@ export interface CgroupResources {
   cpuQuota?: number;
   cpuPeriod?: number;
   memoryLimitBytes?: number;
+  /** What the kernel takes back last when memory runs short, where it can tell (cgroup v2). */
+  memoryLowBytes?: number;
   pidsLimit?: number;
 }
 

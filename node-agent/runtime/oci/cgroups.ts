@@ -34,13 +34,24 @@ export function tierCgroup(root: string, qos: SandboxSpec['qos']): string | unde
 /** What the pods of a class get of the processor together, against guaranteed pods: as much as they ask for, the least there is for who asks for nothing. */
 export function tierShares(qos: SandboxSpec['qos'], pods: readonly SandboxSpec[]): number {
   if (qos === 'BestEffort') return leastShares;
-  const asked = pods.filter((pod) => pod.qos === qos).reduce((sum, pod) => sum + (pod.resources.cpuShares ?? 0), 0);
-  return Math.max(asked, leastShares);
+  const shares = pods.filter((pod) => pod.qos === qos).map(({ resources }) => resources.cpuShares ?? 0);
+  // The least there is stands for nothing asked.
+  return Math.max(
+    shares.filter((each) => each > leastShares).reduce((sum, each) => sum + each, 0),
+    leastShares,
+  );
+}
+
+/** What is kept for the pods of a class, or of all when none is given: as much as they ask for together. */
+export function keptMemory(pods: readonly SandboxSpec[], qos?: SandboxSpec['qos']): number {
+  return pods
+    .filter((pod) => qos === undefined || pod.qos === qos)
+    .reduce((sum, { resources }) => sum + (resources.memoryLowBytes ?? 0), 0);
 }
 
 /** The writes that limit a cgroup so. */
 export function resourceWrites(resources: CgroupResources, version: CgroupVersion): CgroupWrite[] {
-  const { cpuShares, cpuQuota, cpuPeriod = 100_000, memoryLimitBytes, pidsLimit } = resources;
+  const { cpuShares, cpuQuota, cpuPeriod = 100_000, memoryLimitBytes, memoryLowBytes, pidsLimit } = resources;
   const writes: (CgroupWrite | undefined)[] =
     version === 'v2'
       ? [
@@ -51,6 +62,7 @@ export function resourceWrites(resources: CgroupResources, version: CgroupVersio
             cpuQuota === undefined ? undefined : `${cpuQuota < 0 ? 'max' : cpuQuota} ${cpuPeriod}`,
           ),
           write('memory', 'memory.max', memoryLimitBytes),
+          write('memory', 'memory.low', memoryLowBytes),
         ]
       : [
           write('cpu', 'cpu.shares', cpuShares),

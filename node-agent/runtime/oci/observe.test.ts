@@ -32,5 +32,7 @@ suite('observation', () => {
       '127.0.0.1\tlocalhost\n10.0.0.9\tweb.sub.ns.svc.cluster.local\tweb\n\n# Entries added by HostAliases.\n1.2.3.4\tfoo\n',
     );
     assert.equal(hostsWithPod('', '10.0.0.9', 'web', ''), '10.0.0.9\tweb\n');
+    assert.equal(hostsWithPod('', '10.0.0.9', 'a.b', 'sub.ns'), '10.0.0.9\ta.b.sub.ns\ta.b\n');
+    assert.equal(hostsWithPod('', '10.0.0.9', 'web.sub.ns', 'sub.ns'), '10.0.0.9\tweb.sub.ns\tweb\n');
   });
 });

@@ -51,8 +51,10 @@ export function observePod(
 
 /** The pod's hosts file with the line of its own address: after the fixed lines, before the aliases. */
 export function hostsWithPod(hosts: string, address: string, hostname: string, domainname: string): string {
-  const full = domainname && !hostname.includes('.') ? `${hostname}.${domainname}\t` : '';
-  const line = `${address}\t${full}${hostname}\n`;
+  // The host's own name may be the full one already.
+  const ending = domainname && `.${domainname}`;
+  const short = ending && hostname.endsWith(ending) ? hostname.slice(0, -ending.length) : hostname;
+  const line = `${address}\t${ending && `${short}${ending}\t`}${short}\n`;
   const aliases = hosts.indexOf('\n# Entries added by HostAliases.');
   return aliases < 0 ? hosts + line : hosts.slice(0, aliases) + line + hosts.slice(aliases);
 }

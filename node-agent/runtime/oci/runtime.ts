@@ -19,7 +19,7 @@ import { prepareHost, probeHost } from './host.ts';
 import { observeContainer, observePod } from './observe.ts';
 import { writeRecord } from './records.ts';
 import { recover } from './recover.ts';
-import { makeSandbox, removeSandbox, sandboxStands } from './sandbox.ts';
+import { makeSandbox, removeSandbox, sandboxStands, weighTier } from './sandbox.ts';
 import { makeTurns } from './turns.ts';
 import { findContainer } from './workshop.ts';
 import type { PodEntry, Workshop } from './workshop.ts';
@@ -195,6 +195,7 @@ export function makeOciRuntime(options: OciRuntimeOptions, env: Env): OciRuntime
     async limitPods(resources) {
       const { shop } = await opened();
       shop.cgroups.make(podsCgroup(shop.cgroupRoot), resources);
+      for (const qos of ['Burstable', 'BestEffort'] as const) weighTier(shop, qos);
     },
     async podsWorkingSet() {
       const { shop } = await opened();

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { demandCommand, runCommand } from '#lib/env/command.ts';
 import type { PodCommands } from '../../network/pod-network.ts';
 import type { SandboxSpec } from '../types.ts';
-import { podCgroup, tierCgroup, tierShares } from './cgroups.ts';
+import { keptMemory, podCgroup, podsCgroup, tierCgroup, tierShares } from './cgroups.ts';
 import { podFolders } from './folders.ts';
 import { mountsBelow } from './mount-table.ts';
 import { hostsWithPod } from './observe.ts';
@@ -97,11 +97,13 @@ export async function removeCgroup(shop: Workshop, cgroup: string): Promise<void
   throw new Error(`Cannot remove cgroup ${cgroup}: processes in it do not end`);
 }
 
-function weighTier(shop: Workshop, qos: SandboxSpec['qos']): void {
+/** Gives the pods of a class, and all together, what they ask for. */
+export function weighTier(shop: Workshop, qos: SandboxSpec['qos']): void {
+  const pods = [...shop.pods.values()].map(({ record }) => record.spec);
+  shop.cgroups.make(podsCgroup(shop.cgroupRoot), { memoryLowBytes: keptMemory(pods) });
   const tier = tierCgroup(shop.cgroupRoot, qos);
   if (tier === undefined) return;
-  const pods = [...shop.pods.values()].map(({ record }) => record.spec);
-  shop.cgroups.make(tier, { cpuShares: tierShares(qos, pods) });
+  shop.cgroups.make(tier, { cpuShares: tierShares(qos, pods), memoryLowBytes: keptMemory(pods, qos) });
 }
 
 function pinsOf(spec: SandboxSpec): string[] {

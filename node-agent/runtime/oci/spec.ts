@@ -67,7 +67,12 @@ export function renderSpec(inputs: SpecInputs): OciSpec {
         devices: [{ allow: privileged, access: 'rwm' }],
         ...limits(container.resources, host.swapAccounting),
         // As upstream: when one process of a container runs out of memory, all of it ends.
-        ...(host.cgroup === 'v2' && { unified: { 'memory.oom.group': '1' } }),
+        ...(host.cgroup === 'v2' && {
+          unified: {
+            'memory.oom.group': '1',
+            ...(container.resources.memoryLowBytes && { 'memory.low': String(container.resources.memoryLowBytes) }),
+          },
+        }),
       },
     },
   };
