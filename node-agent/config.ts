@@ -13,7 +13,7 @@ export interface NodeAgentConfig {
   listen: { host: string; port: number };
   /** The agent's own certificate, and the CA of those who may call. PEM files. */
   tls: { caFile: string; certFile: string; keyFile: string };
-  /** Outlives the machine's restarts. */
+  /** Outlives the machine's restarts. Users put `registries.yaml` and `config.json` there: mirrors of registries, and logins. */
   stateDir: string;
   /** Gone after a restart of the machine; not readable by others. */
   runDir: string;
@@ -42,5 +42,4 @@ export interface NodeAgentConfig {
   ephemeralStorage?: 'evict' | 'refuse';
   /** A folder of pods that run here whatever the API says: a file each, YAML or JSON. None when absent. */
   staticPodDir?: string;
-  registry?: { mirrors?: Record<string, string[]>; insecure?: string[] };
 }

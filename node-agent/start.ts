@@ -15,6 +15,7 @@ import { makePressure } from './eviction/pressure.ts';
 import { observeNode } from './eviction/observe.ts';
 import { evictionSettings } from './eviction/settings.ts';
 import { makeImages } from './images/images.ts';
+import { followNodeRegistries } from './images/node-registries.ts';
 import { makePods } from './lifecycle/pods.ts';
 import type { Pods, StaticSource } from './lifecycle/pods.ts';
 import { makeHands } from './make-hands.ts';
@@ -97,12 +98,14 @@ async function boot(
   // A node that is short of something says so from the first moment on.
   pressure.look(await observeNode(config), env.now());
   let pods: Pods | undefined;
+  const registries = followNodeRegistries(config.stateDir, env);
+  ends.push(() => registries.close());
   const images = makeImages(
     {
       dir: config.imageDir,
       inUse: () => Promise.resolve(imagesInUse(pods?.all() ?? [])),
-      ...(config.registry?.mirrors && { mirrors: config.registry.mirrors }),
-      ...(config.registry?.insecure && { insecureRegistries: config.registry.insecure }),
+      registries: registries.registries,
+      credentials: registries.credentials,
     },
     env,
   );

@@ -7,11 +7,14 @@ import type { Env } from '#lib/env/env.ts';
 import { addImage, renderManifest, whileActive } from './add-image.ts';
 import { addBlob, draftBlob, readBlob } from './blobs.ts';
 import { decompressed } from './compression.ts';
-import { choosePlatform, mediaTypes, parseManifest } from './manifest.ts';
-import type { Descriptor, Manifest, Platform } from './manifest.ts';
+import { mediaTypes, parseManifest } from './manifest.ts';
+import type { Descriptor, Manifest } from './manifest.ts';
+import { choosePlatform, fits } from './platform.ts';
+import type { Platform } from './platform.ts';
 import { findImage } from './records.ts';
 import { formatReference, parseReference } from './reference.ts';
 import type { Reference } from './reference.ts';
+import { roomIn } from './room.ts';
 import { blobPath, hexOf, sha256 } from './store.ts';
 import type { Folders, ReferenceRecord } from './store.ts';
 import { encodeHeader, endOfArchive, padding } from './tar-format.ts';
@@ -35,7 +38,7 @@ export async function importArchive(folders: Folders, file: string, platform: Pl
     const plain = path.join(folders.tmp, env.uuid());
     try {
       // Unpacked to a file, as manifests may come after what they name.
-      await pipeline(decompressed(createReadStream(file)), createWriteStream(plain, { mode: 0o600 }));
+      await unpack(file, plain, (await roomIn(folders.tmp)).bytes);
       const archive = { file: plain, index: await indexOf(plain) };
       const hasLayout = archive.index.has('oci-layout') && archive.index.has('index.json');
       if (hasLayout) return await importLayout(folders, archive, platform, env);
@@ -87,13 +90,27 @@ export async function exportArchive(
   }, createWriteStream(file));
 }
 
+async function unpack(file: string, plain: string, mostBytes: number): Promise<void> {
+  await pipeline(
+    decompressed(createReadStream(file)),
+    async function* (chunks: AsyncIterable<Buffer>) {
+      let length = 0;
+      for await (const chunk of chunks) {
+        length += chunk.length;
+        if (length > mostBytes) throw new Error(`no space left on device: it unpacks to more than ${mostBytes} bytes`);
+        yield chunk;
+      }
+    },
+    createWriteStream(plain, { mode: 0o600 }),
+  );
+}
+
 async function importLayout(folders: Folders, archive: Archive, platform: Platform, env: Env): Promise<string[]> {
   const parsed = parseManifest(await documentAt(archive, 'index.json'));
   if (parsed.is !== 'index') throw new Error('its index.json is no index');
   const brought: string[] = [];
   for (const entry of parsed.entries) {
-    const isOurs = !entry.platform || entry.platform.architecture === platform.architecture;
-    if (!isOurs) continue;
+    if (entry.platform && !fits(entry.platform, platform)) continue;
     const { manifest, documents } = await layoutManifest(archive, entry, platform);
     for (const part of [manifest.config, ...manifest.layers])
       await copyBlob(folders, archive, blobName(part), part, env);
@@ -118,9 +135,7 @@ async function layoutManifest(
     documents.push(document);
     const parsed = parseManifest(document);
     if (parsed.is === 'manifest') return { manifest: parsed.manifest, documents };
-    const chosen = choosePlatform(parsed, platform);
-    if (!chosen) throw new Error(`no match for platform in manifest ${wanted.digest}: not found`);
-    wanted = chosen;
+    wanted = choosePlatform(parsed.entries, platform, wanted.digest);
   }
   throw new Error('index within index within index');
 }

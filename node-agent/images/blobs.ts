@@ -1,13 +1,17 @@
 /** Bytes into the store, verified on their way. */
 import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
 import { open, readFile, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { blobPath, sha256, writeWhole } from './store.ts';
+import { pipeline } from 'node:stream/promises';
+import { blobPath, ignoreMissing, sha256, writeWhole } from './store.ts';
 import type { Folders } from './store.ts';
 
 /** A blob being written. Nothing of it is seen before finish() has verified it. */
 export interface BlobDraft {
   readonly writtenBytes: number;
+  /** Of what has been written so far. */
+  digest(): string;
   write(chunk: Buffer): Promise<void>;
   /** Starts again from nothing. */
   restart(): Promise<void>;
@@ -33,6 +37,7 @@ export async function draftBlob(folders: Folders, expected: string | undefined, 
     get writtenBytes() {
       return writtenBytes;
     },
+    digest: () => `sha256:${hash.copy().digest('hex')}`,
     async write(chunk) {
       hash.update(chunk);
       for (let at = 0; at < chunk.length;) {
@@ -63,6 +68,17 @@ export async function draftBlob(folders: Folders, expected: string | undefined, 
       await rm(file, { force: true });
     },
   };
+}
+
+/** Whether the blob is here and what its digest says. Reads all of it. */
+export async function isWhole(folders: Folders, digest: string): Promise<boolean> {
+  const hash = createHash('sha256');
+  try {
+    await pipeline(createReadStream(blobPath(folders, digest), { highWaterMark: 256 * 1024 }), hash);
+  } catch (error) {
+    return ignoreMissing(error) ?? false;
+  }
+  return `sha256:${hash.digest('hex')}` === digest;
 }
 
 /** Adds a small blob that is in memory. Resolves to its digest. */

@@ -4,7 +4,10 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
 import { decompressed } from './compression.ts';
-import { makeLayerFilter } from './layer-filter.ts';
+import { layerLimits, makeLayerFilter } from './layer-filter.ts';
+import type { LayerLimits } from './layer-filter.ts';
+import { roomIn } from './room.ts';
+import { TarError } from './tar-format.ts';
 
 /** What one layer turned out to be. */
 export interface Extracted {
@@ -29,10 +32,24 @@ const tarArguments = [
 
 const longestComplaint = 4096;
 
-/** Rejects when the layer is refused or broken; the folder may then hold anything, and is the caller's to remove. */
-export async function extractLayer(blob: string, folder: string, signal: AbortSignal): Promise<Extracted> {
+/** Headers and padding beside the files' bytes, which a small blob may unpack to without end. */
+const mostFrameBytes = 1024 ** 3;
+
+/**
+ * Rejects when the layer is refused or broken, or holds more than the disk or `limits` allow; the folder may then hold anything, and is the
+ * caller's to remove.
+ */
+export async function extractLayer(
+  blob: string,
+  folder: string,
+  signal: AbortSignal,
+  limits: LayerLimits = layerLimits,
+): Promise<Extracted> {
   const hash = createHash('sha256');
-  const filter = makeLayerFilter();
+  const room = await roomIn(folder);
+  const sizeBytes = Math.min(limits.sizeBytes, room.bytes);
+  const filter = makeLayerFilter({ ...limits, sizeBytes, entries: Math.min(limits.entries, room.files) });
+  let unpackedBytes = 0;
   const tar = spawn('tar', [...tarArguments, `--directory=${folder}`], {
     stdio: ['pipe', 'ignore', 'pipe'],
     // Without the caller's TAR_OPTIONS.
@@ -54,6 +71,9 @@ export async function extractLayer(blob: string, folder: string, signal: AbortSi
     async function* (chunks: AsyncIterable<Buffer>) {
       for await (const chunk of chunks) {
         hash.update(chunk);
+        unpackedBytes += chunk.length;
+        if (unpackedBytes > sizeBytes + mostFrameBytes)
+          throw new TarError(`the layer unpacks to more than ${sizeBytes + mostFrameBytes} bytes`);
         yield* filter.push(chunk);
       }
       yield* filter.end();

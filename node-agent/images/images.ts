@@ -1,26 +1,30 @@
 /** The image store of a node; several processes may have the same folder open. */
 import type { Env } from '#lib/env/env.ts';
+import { whileActive } from './add-image.ts';
 import { exportArchive, importArchive } from './archive.ts';
-import { lowerFolders } from './layers.ts';
-import { platformOf } from './manifest.ts';
-import type { Platform } from './manifest.ts';
+import { findLayer, lowerFolders } from './layers.ts';
+import { platformOf } from './platform.ts';
+import type { Platform } from './platform.ts';
+import { tellProgress } from './tell-progress.ts';
 import { mountedLayers } from './mounted.ts';
 import { makePuller } from './pull.ts';
 import { allImages, allReferences, dropReferences, findImage, findReference } from './records.ts';
 import { lastUsedAt, noteUse, withStoreLock } from './records.ts';
 import { formatReference, parseReference, repositoryOf, storedName } from './reference.ts';
+import { noRegistries } from './registries.ts';
+import type { Registries } from './registries.ts';
 import { foldersIn, layerPath } from './store.ts';
 import type { Folders, ImageRecord } from './store.ts';
 import { openStore } from './sweep.ts';
-import type { ImageInfo, Images, UnpackedImage } from './types.ts';
+import type { Credentials, ImageInfo, Images, UnpackedImage } from './types.ts';
 
 export interface ImagesOptions {
   /** The store's folder; made if need be. */
   dir: string;
-  /** Registry host -> addresses tried before it: `host:port` or a URL. `*` stands for all others. */
-  mirrors?: Record<string, string[]>;
-  /** Registries that speak plain HTTP; loopback addresses do without being named. */
-  insecureRegistries?: string[];
+  /** Mirrors and the like, asked for at each pull. */
+  registries?: () => Promise<Registries>;
+  /** The node's own, tried after those of a pull. */
+  credentials?: Credentials;
   /** Ids of images that may not be removed, though nothing has their layers mounted. */
   inUse?: () => Promise<ReadonlySet<string>>;
 }
@@ -40,11 +44,14 @@ export interface ImageStore extends Images {
   open(): Promise<OpenStore>;
 }
 
+const never = new AbortController().signal;
+
 /** Opens the store at the first use; that also sweeps what crashes left. */
-export function makeImages({ dir, mirrors = {}, insecureRegistries = [], inUse }: ImagesOptions, env: Env): ImageStore {
+export function makeImages(options: ImagesOptions, env: Env): ImageStore {
+  const { dir, registries = () => Promise.resolve(noRegistries), credentials = () => [], inUse } = options;
   const folders = foldersIn(dir);
   const platform = platformOf(process.arch);
-  const puller = makePuller({ folders, platform, mirrors, insecureRegistries, env });
+  const puller = makePuller({ folders, platform, registries, credentials, env });
   let opening: Promise<void> | undefined;
   const opened = async () => {
     opening ??= openStore(folders, env);
@@ -58,6 +65,13 @@ export function makeImages({ dir, mirrors = {}, insecureRegistries = [], inUse }
     const digest = await digestOf(name);
     const layers = await lowerFolders(folders, image);
     return { name, id: image.id, ...(digest !== undefined && { digest }), config: image.config, layers };
+  };
+
+  /** Nothing is made of an image while one of its layers is not as it was. */
+  const isUsable = async (image: ImageRecord): Promise<boolean> => {
+    const layers = await Promise.all(image.layers.map(({ diffId }) => findLayer(folders, diffId)));
+    if (layers.every((layer) => layer !== undefined)) return true;
+    return whileActive(folders, () => puller.restore(image, never));
   };
 
   /** The name by digest of what a tag or digest stands for; only what came from a registry has one. */
@@ -88,16 +102,17 @@ export function makeImages({ dir, mirrors = {}, insecureRegistries = [], inUse }
       const image = id === undefined ? undefined : await findImage(folders, id);
       if (!image) return undefined;
       await noteUse(folders, image.id, env.now());
+      if (!(await isUsable(image))) return undefined;
       return unpacked(name, image);
     },
-    async pull(name, { auth, signal }) {
+    async pull(name, { auth = () => [], onProgress, signal }) {
       const reference = parseReference(name);
       await opened();
-      const start = env.monotonic();
-      const id = await puller.pull(reference, auth, signal);
+      const forget = onProgress && tellProgress(() => puller.progressOf(reference), onProgress, env);
+      const { id, durationMs } = await puller.pull(reference, auth, signal).finally(forget);
       const image = await findImage(folders, id);
       if (!image) throw new Error(`Cannot use image ${formatReference(reference)}: it was removed at once`);
-      return { image: await unpacked(name, image), bytes: image.sizeBytes, durationMs: env.monotonic() - start };
+      return { image: await unpacked(name, image), bytes: image.sizeBytes, durationMs };
     },
     async list() {
       await opened();

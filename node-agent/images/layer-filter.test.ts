@@ -262,9 +262,9 @@ suite('layer-filter', () => {
   });
 
   test('limits hold', () => {
-    const filter = makeLayerFilter({ entries: 2, sizeBytes: 10 });
+    const filter = makeLayerFilter({ entries: 2, sizeBytes: 10, nameBytes: 1000 });
     assert.throws(() => filter.push(layerOf([{ name: 'a' }, { name: 'b' }, { name: 'c' }])), /more than 2 entries/);
-    const other = makeLayerFilter({ entries: 9, sizeBytes: 10 });
+    const other = makeLayerFilter({ entries: 9, sizeBytes: 10, nameBytes: 1000 });
     assert.throws(() => other.push(layerOf([{ name: 'a', data: 'x'.repeat(11) }])), /more than 10 bytes/);
   });
 

@@ -23,12 +23,19 @@ export interface LayerFilter {
 }
 
 export interface LayerLimits {
+  /** Folders that entries lie in count too. */
   entries: number;
   sizeBytes: number;
+  /** Of what is kept in memory: names, targets and attributes. */
+  nameBytes: number;
 }
 
 /** More than any image in use has; a bound for what one layer may cost us. */
-const layerLimits: LayerLimits = { entries: 2_000_000, sizeBytes: 64 * 1024 ** 3 };
+export const layerLimits: LayerLimits = {
+  entries: 2_000_000,
+  sizeBytes: 64 * 1024 ** 3,
+  nameBytes: 256 * 1024 ** 2,
+};
 
 const longestPath = 4095;
 const mostFollowed = 40;
@@ -44,8 +51,16 @@ export function makeLayerFilter(limits: LayerLimits = layerLimits): LayerFilter 
   let fileBytes: number | undefined;
   let entries = 0;
   let totalBytes = 0;
+  let nameBytes = 0;
 
   const emit = (header: TarHeader) => out.push(encodeHeader(header));
+
+  const count = ({ name, linkName, xattrs }: TarHeader) => {
+    if (++entries > limits.entries) throw new TarError(`the layer has more than ${limits.entries} entries`);
+    nameBytes += name.length + linkName.length;
+    for (const [key, value] of xattrs) nameBytes += key.length + value.length;
+    if (nameBytes > limits.nameBytes) throw new TarError(`the layer has more than ${limits.nameBytes} bytes of names`);
+  };
 
   /** The real path of a folder, made if it is not there yet. */
   const folderAt = (parts: readonly string[], of: string): string => {
@@ -66,7 +81,11 @@ export function makeLayerFilter(limits: LayerLimits = layerLimits): LayerFilter 
         continue;
       }
       if (found?.is === 'other') throw new TarError(`entry ${quote(of)} is under ${quote(at)}, which is not a folder`);
-      if (!found) addFolder(at, plainFolder(at));
+      if (!found) {
+        const made = plainFolder(at);
+        count(made);
+        addFolder(at, made);
+      }
       path.push(part);
     }
     return path.join('/');
@@ -112,7 +131,7 @@ export function makeLayerFilter(limits: LayerLimits = layerLimits): LayerFilter 
 
   const add = (header: TarHeader) => {
     fileBytes = undefined;
-    if (++entries > limits.entries) throw new TarError(`the layer has more than ${limits.entries} entries`);
+    count(header);
     totalBytes += header.sizeBytes;
     if (totalBytes > limits.sizeBytes) throw new TarError(`the layer holds more than ${limits.sizeBytes} bytes`);
     const { path, parent, last } = place(header.name);

@@ -1,4 +1,5 @@
 /** Manifests, indexes and configs: OCI image-spec and Docker's schema 2, read strictly as data from strangers. */
+import type { Platform } from './platform.ts';
 import type { ImageConfig } from './types.ts';
 
 export const mediaTypes = {
@@ -32,15 +33,13 @@ export interface Manifest {
   layers: Descriptor[];
 }
 
-export interface Platform {
-  os: string;
-  architecture: string;
+/** A manifest or index that an index names. */
+export interface IndexEntry extends Descriptor {
+  platform: Platform | undefined;
 }
 
 /** Either the manifest itself, or the entries of an index. */
-export type ManifestOrIndex =
-  | { is: 'manifest'; manifest: Manifest }
-  | { is: 'index'; entries: (Descriptor & { platform: Platform | undefined })[] };
+export type ManifestOrIndex = { is: 'manifest'; manifest: Manifest } | { is: 'index'; entries: IndexEntry[] };
 
 const mostLayers = 500;
 const mostEntries = 1000;
@@ -63,14 +62,6 @@ export function parseManifest(body: Buffer): ManifestOrIndex {
     is: 'manifest',
     manifest: { config: descriptor(document['config']), layers: document['layers'].map(descriptor) },
   };
-}
-
-/** The entry of an index for this platform: the first that fits, as attestations carry the platform unknown/unknown. */
-export function choosePlatform(index: ManifestOrIndex & { is: 'index' }, wanted: Platform): Descriptor | undefined {
-  return (
-    index.entries.find((entry) => entry.platform && samePlatform(entry.platform, wanted)) ??
-    index.entries.find((entry) => entry.platform === undefined)
-  );
 }
 
 /** The config's part that running needs, and the digests of its unpacked layers, bottom first. */
@@ -101,16 +92,6 @@ function isDigest(value: string): boolean {
   return /^sha256:[a-f0-9]{64}$/.test(value);
 }
 
-/** Node's names of processors -> Go's, which image indexes use. */
-export function platformOf(arch: string): Platform {
-  const names: Record<string, string> = { x64: 'amd64', ia32: '386' };
-  return { os: 'linux', architecture: names[arch] ?? arch };
-}
-
-function samePlatform(one: Platform, other: Platform): boolean {
-  return one.os === other.os && one.architecture === other.architecture;
-}
-
 function descriptor(value: unknown): Descriptor {
   const from = record(value);
   const digest = string(from['digest']);
@@ -121,7 +102,8 @@ function descriptor(value: unknown): Descriptor {
 }
 
 function platform(from: Record<string, unknown>): Platform | undefined {
-  const found = { os: string(from['os']), architecture: string(from['architecture']) };
+  const variant = string(from['variant']);
+  const found = { os: string(from['os']), architecture: string(from['architecture']), ...(variant && { variant }) };
   return found.os && found.architecture ? found : undefined;
 }
 

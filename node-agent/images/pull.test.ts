@@ -9,6 +9,7 @@ import type { TestRegistry } from '../../test/harness/registry.ts';
 import { startRelay } from '../../test/harness/relay.ts';
 import { makeImages } from './images.ts';
 import type { ImagesOptions } from './images.ts';
+import { readRegistries } from './registries.ts';
 import { sha256 } from './store.ts';
 import { encodeHeader, endOfArchive, padding } from './tar-format.ts';
 
@@ -68,6 +69,13 @@ async function push(
 const simple = (text: string) => {
   const layer = layerWith('file', Buffer.from(text));
   return { packed: zlib.gzipSync(layer), diffId: sha256(layer) };
+};
+
+/** Mirrors as the file of a node has them. */
+const mirrored = (mirrors: Record<string, string[]>, configs: object = {}): Partial<ImagesOptions> => {
+  const listed = Object.entries(mirrors).map(([host, endpoint]) => [host, { endpoint }] as const);
+  const read = readRegistries({ mirrors: Object.fromEntries(listed), configs });
+  return { registries: () => Promise.resolve(read) };
 };
 
 suite('pull', () => {
@@ -149,7 +157,7 @@ suite('pull', () => {
     await registry.pushManifest('multi', '2', index([entry(theirs, 's390x')]), indexType);
     await assert.rejects(
       images.pull(`${registry.address}/multi:2`, { signal }),
-      /no match for platform in manifest sha256:\w+: not found/,
+      /no match for platform linux\/\w+ in manifest sha256:\w+, which has linux\/s390x: not found$/,
     );
   });
 
@@ -247,12 +255,11 @@ suite('pull', () => {
 
   test('mirrors come first, and the registry itself when they fail', async () => {
     const pushed = await push(registry, 'library/mirrored', [simple('mirrored')]);
-    const mirrors = { 'docker.io': ['127.0.0.1:1', `http://${registry.address}`] };
-    const { images } = openStore({ mirrors });
+    const { images } = openStore(mirrored({ 'docker.io': ['127.0.0.1:1', `http://${registry.address}`] }));
     const { image } = await images.pull('mirrored:1', { signal });
     assert.equal(image.id, pushed.id);
     assert.deepEqual((await images.list())[0]?.tags, ['docker.io/library/mirrored:1']);
-    const { images: other } = openStore({ mirrors: { [registry.address]: ['127.0.0.1:1'] } });
+    const { images: other } = openStore(mirrored({ [registry.address]: ['127.0.0.1:1'] }));
     await other.pull(`${registry.address}/library/mirrored:1`, { signal });
   });
 
@@ -263,10 +270,10 @@ suite('pull', () => {
     const relay = await startRelay(registry.port);
     try {
       relay.cutAfter(400_000);
-      const { images } = openStore({ mirrors: { 'far.example': [`127.0.0.1:${relay.port}`] } });
+      const { images } = openStore(mirrored({ 'far.example': [`127.0.0.1:${relay.port}`] }));
       // The origin does not exist, so all comes through the relay.
       await assert.rejects(images.pull('far.example/none:1', { signal }), /not found|lookup|resolution/);
-      const { images: direct } = openStore({ mirrors: { [registry.address]: [] } });
+      const { images: direct } = openStore();
       await direct.pull(`${registry.address}/resumed:1`, { signal });
       const { images: cut } = openStore();
       const { image } = await cut.pull(`127.0.0.1:${relay.port}/resumed:1`, { signal });
@@ -291,14 +298,14 @@ suite('pull', () => {
           ),
         });
         const wrong = { username: account.username, password: 'wrong' };
-        await assert.rejects(images.pull(name, { auth: () => wrong, signal }), /pull access denied/);
+        await assert.rejects(images.pull(name, { auth: () => [wrong], signal }), /pull access denied/);
         const asked: string[] = [];
-        const auth = (host: string) => {
-          asked.push(host);
-          return account;
+        const auth = (repository: string) => {
+          asked.push(repository);
+          return [wrong, { username: 'nobody', password: 'x' }, account];
         };
         await images.pull(name, { auth, signal });
-        assert.deepEqual([...new Set(asked)], [closed.address]);
+        assert.deepEqual([...new Set(asked)], [`${closed.address}/private`]);
       } finally {
         await closed.stop();
       }

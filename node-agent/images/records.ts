@@ -1,5 +1,5 @@
 /** What names stand for, and what images consist of: changed only while holding the store's lock. */
-import { readdir, stat, utimes } from 'node:fs/promises';
+import { readdir, rm, stat, utimes } from 'node:fs/promises';
 import path from 'node:path';
 import { findLayer } from './layers.ts';
 import { lockPath, imagePath, layerPath, layerRecordPath, blobPath, readRecord, readRecords } from './store.ts';
@@ -100,8 +100,29 @@ export async function dropReferences(
   }
 }
 
-/** Removes blobs and layers that belong to no image and are older than `beforeMs`; the caller knows that nobody brings images now. */
-export async function dropOrphans(folders: Folders, beforeMs: number, uuid: () => string): Promise<number> {
+/** Removes records that cannot be read; resolves with their files. */
+export async function dropSpoiled(folders: Folders): Promise<string[]> {
+  const spoiled: string[] = [];
+  for (const folder of [folders.images, folders.refs, folders.layers])
+    for (const name of (await readdir(folder)).filter((one) => one.endsWith('.json'))) {
+      const file = path.join(folder, name);
+      if ((await readRecord(file)) !== undefined) continue;
+      await rm(file, { force: true });
+      spoiled.push(file);
+    }
+  return spoiled;
+}
+
+/**
+ * Removes blobs and layers that belong to no image, are not mounted, and are older than `beforeMs`; the caller knows that nobody brings images
+ * now.
+ */
+export async function dropOrphans(
+  folders: Folders,
+  mounted: ReadonlySet<string>,
+  beforeMs: number,
+  uuid: () => string,
+): Promise<number> {
   const images = await allImages(folders);
   const wanted = new Set([
     ...images.flatMap((image) => image.blobs.map((blob) => blobPath(folders, blob))),
@@ -114,7 +135,7 @@ export async function dropOrphans(folders: Folders, beforeMs: number, uuid: () =
     // Records sort after their folders; in reverse they go first.
     for (const name of (await readdir(folder)).sort().toReversed()) {
       const file = path.join(folder, name);
-      if (wanted.has(file)) continue;
+      if (wanted.has(file) || mounted.has(file.replace(/\.json$/, ''))) continue;
       const { ctimeMs } = await stat(file);
       if (ctimeMs >= beforeMs) continue;
       await removeWhole(folders, file, uuid());

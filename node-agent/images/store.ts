@@ -36,6 +36,8 @@ export interface ReferenceRecord {
 export interface LayerRecord {
   diffId: string;
   isOpaque: boolean;
+  /** What takeCensus() said of it. */
+  census: string;
 }
 
 export interface Folders {
@@ -78,6 +80,10 @@ export const layerPath = (folders: Folders, diffId: string): string =>
   path.join(folders.layers, hexOf(diffId).slice(0, 32));
 export const layerRecordPath = (folders: Folders, diffId: string): string => `${layerPath(folders, diffId)}.json`;
 
+/** Where a damaged layer goes that is still mounted; the first 32 characters of the name are the layer's. */
+export const asidePath = (folders: Folders, diffId: string, uuid: string): string =>
+  path.join(folders.tmp, `${hexOf(diffId).slice(0, 32)}.${uuid}`);
+
 export function hexOf(digest: string): string {
   const hex = digest.startsWith('sha256:') ? digest.slice(7) : '';
   if (!/^[a-f0-9]{64}$/.test(hex)) throw new Error(`unsupported digest "${digest}"`);
@@ -92,10 +98,14 @@ export async function exists(file: string): Promise<boolean> {
   return (await stat(file).catch(ignoreMissing)) !== undefined;
 }
 
-/** The parsed file, or undefined when there is none. */
+/** The parsed file, or undefined when there is none. A spoiled one counts as none: what it tells of is brought anew. */
 export async function readRecord<T>(file: string): Promise<T | undefined> {
   const text = await readFile(file, 'utf8').catch(ignoreMissing);
-  return text === undefined ? undefined : (JSON.parse(text) as T);
+  try {
+    return text === undefined ? undefined : (JSON.parse(text) as T);
+  } catch {
+    return undefined;
+  }
 }
 
 /** All records of a folder. One that goes away meanwhile is left out. */

@@ -3,7 +3,8 @@ import { readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { Env } from '#lib/env/env.ts';
 import { tryLock } from './lock.ts';
-import { dropOrphans, withStoreLock } from './records.ts';
+import { mountedLayers } from './mounted.ts';
+import { dropOrphans, dropSpoiled, withStoreLock } from './records.ts';
 import { lockPath, makeFolders } from './store.ts';
 import type { Folders } from './store.ts';
 
@@ -18,9 +19,14 @@ export async function openStore(folders: Folders, env: Env): Promise<void> {
   if (!lock) return;
   try {
     await withStoreLock(folders, undefined, async () => {
-      const leftovers = await readdir(folders.tmp);
+      const mounted = await mountedLayers(folders.layers);
+      const isMounted = (name: string) => mounted.has(path.join(folders.layers, name.slice(0, 32)));
+      const leftovers = (await readdir(folders.tmp)).filter((name) => !isMounted(name));
       for (const name of leftovers) await rm(path.join(folders.tmp, name), { recursive: true, force: true });
-      const orphans = await dropOrphans(folders, env.now() - orphanAgeMs, env.uuid);
+      const spoiled = await dropSpoiled(folders);
+      if (spoiled.length > 0)
+        env.log.warn('Spoiled records in the image store; images they told of are gone', { spoiled });
+      const orphans = await dropOrphans(folders, mounted, env.now() - orphanAgeMs, env.uuid);
       if (leftovers.length + orphans > 0)
         env.log.info('Swept the image store', { leftovers: leftovers.length, orphans });
     });

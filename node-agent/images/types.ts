@@ -53,14 +53,39 @@ export interface RegistryAuth {
   password: string;
 }
 
+/** All credentials for a repository like `docker.io/library/nginx`, to be tried in turn. */
+export type Credentials = (repository: string) => readonly RegistryAuth[];
+
+/** A pull that has ended well. */
+export interface Pulled {
+  image: UnpackedImage;
+  /** What its parts take in the registry. */
+  bytes: number;
+  /** Without the time that it waited for other pulls to end. */
+  durationMs: number;
+}
+
+/** How far a pull has come. */
+export interface PullProgress {
+  fetchedBytes: number;
+  totalBytes: number;
+}
+
+export interface PullOptions {
+  auth?: Credentials;
+  /** Told now and then of a pull that takes long: after ten seconds, then each time after twice as long. */
+  onProgress?: (progress: PullProgress) => void;
+  signal: AbortSignal;
+}
+
 export interface Images {
-  /** The image if it is here, unpacked; undefined when it would have to be pulled. `name` as in a pod, not normalised. */
+  /**
+   * The image if it is here, unpacked; undefined when it would have to be pulled. Layers that are missing or not as they were extracted are made
+   * anew first, from what was pulled once. `name` as in a pod, not normalised.
+   */
   find(name: string): Promise<UnpackedImage | undefined>;
-  /** Pulls and unpacks; many callers for one image share one pull. Rejects with PullError. */
-  pull(
-    name: string,
-    options: { auth?: (registry: string) => RegistryAuth | undefined; signal: AbortSignal },
-  ): Promise<{ image: UnpackedImage; bytes: number; durationMs: number }>;
+  /** Pulls and unpacks; many callers for one image with the same credentials share one pull. Rejects with PullError. */
+  pull(name: string, options: PullOptions): Promise<Pulled>;
   list(): Promise<ImageInfo[]>;
   /** Notes that these are in use now, which shows in `lastUsedAt`; ids that are not here do not count. */
   noteUse(ids: Iterable<string>): Promise<void>;

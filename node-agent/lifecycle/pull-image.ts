@@ -1,5 +1,5 @@
 /** Gets the image of a container, by its pull policy, with the kubelet's events and backoff. */
-import type { Pod } from '#lib/kinds/gen/core-v1.ts';
+import type { Pod, Secret } from '#lib/kinds/gen/core-v1.ts';
 import { PullError } from '../images/types.ts';
 import type { UnpackedImage } from '../images/types.ts';
 import { longer } from './backoff.ts';
@@ -11,10 +11,12 @@ import type { AnyContainer, Step } from './types.ts';
 /** A pull with the policy Never that found nothing is tried again this often, as the kubelet's sync does. */
 const neverRetryMs = 10_000;
 
+type Tell = (type: 'Normal' | 'Warning', reason: string, message: string) => void;
+
 export async function pullImage({ container, attempt }: Step & { do: 'pull' }, pod: Pod, scene: Scene): Promise<void> {
   const { hands, look, noteContainer, signal } = scene;
   const spec = containersOf(pod).find((item) => item.spec.name === container)!.spec;
-  const tell = (type: 'Normal' | 'Warning', reason: string, message: string) =>
+  const tell: Tell = (type, reason, message) =>
     hands.events.record({ regarding: pod, fieldPath: fieldPathOf(pod, container), type, reason, message });
   try {
     const image = await obtain(spec, pod, scene, tell);
@@ -34,12 +36,7 @@ export async function pullImage({ container, attempt }: Step & { do: 'pull' }, p
   }
 }
 
-async function obtain(
-  spec: AnyContainer,
-  pod: Pod,
-  { hands, signal }: Scene,
-  tell: (type: 'Normal' | 'Warning', reason: string, message: string) => void,
-): Promise<UnpackedImage> {
+async function obtain(spec: AnyContainer, pod: Pod, { hands, signal }: Scene, tell: Tell): Promise<UnpackedImage> {
   const { image: name = '', imagePullPolicy = 'IfNotPresent' } = spec;
   if (imagePullPolicy !== 'Always') {
     const present = await hands.images.find(name);
@@ -51,20 +48,36 @@ async function obtain(
       throw new PullError('ErrImageNeverPull', `Container image "${name}" is not present with pull policy of Never`);
     }
   }
-  const secrets = await Promise.all(
-    (pod.spec.imagePullSecrets ?? []).map((secret) =>
-      hands.objects.secret(pod.metadata.namespace ?? '', secret.name ?? ''),
-    ),
-  );
+  const secrets = await secretsOf(pod, hands, tell);
   tell('Normal', 'Pulling', `Pulling image "${name}"`);
-  const { image, bytes, durationMs } = await hands.images.pull(name, { auth: pullAuth(secrets), signal });
-  const took = formatDuration(durationMs);
+  const start = hands.env.monotonic();
+  const { image, bytes, durationMs } = await hands.images.pull(name, {
+    auth: pullAuth(secrets),
+    onProgress: ({ fetchedBytes, totalBytes }) =>
+      tell('Normal', 'Pulling', `Pulling image "${name}": ${fetchedBytes} of ${totalBytes} bytes fetched`),
+    signal,
+  });
+  const all = hands.env.monotonic() - start;
   tell(
     'Normal',
     'Pulled',
-    `Successfully pulled image "${name}" in ${took} (${took} including waiting). Image size: ${bytes} bytes.`,
+    `Successfully pulled image "${name}" in ${formatDuration(durationMs)} (${formatDuration(all)} including waiting). Image size: ${bytes} bytes.`,
   );
   return image;
+}
+
+/** The pod's pull secrets; those that are not there are told of, as the image may need none of them. */
+async function secretsOf(pod: Pod, { objects }: Scene['hands'], tell: Tell): Promise<(Secret | undefined)[]> {
+  const names = (pod.spec.imagePullSecrets ?? []).flatMap(({ name }) => (name ? [name] : []));
+  const secrets = await Promise.all(names.map((name) => objects.secret(pod.metadata.namespace ?? '', name)));
+  const missing = names.filter((_name, index) => secrets[index] === undefined);
+  if (missing.length > 0)
+    tell(
+      'Warning',
+      'FailedToRetrieveImagePullSecret',
+      `Unable to retrieve some image pull secrets (${missing.join(', ')}); attempting to pull the image may not succeed.`,
+    );
+  return secrets;
 }
 
 function asProblem(error: unknown): { reason: string; message: string } {
@@ -74,7 +87,7 @@ function asProblem(error: unknown): { reason: string; message: string } {
 
 /** A duration as Go prints it, to the millisecond. */
 function formatDuration(ms: number): string {
-  const whole = Math.round(ms);
+  const whole = Math.trunc(ms);
   if (whole < 1000) return `${whole}ms`;
   const minutes = Math.floor(whole / 60_000);
   const seconds = (whole % 60_000) / 1000;
