@@ -1,6 +1,9 @@
 /** Requests gone wrong at random: each is answered well, and the server stays as it was. */
 import assert from 'node:assert/strict';
+import fc from 'fast-check';
 import { parse } from 'yaml';
+import { kinds } from '#lib/kinds/index.ts';
+import { arbitraryBody } from '#lib/kinds/testing/arbitrary.ts';
 import { decodeEnvelope, encodeEnvelope } from '../../apiserver/rest/protobuf.ts';
 import type { Answer, TestApi } from '../harness/api.ts';
 import { makeChance, mutateBytes, mutateValue } from './mutations.ts';
@@ -22,6 +25,7 @@ const answerMs = 15_000;
 const stillMs = 5000;
 
 const protobufType = 'application/vnd.kubernetes.protobuf';
+const asTable = 'as=Table;g=meta.k8s.io;v=v1';
 const patchTypes = [
   'application/json-patch+json',
   'application/merge-patch+json',
@@ -78,13 +82,43 @@ suite(`fuzz (WHERRY_TEST_SEED=${seed})`, () => {
     assert.equal(({} as Record<string, unknown>)['a'], undefined);
   });
 
-  function check({ code, headers, bytes, body }: Answer): void {
+  test('objects of every kind, made up at random, are written and read in every format', async function () {
+    this.timeout(60_000);
+    const end = performance.now() + limitMs;
+    for (const kind of kinds) {
+      if (!kind.verbs.includes('create') || performance.now() > end) continue;
+      const root = kind.group ? `/apis/${kind.group}/${kind.version}` : `/api/${kind.version}`;
+      const collection = `${root}${kind.namespaced ? `/namespaces/${space.name}` : ''}/${kind.plural}`;
+      const patch = `${collection}/some?fieldManager=fuzz&force=true&dryRun=All`;
+      for (const body of fc.sample(arbitraryBody(kind), { numRuns: 6, seed })) {
+        const told = `${kind.kind}: ${JSON.stringify(body)}`;
+        const asked = [
+          api.ask('POST', `${collection}?dryRun=All`, { body }),
+          api.ask('PATCH', patch, { body, headers: { 'content-type': 'application/apply-patch+yaml' } }),
+        ];
+        for (const answer of await Promise.all(asked)) check(answer, told);
+        // What belongs to the whole cluster would concern other suites.
+        if (!kind.namespaced) continue;
+        const made = await api.ask('POST', collection, { body });
+        check(made, told);
+        if (made.code !== 201 || !kind.verbs.includes('get')) continue;
+        const object = `${collection}/${made.body.metadata.name}`;
+        const reads = [`application/json;${asTable}`, 'application/yaml', protobufType].map((accept) =>
+          api.ask('GET', object, { headers: { accept } }),
+        );
+        for (const answer of await Promise.all(reads)) assert.equal(answer.code, 200, told);
+        await api.ask('DELETE', `${object}?gracePeriodSeconds=0`);
+      }
+    }
+  });
+
+  function check({ code, headers, bytes, body }: Answer, told = ''): void {
     const type = String(headers['content-type']);
     if (code < 400 || type.startsWith('text/plain')) return;
     const isYaml = type.startsWith('application/yaml');
     const status = type.startsWith(protobufType) ? decodeEnvelope(bytes) : isYaml ? parse(bytes.toString()) : body;
     // Upstream has no reason, and so no code of its own, for some of its refusals; a fault of ours is an InternalError.
-    assert.ok(code < 500 || code === 504 || status.reason === undefined, `${code} ${bytes.toString()}`);
+    assert.ok(code < 500 || code === 504 || status.reason === undefined, `${code} ${bytes.toString()} ${told}`);
     assert.deepEqual([status.kind, status.status, status.code], ['Status', 'Failure', code]);
     assert.ok(status.message.length > 0);
   }
