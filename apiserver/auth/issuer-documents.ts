@@ -28,8 +28,9 @@ export function issuerPaths(
     subject_types_supported: ['public'],
     id_token_signing_alg_values_supported: algorithms(),
   });
-  return new Map([
+  const paths = new Map([
     ['/.well-known/openid-configuration', serve('application/json', configuration)],
     ['/openid/v1/jwks', serve('application/jwk-set+json', keySet)],
   ]);
+  return new Map([...paths].flatMap(([path, handler]) => [[path, handler] as const, [`${path}/`, handler] as const]));
 }

@@ -392,7 +392,9 @@ suite('authentication', () => {
       const token = await tokenFor();
       for (const [path, type] of [
         ['/.well-known/openid-configuration', 'application/json'],
+        ['/.well-known/openid-configuration/', 'application/json'],
         ['/openid/v1/jwks', 'application/jwk-set+json'],
+        ['/openid/v1/jwks/', 'application/jwk-set+json'],
       ] as const) {
         const { code, headers } = await api.ask('GET', path, { token });
         assert.deepEqual(

@@ -131,7 +131,12 @@ export const clusterRoles: Readonly<Record<string, DefaultClusterRole>> = {
     rules: [allowPaths('get', '/healthz /healthz/* /livez /livez/* /metrics /metrics/slis /readyz /readyz/*')],
   },
   'system:service-account-issuer-discovery': {
-    rules: [allowPaths('get', '/.well-known/openid-configuration /openid/v1/jwks')],
+    rules: [
+      allowPaths(
+        'get',
+        '/.well-known/openid-configuration /.well-known/openid-configuration/ /openid/v1/jwks /openid/v1/jwks/',
+      ),
+    ],
   },
 
   'system:auth-delegator': { rules: [reviewTokens, reviewAccess] },
