@@ -17,23 +17,23 @@ export function isCompressed({ req }: Response, sizeBytes: number): boolean {
   return accepted !== undefined && accepted.split(',').some((name) => name.trim() === 'gzip');
 }
 
-/** Sends the chunks compressed, as fast as the client takes them. Resolves when all is sent, or the client has gone. */
+/** Sends the chunks compressed, as fast as the client takes them. Resolves when all is sent, or nothing more can be; never rejects. */
 export async function sendCompressed(
   response: Response,
   code: number,
   headers: Record<string, string>,
   chunks: Iterable<Buffer>,
 ): Promise<void> {
-  const vary = response.getHeader('vary');
-  response.writeHead(code, {
-    ...headers,
-    'content-encoding': 'gzip',
-    vary: vary === undefined ? 'Accept-Encoding' : `${String(vary)}, Accept-Encoding`,
-  });
   try {
+    const vary = response.getHeader('vary');
+    response.writeHead(code, {
+      ...headers,
+      'content-encoding': 'gzip',
+      vary: vary === undefined ? 'Accept-Encoding' : `${String(vary)}, Accept-Encoding`,
+    });
     await pipeline(Readable.from(chunks), createGzip({ level }), response);
-  } catch (error) {
-    // A client that goes away is no fault; anything else has destroyed the answer, which is all that can be told now.
-    if ((error as NodeJS.ErrnoException).code !== 'ERR_STREAM_PREMATURE_CLOSE') response.destroy();
+  } catch {
+    // The client has gone, or was answered already. Either way the connection is all that is left to end.
+    response.destroy();
   }
 }
