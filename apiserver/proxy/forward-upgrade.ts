@@ -30,7 +30,7 @@ export async function forwardUpgrade(
   });
   sent.end();
   const { answer, peer, first } = await outcome.catch((error: Error) => {
-    throw new ApiError('InternalError', `error dialing backend: ${error.message}`, undefined, { cause: error });
+    throw new ApiError('Unknown', `error dialing backend: ${error.message}`, undefined, { cause: error });
   });
   if (!peer) return refuse(socket, answer);
   peer.on('error', (error) => env.log.debug('A proxied connection failed', { error }));

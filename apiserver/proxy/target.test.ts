@@ -68,6 +68,7 @@ suite('apiserver/proxy/target', () => {
     assert.deepEqual(nodeTarget(node('10.0.0.9'), wishOf('n1:9100', 'node')), other);
     assert.throws(() => nodeTarget(node('127.0.0.1'), wishOf('n1:9100', 'node')), /address not allowed/);
     assert.throws(() => nodeTarget({ metadata: { name: 'n1' } } as Node, wishOf('n1', 'node')), {
+      reason: 'Unknown',
       message: 'no preferred addresses found; known addresses: []',
     });
   });

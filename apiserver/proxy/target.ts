@@ -46,7 +46,7 @@ function portOf(text: string, whose: string): number {
 export function nodeTarget({ metadata, status }: Node, { scheme, port }: Wish): Target {
   const address = status?.addresses?.find(({ type }) => type === 'InternalIP')?.address;
   const agentPort = status?.daemonEndpoints?.kubeletEndpoint?.Port;
-  if (!address || !agentPort) throw unavailable('no preferred addresses found; known addresses: []');
+  if (!address || !agentPort) throw new ApiError('Unknown', 'no preferred addresses found; known addresses: []');
   if (port === '' || port === String(agentPort))
     return { scheme: 'https', host: address, port: agentPort, agent: metadata.name };
   return { scheme, host: proxyable(address), port: portOf(port, `node "${metadata.name}"`) };

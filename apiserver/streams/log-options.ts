@@ -1,9 +1,13 @@
 /** The query of `pods/log`, checked as upstream's ValidatePodLogOptions. Pure. */
+import type { Pod } from '#lib/kinds/gen/core-v1.ts';
 import { badRequest, fieldForbidden, invalid, invalidObject } from '#lib/meta/errors.ts';
 import type { FieldError } from '#lib/meta/errors.ts';
 import { goQuote } from '#lib/meta/go-text.ts';
 import type { LogsRequest } from '#protos/gen/node.ts';
 import { isOn, numberOf } from '../rest/query.ts';
+
+const flags: ReadonlySet<string> = new Set(['follow', 'previous', 'timestamps']);
+const passedOn = ['follow', 'limitBytes', 'previous', 'sinceSeconds', 'sinceTime', 'tailLines', 'timestamps'];
 
 export type LogOptions = Omit<LogsRequest, 'pod'>;
 
@@ -35,6 +39,23 @@ export function logOptions(query: URLSearchParams, podName: string, nowMs: numbe
     tailLines: tailLines ?? -1,
     limitBytes: limitBytes ?? 0,
   };
+}
+
+/** Where a kubelet has the log, with what is asked of it. `address` is its host and port. */
+export function logUrl(
+  address: string,
+  { metadata }: Pick<Pod, 'metadata'>,
+  container: string,
+  query: URLSearchParams,
+): string {
+  const asked = new URLSearchParams();
+  for (const name of passedOn) {
+    const value = query.get(name) ?? '';
+    const text = flags.has(name) ? isOn(query, name) && 'true' : value;
+    if (text) asked.set(name, text);
+  }
+  const search = asked.size > 0 ? `?${asked}` : '';
+  return `https://${address}/containerLogs/${metadata.namespace}/${metadata.name}/${container}${search}`;
 }
 
 function checkedTime(text: string): string {

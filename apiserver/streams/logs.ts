@@ -4,14 +4,21 @@ import type { ServerResponse } from 'node:http';
 import type { ClientReadableStream } from '@grpc/grpc-js';
 import type { WebSocket } from 'ws';
 import type { Env } from '#lib/env/env.ts';
+import { ApiError } from '#lib/meta/errors.ts';
+import { goQuote } from '#lib/meta/go-text.ts';
 import type { Chunk } from '#protos/gen/node.ts';
-import { nodeFailure } from './node-connection.ts';
+import { dialFailed, nodeFailure } from './node-connection.ts';
 
 /** A node that says nothing for this long has not refused: a followed log may be silent for hours. */
 const refusalMs = 1000;
 
-/** Sends the log until it ends or the client leaves. Rejects with ApiError while the client can still be told by a status code. */
-export async function sendLog(call: ClientReadableStream<Chunk>, response: ServerResponse, env: Env): Promise<void> {
+/** Sends the log until it ends or the client leaves. `url` is where a kubelet would have it, for who is told that the node cannot be reached. Rejects with ApiError while the client can still be told by a status code. */
+export async function sendLog(
+  call: ClientReadableStream<Chunk>,
+  response: ServerResponse,
+  url: string,
+  env: Env,
+): Promise<void> {
   const gone = new AbortController();
   const onClose = () => {
     gone.abort(new Error('the client left'));
@@ -34,7 +41,7 @@ export async function sendLog(call: ClientReadableStream<Chunk>, response: Serve
     response.end();
   } catch (error) {
     if (gone.signal.aborted) return;
-    if (!response.headersSent) throw nodeFailure(error);
+    if (!response.headersSent) throw failureOf(url, error);
     env.log.debug('A log ended early', { error });
     response.destroy();
   } finally {
@@ -74,4 +81,12 @@ export async function sendLogMessages(
 export function sendEmptyLog(response: ServerResponse): void {
   response.writeHead(200, { 'content-type': 'text/plain', 'cache-control': 'no-cache, private' });
   response.end();
+}
+
+function failureOf(url: string, error: unknown): Error {
+  const known = nodeFailure(error);
+  if (!known.message.startsWith(dialFailed)) return known;
+  return new ApiError('Unknown', `Get ${goQuote(url)}${known.message.slice(dialFailed.length)}`, undefined, {
+    cause: error,
+  });
 }

@@ -20,6 +20,8 @@ export interface NodeTls {
 
 /** Calls to one node. They begin at once and fail by an `error` event; see nodeFailure(). */
 export interface NodeCalls {
+  /** The agent's host and port. */
+  address: string;
   logs(request: LogsRequest): ClientReadableStream<Chunk>;
   exec(): ClientDuplexStream<ExecInput, ExecOutput>;
   attach(): ClientDuplexStream<ExecInput, ExecOutput>;
@@ -27,7 +29,7 @@ export interface NodeCalls {
 }
 
 export interface Nodes {
-  /** Throws ServiceUnavailable when the node has not said where its agent is. */
+  /** Throws Unknown when the node has not said where its agent is. */
   callsTo(node: Node): NodeCalls;
   close(): void;
 }
@@ -117,8 +119,7 @@ export function connectNodes(tls: NodeTls, env: Env, limitMs = connectWithinMs):
     callsTo(node) {
       const { name } = node.metadata;
       const address = addressOf(node);
-      if (address === undefined)
-        throw new ApiError('ServiceUnavailable', `no preferred addresses found; known addresses: []`);
+      if (address === undefined) throw new ApiError('Unknown', 'no preferred addresses found; known addresses: []');
       const key = `${name} ${address}`;
       const pooled = channelTo(key, address, name);
       guard(key, pooled);
@@ -130,6 +131,7 @@ export function connectNodes(tls: NodeTls, env: Env, limitMs = connectWithinMs):
           pooled.channel.makeBidiStreamRequest(method.path, method.requestSerialize, method.responseDeserialize),
         );
       return {
+        address,
         exec: () => duplex(exec),
         attach: () => duplex(attach),
         portForward: () => duplex(portForward),
@@ -173,7 +175,7 @@ export function nodeFailure(error: unknown): Error {
   // gRPC says more than anybody wants to know.
   const dialled = /dial tcp \S+: connect: [a-z ]*[a-z]/.exec(details)?.[0];
   const because = details === givenUp ? 'i/o timeout' : (dialled ?? details);
-  return new ApiError('InternalError', `${dialFailed}: ${because}`, undefined, { cause: error });
+  return new ApiError('Unknown', `${dialFailed}: ${because}`, undefined, { cause: error });
 }
 
 function isServiceError(error: unknown): error is ServiceError {

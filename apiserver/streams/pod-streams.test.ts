@@ -256,8 +256,12 @@ suite('pod-streams', () => {
       ['none/log', 404, 'pods "none" not found'],
       ['pair/log', 400, 'a container name must be specified for pod pair, choose one of: [one dead]'],
       ['web/log?container=x', 400, 'container x is not valid for pod web'],
-      ['lost/log', 500, 'error dialing backend: dial tcp 127.0.0.1:1: connect: connection refused'],
-      ['misplaced/log', 500, /^error dialing backend: /],
+      [
+        'lost/log?tailLines=1&previous=true&follow=false',
+        500,
+        'Get "https://127.0.0.1:1/containerLogs/default/lost/main?previous=true&tailLines=1": dial tcp 127.0.0.1:1: connect: connection refused',
+      ],
+      ['misplaced/log', 500, /^Get "https:\/\/[0-9.:]+\/containerLogs\/default\/misplaced\/main": /],
       ['web/exec?command=true', 400, 'Upgrade request required'],
     ] as const)
       test(`GET ${path} is refused`, async () => {

@@ -16,7 +16,7 @@ import type { Caller, Verbs } from '../verbs/types.ts';
 import { runCommand } from './command.ts';
 import { commandDialect } from './command-clients.ts';
 import { isTaken, startCommand } from './command-start.ts';
-import { logOptions } from './log-options.ts';
+import { logOptions, logUrl } from './log-options.ts';
 import { sendEmptyLog, sendLog, sendLogMessages } from './logs.ts';
 import { connectNodes } from './node-connection.ts';
 import type { NodeCalls, NodeTls } from './node-connection.ts';
@@ -67,7 +67,8 @@ export function makePodStreams({ verbs, tls, env }: PodStreamsOptions): PodStrea
     const container = containerOf(pod, options.container);
     if (!pod.spec.nodeName) return sendEmptyLog(response);
     const calls = await callsTo(pod);
-    await sendLog(calls.logs({ ...options, container, pod: refTo(pod) }), response, env);
+    const url = logUrl(calls.address, pod, container, query);
+    await sendLog(calls.logs({ ...options, container, pod: refTo(pod) }), response, url, env);
   };
 
   const logMessages: UpgradeHandler = async (upgrade) => {

@@ -18,7 +18,7 @@ export function statusOfExit({ code, error }: ExecExit): CommandStatus {
 
 /** The command could not be run, or its connection broke. */
 export function statusOfError(error: unknown): CommandStatus {
-  if (error instanceof ApiError && error.reason !== 'InternalError')
+  if (error instanceof ApiError && error.reason !== 'InternalError' && error.reason !== 'Unknown')
     return internal(`unable to upgrade connection: ${error.message}`);
   return internal(error instanceof Error ? error.message : String(error));
 }

@@ -501,7 +501,8 @@ suite('proxy', () => {
       const socket = await open(to('pods/web:1/proxy/raw'), 'echo/1');
       const seen = await text(socket);
       assert.match(seen, /^HTTP\/1\.1 500 /);
-      const status = JSON.parse(seen.slice(seen.indexOf('\r\n\r\n'))) as { message: string };
+      const status = JSON.parse(seen.slice(seen.indexOf('\r\n\r\n'))) as { message: string; reason?: string };
+      assert.equal(status.reason, undefined);
       assert.equal(status.message, `error dialing backend: dial tcp ${outside}:1: connect: connection refused`);
     });
 

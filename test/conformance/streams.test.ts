@@ -254,9 +254,9 @@ suite('streams', () => {
     test('a node that cannot be reached is a Status', async () => {
       const path = at(`lost/exec?${query(['true'], { stdout: '1' })}`);
       const { code, body } = await askSpdy(api.url, { path, protocols: ['v4.channel.k8s.io'], ...tls() });
-      const { kind, message } = JSON.parse(body) as { kind: string; message: string };
+      const { kind, message, reason } = JSON.parse(body) as Record<string, unknown>;
       const wanted = 'error dialing backend: dial tcp 127.0.0.1:1: connect: connection refused';
-      assert.deepEqual([code, kind, message], [500, 'Status', wanted]);
+      assert.deepEqual([code, kind, message, reason], [500, 'Status', wanted, undefined]);
     });
 
     test('a command ends with a client that never opens its streams', async () => {
