@@ -11,6 +11,7 @@ import { mediaTypes, negotiateFailure, notAcceptable } from './negotiate.ts';
 import type { Accepted } from './negotiate.ts';
 import { contextOf } from './observed-response.ts';
 import { encodeEnvelope } from './protobuf.ts';
+import { warningHeaders } from './warnings.ts';
 import { writeYaml } from './yaml-writer.ts';
 
 /** Requests and answers as handlers see them; those of HTTP/2 have the same shape. */
@@ -172,19 +173,7 @@ export function asApiError(error: unknown, log: Log): ApiError {
   return new ApiError('InternalError', 'Internal error occurred', undefined, { cause: error });
 }
 
-/** Adds a warning that the client shows to its user. */
+/** Adds warnings that the client shows to its user. */
 export function addWarnings(response: Response, warnings: readonly string[]): void {
-  if (warnings.length === 0) return;
-  response.setHeader(
-    'warning',
-    warnings.slice(0, 64).map((text) => `299 - "${asHeader(text)}"`),
-  );
-}
-
-/** Quoted text of a header: printable ASCII alone, quotes and backslashes escaped. */
-function asHeader(text: string): string {
-  return text
-    .replaceAll(/[^\x20-\x7e]/g, '?')
-    .replaceAll(/["\\]/g, '\\$&')
-    .slice(0, 1024);
+  if (warnings.length > 0) response.setHeader('warning', warningHeaders(warnings));
 }

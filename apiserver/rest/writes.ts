@@ -27,33 +27,34 @@ export async function create(exchange: Exchange, accepted: Accepted, serving: Se
   if (subresource) {
     const { value, duplicates } = await objectOf(exchange, serving);
     const writing = { ...options, duplicates };
-    const answer = await serving.verbs.createSubresource(caller, kind, route, subresource, value, writing);
-    addWarnings(response, options.notes.warnings);
+    const answer = await warned(exchange, options, () =>
+      serving.verbs.createSubresource(caller, kind, route, subresource, value, writing),
+    );
     const shown = answer.kind === 'Status' ? plainStatus(answer) : answer;
     sendValue(response, 201, shown, accepted, isPretty(exchange));
     return;
   }
   const { value, duplicates } = await objectOf(exchange, serving);
-  const entry = await serving.verbs.create(caller, kind, namespace, value, { ...options, duplicates });
-  addWarnings(response, options.notes.warnings);
+  const writing = { ...options, duplicates };
+  const entry = await warned(exchange, options, () => serving.verbs.create(caller, kind, namespace, value, writing));
   if (entry.object.kind === 'Status') sendValue(response, 201, plainStatus(entry.object), accepted, isPretty(exchange));
   else sendEntry(exchange, 201, entry, accepted, serving);
 }
 
 export async function update(exchange: Exchange, accepted: Accepted, serving: Serving): Promise<void> {
-  const { response, route, query, caller } = exchange;
+  const { route, query, caller } = exchange;
   const options = withNotes(exchange, {
     ...writeOptions(query, 'UpdateOptions', agentOf(exchange)),
     subresource: route.subresource,
   });
   const { value, duplicates } = await objectOf(exchange, serving);
-  const entry = await serving.verbs.update(caller, route.kind, route, value, { ...options, duplicates });
-  addWarnings(response, options.notes.warnings);
+  const writing = { ...options, duplicates };
+  const entry = await warned(exchange, options, () => serving.verbs.update(caller, route.kind, route, value, writing));
   sendEntry(exchange, options.notes.created ? 201 : 200, entry, accepted, serving);
 }
 
 export async function patch(exchange: Exchange, accepted: Accepted, serving: Serving): Promise<void> {
-  const { request, response, route, query, caller } = exchange;
+  const { request, route, query, caller } = exchange;
   const type = mediaTypeOf(request.headers['content-type']);
   if (!patchTypes.includes(type)) throw unsupportedMediaType(patchTypes);
   const faults = applyFaults(type === applyPatchType, query);
@@ -61,8 +62,10 @@ export async function patch(exchange: Exchange, accepted: Accepted, serving: Ser
   const options = withNotes(exchange, { ...given, subresource: route.subresource });
   const { value, duplicates } = parsePatch(await readBody(request, serving.env), type);
   exchange.context.audit?.asked(value);
-  const entry = await serving.verbs.patch(caller, route.kind, route, type, value, { ...options, duplicates });
-  addWarnings(response, options.notes.warnings);
+  const writing = { ...options, duplicates };
+  const entry = await warned(exchange, options, () =>
+    serving.verbs.patch(caller, route.kind, route, type, value, writing),
+  );
   sendEntry(exchange, options.notes.created ? 201 : 200, entry, accepted, serving);
 }
 
@@ -101,6 +104,15 @@ async function bodyOf({ request, context }: Exchange, { env }: Serving): Promise
   const body = parseBody(await readBody(request, env), request.headers['content-type']);
   context.audit?.asked(body);
   return body;
+}
+
+/** Runs a verb; whatever becomes of it, the client is told its warnings. */
+async function warned<T>({ response }: Exchange, { notes }: { notes: WriteNotes }, run: () => Promise<T>): Promise<T> {
+  try {
+    return await run();
+  } finally {
+    addWarnings(response, notes.warnings);
+  }
 }
 
 /** Upstream's Status of a success carries no metadata. */

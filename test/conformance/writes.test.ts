@@ -1,5 +1,6 @@
 /** Creating and replacing objects: what the server keeps, changes, refuses. Words and codes are upstream's. */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { kinds } from '#lib/kinds/index.ts';
 import type { Answer, TestApi } from '../harness/api.ts';
 import { makeSpace } from './server.ts';
@@ -89,6 +90,21 @@ suite('writes', () => {
       const refused = await space.patch(maps('/large'), { data: more });
       assert.deepEqual(told(refused), [500, undefined, 'etcdserver: request is too large']);
       await api.ask('DELETE', maps('/large'));
+    });
+
+    test('warnings come with failures too, in the letters of all languages', async () => {
+      const path = '/api/v1/namespaces/writes/pods';
+      const container = { name: 'NO', image: 'i', größe: 1 };
+      const { code, headers } = await post(path, { metadata: { name: 'warned' }, spec: { containers: [container] } });
+      const told = Buffer.from(String(headers['warning']), 'latin1').toString();
+      assert.deepEqual([code, told], [422, '299 - "unknown field \\"spec.containers[0].größe\\""']);
+      const session = api.http2();
+      const stream = session.request({ ':path': `${space.path}/configmaps?dryRun=All`, ':method': 'POST' });
+      stream.end('{"metadata":{"name":"warned"},"größe":1}');
+      const [answer] = (await once(stream, 'response')) as [Record<string, string | number>];
+      session.close();
+      const alike = Buffer.from(String(answer['warning']), 'latin1').toString();
+      assert.deepEqual([answer[':status'], alike], [201, '299 - "unknown field \\"größe\\""']);
     });
 
     test('what is no version is none', async () => {
