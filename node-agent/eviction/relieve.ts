@@ -75,7 +75,11 @@ export async function relieveOnce(parts: ReliefParts): Promise<{ evicted?: strin
   const act = pressure.look(observations, env.now());
   if (pressure.conditions().join() !== before) parts.changed();
   const [first] = act;
-  if (!first) return { near: settings.thresholds.some((threshold) => isNear(threshold, observations)) };
+  if (!first) {
+    const near = settings.thresholds.some((threshold) => isNear(threshold, observations));
+    // A condition that ends is told of as soon as one that begins.
+    return { near: near || pressure.conditions().length > 0 };
+  }
   const resource = resourceOf[first.signal];
   events.record({
     regarding: node,

@@ -4,29 +4,30 @@ import type { Seen } from '../lifecycle/types.ts';
 import type { Layer } from '../runtime/types.ts';
 
 export interface StorageFolders {
-  /** By container: the writable layers of its runs, and the folder of its logs. */
-  containers: ReadonlyMap<string, { layers: readonly string[]; logs: string }>;
+  /** By container: its writable layer, and the folder of its logs. As upstream, of those that run. */
+  containers: ReadonlyMap<string, { layer: string; logs: string }>;
   /** By volume: those on the node's disk. What is in memory counts as memory. */
   volumes: ReadonlyMap<string, string>;
 }
 
-/** The folders of a pod that the API still has or had. */
-export function storageFolders({ pod, notes }: Seen, layers: readonly Layer[], logDir: string): StorageFolders {
-  const names = new Set(layers.map(({ name }) => name));
+/** The folders of a pod. */
+export function storageFolders(
+  { pod, observed, notes }: Seen,
+  layers: readonly Layer[],
+  logDir: string,
+): StorageFolders {
+  const running = new Set(observed?.containers.filter(({ state }) => state === 'running').map(({ id }) => id));
   const onDisk = (pod?.spec.volumes ?? []).flatMap(({ name, emptyDir, configMap }) => {
     const folder = notes.volumes?.[name];
     const counts = configMap !== undefined || (emptyDir !== undefined && emptyDir.medium !== 'Memory');
     return folder !== undefined && counts ? [[name, folder] as const] : [];
   });
+  const logs = pod ? podLogDir(logDir, pod) : '';
   return {
     containers: new Map(
-      [...names].map((name) => [
-        name,
-        {
-          layers: layers.filter((layer) => layer.name === name).map(({ folder }) => folder),
-          logs: pod ? `${podLogDir(logDir, pod)}/${name}` : '',
-        },
-      ]),
+      layers
+        .filter(({ id }) => running.has(id))
+        .map(({ name, folder }) => [name, { layer: folder, logs: `${logs}/${name}` }]),
     ),
     volumes: new Map(onDisk),
   };
@@ -34,7 +35,7 @@ export function storageFolders({ pod, notes }: Seen, layers: readonly Layer[], l
 
 /** All of them, for measuring. */
 export function allFolders({ containers, volumes }: StorageFolders): string[] {
-  return [...[...containers.values()].flatMap(({ layers, logs }) => [...layers, logs]), ...volumes.values()];
+  return [...[...containers.values()].flatMap(({ layer, logs }) => [layer, logs]), ...volumes.values()];
 }
 
 /** What a pod has on the disk, in bytes or inodes. */
@@ -47,7 +48,7 @@ export interface StorageUse {
 /** Puts together what was measured of the folders. */
 export function storageUse({ containers, volumes }: StorageFolders, sizes: ReadonlyMap<string, number>): StorageUse {
   const sum = (folders: readonly string[]) => folders.reduce((whole, folder) => whole + (sizes.get(folder) ?? 0), 0);
-  const ofContainers = new Map([...containers].map(([name, { layers, logs }]) => [name, sum([...layers, logs])]));
+  const ofContainers = new Map([...containers].map(([name, { layer, logs }]) => [name, sum([layer, logs])]));
   const ofVolumes = new Map([...volumes].map(([name, folder]) => [name, sum([folder])]));
   const total = [...ofContainers.values(), ...ofVolumes.values()].reduce((whole, each) => whole + each, 0);
   return { containers: ofContainers, volumes: ofVolumes, total };

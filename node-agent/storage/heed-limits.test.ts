@@ -4,7 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { makeFakeEnv } from '#lib/env/fake.ts';
 import type { Pod } from '#lib/kinds/gen/core-v1.ts';
-import { makeContainer, makePod, makeRun, makeSeen } from '../lifecycle/pods.fixture.ts';
+import { makeContainer, makeEnd, makePod, makeRun, makeSeen } from '../lifecycle/pods.fixture.ts';
 import type { Seen } from '../lifecycle/types.ts';
 import { heedOnce } from './heed-limits.ts';
 import { measureFolders } from './measure.ts';
@@ -25,7 +25,13 @@ suite('node-agent/storage/heed-limits', () => {
     await heedOnce({
       env: makeFakeEnv(),
       logDir: `${folder}/logs`,
-      runtime: { layers: () => Promise.resolve([{ id: 'i', name: 'app', folder: `${folder}/upper` }]) },
+      runtime: {
+        layers: () =>
+          Promise.resolve([
+            { id: makeRun('app', { attempt: 1 }).id, name: 'app', folder: `${folder}/upper` },
+            { id: makeEnd('app').id, name: 'app', folder: `${folder}/earlier` },
+          ]),
+      },
       pods: { all: () => all, evict: (_uid, { message }) => void messages.push(message) },
     });
     return messages;
@@ -33,11 +39,13 @@ suite('node-agent/storage/heed-limits', () => {
   const withLimit = (limit: string): Pod =>
     makePod({ containers: [makeContainer('app', { resources: { limits: { 'ephemeral-storage': limit } } })] });
 
-  test('heedOnce() counts a container by its layer and its logs', async () => {
+  test('heedOnce() counts a container that runs by its layer and its logs', async () => {
     fill('upper/deep/file', 1_000_000);
+    fill('earlier/file', 10_000_000);
+    const runs = [makeEnd('app'), makeRun('app', { attempt: 1 })];
     fill('logs/default_web_uid-1/app/0.log', 1_000_000);
-    assert.deepEqual(await evicted(makeSeen(withLimit('4Mi'), [makeRun('app')])), []);
-    assert.deepEqual(await evicted(makeSeen(withLimit('1Mi'), [makeRun('app')])), [
+    assert.deepEqual(await evicted(makeSeen(withLimit('4Mi'), runs)), []);
+    assert.deepEqual(await evicted(makeSeen(withLimit('1Mi'), runs)), [
       'Pod ephemeral local storage usage exceeds the total limit of containers 1Mi. ',
     ]);
   });

@@ -1,7 +1,8 @@
 /** Gives a running node another configuration. */
 import { readFileSync, writeFileSync } from 'node:fs';
-import type { NodeAgentConfig } from '../../node-agent/config.ts';
 import type { Node } from '#lib/kinds/gen/core-v1.ts';
+import { isTrue } from '#lib/meta/conditions.ts';
+import type { NodeAgentConfig } from '../../node-agent/config.ts';
 import { eventually } from './cluster.ts';
 import type { TestCluster } from './cluster.ts';
 
@@ -11,19 +12,14 @@ export async function reconfigure(cluster: TestCluster, name: string, more: Part
   const file = `${node.stateDir}/node.json`;
   const config = JSON.parse(readFileSync(file, 'utf8')) as { agent: NodeAgentConfig };
   writeFileSync(file, JSON.stringify({ ...config, agent: { ...config.agent, ...more } }));
-  const before = cluster.pidOf(name);
-  process.kill(before, 'SIGKILL');
-  await eventually(`${name} runs again`, () => cluster.pidOf(name) !== before && isReady(cluster, name, Date.now()));
-}
-
-/** Whether the node has said since then that it is ready; times in the API have whole seconds. */
-async function isReady(cluster: TestCluster, name: string, since: number): Promise<boolean> {
-  const at = Math.floor(since / 1000) * 1000;
-  return eventually(`${name} is ready`, async () => {
+  const log = `${cluster.layout.logDir}/${name}.log`;
+  const starts = () => readFileSync(log, 'utf8').split('Ready for pods').length;
+  const before = starts();
+  process.kill(cluster.pidOf(name), 'SIGKILL');
+  // An agent that starts says first that it is not ready: what the API has after this is of the new one.
+  await eventually(`${name} runs again`, () => starts() > before);
+  await eventually(`${name} is ready`, async () => {
     const { status } = await cluster.get<Node>('node', name);
-    return status?.conditions?.some(
-      ({ type, status: is, lastTransitionTime = '' }) =>
-        type === 'Ready' && is === 'True' && Date.parse(lastTransitionTime) >= at,
-    );
+    return isTrue(status?.conditions, 'Ready');
   });
 }
