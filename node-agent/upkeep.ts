@@ -56,6 +56,7 @@ export async function keepUp(parts: UpkeepParts, signal: AbortSignal): Promise<v
         },
       }),
       usage: (resource) => measurePods({ runtime, pods, logDir }, resource),
+      onShortage: (listener) => runtime.onPodsShort(listener),
       reclaim: (what) => reclaim(what, { env, runtime, images, pods, ownImageFs }),
     },
     signal,

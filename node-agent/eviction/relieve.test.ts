@@ -29,6 +29,7 @@ function setUp(config?: EvictionConfig) {
     released: () => true,
     looks: 0,
     changes: 0,
+    ring: () => {},
   };
   const parts: ReliefParts = {
     env,
@@ -51,6 +52,10 @@ function setUp(config?: EvictionConfig) {
     usage: () => Promise.resolve(world.usage.filter(({ uid }) => !evicted.some((each) => each.uid === uid))),
     reclaim: () => world.reclaim(),
     changed: () => void world.changes++,
+    onShortage: (listener) => {
+      world.ring = listener;
+      return Promise.resolve(() => {});
+    },
   };
   return { env, parts, world, evicted, said };
 }
@@ -125,6 +130,11 @@ suite('node-agent/eviction/relieve', () => {
     const done = relievePressure(parts, stopping.signal);
     await env.advance(30_000);
     assert.equal(world.looks, 4);
+    await env.advance(1000);
+    world.ring();
+    world.ring();
+    await env.advance(0);
+    assert.equal(world.looks, 5);
     world.seen = memory(150);
     await env.advance(10_000);
     const looksBefore = world.looks;

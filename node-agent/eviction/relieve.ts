@@ -26,16 +26,20 @@ export interface ReliefParts {
   reclaim(signal: Signal): Promise<boolean>;
   /** The conditions of the node may have changed. */
   changed(): void;
+  /** Calls `listener` when something runs short this moment, where the kernel tells. Resolves to the way to stop. */
+  onShortage(listener: () => void): Promise<() => void>;
 }
 
 /** As often as upstream. */
 const usualMs = 10_000;
 /**
- * What falls below twice a threshold is watched closely. The kernel could tell (pressure stalls, thresholds of cgroup v1), but only to who waits in poll(2), which
- * needs a process beside ours; a look costs less than a tenth of a millisecond each second.
+ * What falls below twice a threshold is watched closely. Of the limit of all pods the kernel tells by a file of cgroup v2; of the rest (pressure stalls, thresholds of
+ * cgroup v1) only to who waits in poll(2), which needs a process beside ours: a look costs less than a tenth of a millisecond each second.
  */
 const nearMs = 1000;
 const nearFactor = 2;
+/** Looks are never closer than this. */
+const leastMs = 100;
 /** An evicted pod has this long to go before the next is chosen. */
 const goneWithinMs = 30_000;
 const goneLookMs = 250;
@@ -43,8 +47,12 @@ const goneLookMs = 250;
 /** Looks until aborted. */
 export async function relievePressure(parts: ReliefParts, signal: AbortSignal): Promise<void> {
   const { env, pods } = parts;
+  let alarm = new AbortController();
+  const stop = await parts.onShortage(() => alarm.abort(new Error('Something runs short')));
+  signal.addEventListener('abort', stop, { once: true });
   while (!signal.aborted) {
     let restMs = usualMs;
+    alarm = new AbortController();
     try {
       const { evicted, near } = await relieveOnce(parts);
       if (evicted !== undefined) {
@@ -54,7 +62,9 @@ export async function relievePressure(parts: ReliefParts, signal: AbortSignal): 
     } catch (error) {
       env.log.warn('Cannot look after what the node has left, trying again', { error });
     }
-    if (restMs > 0) await env.sleep(restMs, signal).catch(() => {});
+    // Alarms come in showers: all that ring meanwhile are answered by one look.
+    await env.sleep(Math.min(restMs, leastMs), signal).catch(() => {});
+    await env.sleep(Math.max(0, restMs - leastMs), AbortSignal.any([signal, alarm.signal])).catch(() => {});
   }
 
   async function untilGone(uid: string, { env }: ReliefParts, until: AbortSignal): Promise<void> {

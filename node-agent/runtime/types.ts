@@ -236,6 +236,8 @@ export interface PodsLimiter {
   limitPods(resources: CgroupResources): Promise<void>;
   /** What they use of memory, without what could be freed at once. */
   podsWorkingSet(): Promise<number>;
+  /** Calls `listener` when they come up against their limit of memory, where the kernel tells (cgroup v2). Resolves to the way to stop. */
+  onPodsShort(listener: () => void): Promise<() => void>;
 }
 
 /** Capability: begin a container's log file anew after it was renamed; for rotation. */

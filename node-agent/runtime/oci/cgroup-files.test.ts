@@ -45,6 +45,18 @@ suite('cgroup files', () => {
     assert.equal(cgroups.oomKills('/gone'), 0);
   });
 
+  test('onShortage() hears from cgroup v2', async () => {
+    put('pods/memory.events.local', 'max 0\n');
+    const heard = new Promise<void>((resolve) => {
+      const stop = openCgroups('v2', mount).onShortage('/pods', () => {
+        stop();
+        resolve();
+      });
+    });
+    put('pods/memory.events.local', 'max 1\n');
+    await heard;
+  });
+
   test('remove() takes all below with it, and is content with nothing', () => {
     mkdirSync(path.join(mount, 'pod/a/b'), { recursive: true });
     const cgroups = openCgroups('v2', mount);

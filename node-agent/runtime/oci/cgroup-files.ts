@@ -1,5 +1,5 @@
 /** Makes, reads and removes cgroups. Paths begin below each hierarchy: `/wherry/...`. */
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, watch, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { CgroupResources } from '../types.ts';
 import { podControllers, resourceWrites } from './cgroups.ts';
@@ -18,6 +18,8 @@ export interface Cgroups {
   /** How often the kernel killed in the cgroup for want of memory. */
   oomKills(cgroup: string): number;
   usage(cgroup: string): CgroupUsage;
+  /** Calls `listener` when the cgroup comes up against its own limit of memory; v1 tells nobody. Returns the way to stop. */
+  onShortage(cgroup: string, listener: () => void): () => void;
 }
 
 export interface CgroupUsage {
@@ -86,6 +88,15 @@ export function openCgroups(version: CgroupVersion, mount = '/sys/fs/cgroup'): C
         workingSetBytes: Math.max(0, memoryBytes - inactive),
         pids: Number(readText(path.join(of('pids', cgroup), 'pids.current'))),
       };
+    },
+    onShortage(cgroup, listener) {
+      // What happens in cgroups below, which have limits of their own, is not in this file.
+      const file = path.join(mount, cgroup, 'memory.events.local');
+      if (version !== 'v2' || !existsSync(file)) return () => {};
+      const watcher = watch(file, { persistent: false }, listener);
+      // The cgroup is gone: nothing in it can run short.
+      watcher.on('error', () => watcher.close());
+      return () => watcher.close();
     },
   };
 }

@@ -201,6 +201,11 @@ export function makeOciRuntime(options: OciRuntimeOptions, env: Env): OciRuntime
       const { shop } = await opened();
       return shop.cgroups.usage(podsCgroup(shop.cgroupRoot)).workingSetBytes;
     },
+    async onPodsShort(listener) {
+      const { shop } = await opened();
+      shop.cgroups.make(podsCgroup(shop.cgroupRoot), {});
+      return shop.cgroups.onShortage(podsCgroup(shop.cgroupRoot), listener);
+    },
     close() {
       closed = true;
       opening
