@@ -25,6 +25,7 @@ import { makeLimit } from './limit.ts';
 import { makeObserver } from './observer.ts';
 import { makeContainer, makePod } from './pods.fixture.ts';
 import { makePods } from './pods.ts';
+import { isStatic } from './static.ts';
 import type { Pods, StaticSource } from './pods.ts';
 
 const ref = { namespace: 'default', name: 'web' };
@@ -387,6 +388,16 @@ suite('node-agent/lifecycle/pods', () => {
       assert.equal(mirror.status?.phase, 'Running');
       assert.deepEqual(await running(), ['one']);
       assert.equal(node.pods!.seen(mirror.metadata.uid)?.pod?.metadata.uid, 'one');
+    });
+
+    test('makePods() takes no pod of the API for its own, whatever it says of itself', async () => {
+      const annotations = { 'kubernetes.io/config.source': 'file', 'kubernetes.io/config.hash': 'x' };
+      const spec = { containers: [makeContainer('app')], nodeName: 'n1' };
+      await node.settle(() => node.client.create(podKind, { metadata: { ...ref, annotations }, spec }));
+      await node.pass(1000);
+      const { metadata, status } = await node.pod();
+      assert.equal(status?.phase, 'Running');
+      assert.equal(isStatic(node.pods!.seen(metadata.uid)!.pod!), false);
     });
 
     test('makePods() makes a deleted image again, and leaves the pod alone', async () => {

@@ -8,7 +8,7 @@ import { isTerminal } from './ending.ts';
 import type { Hands } from './hands.ts';
 import { uidsWithLogs } from './log-files.ts';
 import type { Eviction, Seen } from './types.ts';
-import { isMirror } from './static.ts';
+import { fromApi, isMirror } from './static.ts';
 import { makeStaticWorkers } from './static-workers.ts';
 import { makeWorker } from './worker.ts';
 import type { Worker } from './worker.ts';
@@ -78,8 +78,9 @@ export async function makePods(
     (pod) => workerOf(pod.metadata.uid, pod),
   );
 
-  function take({ object, before }: Pick<ViewChange<Pod>, 'object' | 'before'>): void {
-    if (isMirror(object ?? before!)) return own.takeMirror({ object, before });
+  function take({ object: given, before }: Pick<ViewChange<Pod>, 'object' | 'before'>): void {
+    if (isMirror(given ?? before!)) return own.takeMirror({ object: given, before });
+    const object = given && fromApi(given);
     const gone = before && before.metadata.uid !== object?.metadata.uid ? before : undefined;
     if (gone) workers.get(gone.metadata.uid)?.setPod(undefined);
     if (!object) return;

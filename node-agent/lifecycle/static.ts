@@ -7,6 +7,13 @@ export const sourceAnnotation = 'kubernetes.io/config.source';
 /** On the image in the API: the hash of the pod it shows. */
 export const mirrorAnnotation = 'kubernetes.io/config.mirror';
 
+/** A pod as the API gave it, which cannot pretend to be the node's own. */
+export function fromApi(pod: Pod): Pod {
+  const { annotations } = pod.metadata;
+  if (annotations?.[sourceAnnotation] === undefined) return pod;
+  return { ...pod, metadata: { ...pod.metadata, annotations: { ...annotations, [sourceAnnotation]: 'api' } } };
+}
+
 /** Whether the node has the pod by itself, and the API only an image of it. */
 export function isStatic({ metadata }: Pick<Pod, 'metadata'>): boolean {
   const source = metadata.annotations?.[sourceAnnotation];

@@ -11,7 +11,7 @@ import type { Hands } from './hands.ts';
 import { lastWordsMissing, nextStep, stageOf } from './next-step.ts';
 import { perform } from './perform.ts';
 import { stages } from './stages.ts';
-import { isStatic } from './static.ts';
+import { fromApi, isStatic } from './static.ts';
 import { makeStatusWriter } from './status-writer.ts';
 import { statusOf } from './status.ts';
 import { noNotes } from './types.ts';
@@ -79,7 +79,7 @@ export function makeWorker(uid: string, first: Pod | undefined, hands: Hands, re
   function accept(next: Pod): void {
     if (next.metadata.uid !== uid) return;
     const isOlder = pod && BigInt(next.metadata.resourceVersion) < BigInt(pod.metadata.resourceVersion);
-    if (!isOlder) pod = next;
+    if (!isOlder) pod = fromApi(next);
   }
 
   function acceptMirror(next: Pod): void {
