@@ -159,6 +159,31 @@ suite('a node that runs short', function () {
     await eventually('the condition ends', async () => (await condition('DiskPressure'))?.status === 'False');
   });
 
+  test('short of processes for longer than a soft threshold allows, it evicts, and says what it is short of', async () => {
+    await run('many', { containers: [container(forever)] });
+    await phase('many', 'Running');
+    // More than there can be is always too little.
+    const most = readFileSync('/proc/sys/kernel/pid_max', 'utf8').trim();
+    await reconfigure(cluster, name, {
+      eviction: {
+        hard: {},
+        soft: { 'pid.available': most },
+        softGracePeriod: { 'pid.available': '2s' },
+        pressureTransitionPeriod: '2s',
+      },
+    });
+    await eventually('the condition', async () => (await condition('PIDPressure'))?.status === 'True');
+    assert.equal((await condition('PIDPressure'))?.reason, 'KubeletHasInsufficientPID');
+    await tainted('node.kubernetes.io/pid-pressure');
+    await phase('many', 'Failed');
+    assert.match(
+      (await pod('many')).status?.message ?? '',
+      /^The node was low on resource: pids\. Threshold quantity: \d+k?, available: \d+k?\. $/,
+    );
+    await reconfigure(cluster, name, { eviction: {} });
+    await eventually('the condition ends', async () => (await condition('PIDPressure'))?.status === 'False');
+  });
+
   test('a node that is told to refuses containers more than their limit, and nobody has to go', async () => {
     await reconfigure(cluster, name, { ephemeralStorage: 'refuse' });
     await run('bounded', {
