@@ -88,23 +88,31 @@ function checkParameters(parameters: Readonly<Record<string, string>>): FieldErr
 
 /** Where volumes may be made: no part of the cluster is named twice. */
 function checkTopologies(terms: readonly TopologySelectorTerm[] = []): FieldError[] {
-  const seen: unknown[] = [];
+  const seen = new Set<string>();
   return terms.flatMap(({ matchLabelExpressions = [] }, i) => {
     const path = `allowedTopologies[${i}].matchLabelExpressions`;
-    const meant: Record<string, string[]> = {};
+    const meant = new Map<string, string[]>();
     const faults = matchLabelExpressions.flatMap(({ key, values }, j) => {
       const at = `${path}[${j}]`;
-      const isTwice = Object.hasOwn(meant, key);
-      meant[key] = [...new Set(values)].sort();
+      const isTwice = meant.has(key);
+      const distinct = new Set<string>();
+      meant.set(key, []);
       return [
         ...(values.length === 0 ? [required(`${at}.values`)] : []),
-        ...values.flatMap((value, k) => (values.indexOf(value) < k ? [duplicate(`${at}.values[${k}]`, value)] : [])),
+        ...values.flatMap((value, k) => {
+          if (distinct.has(value)) return [duplicate(`${at}.values[${k}]`, value)];
+          distinct.add(value);
+          meant.get(key)!.push(value);
+          return [];
+        }),
         ...grammar(`${at}.key`, key, qualifiedNameFaults),
         ...(isTwice ? [duplicate(`${at}.key`, key)] : []),
       ];
     });
-    if (seen.some((other) => equal(other, meant))) faults.push(duplicate(path, ''));
-    seen.push(meant);
+    // Neither keys nor values have an order.
+    const identity = JSON.stringify([...meant].map(([key, values]) => JSON.stringify([key, values.sort()])).sort());
+    if (seen.has(identity)) faults.push(duplicate(path, ''));
+    seen.add(identity);
     return faults;
   });
 }

@@ -38,7 +38,20 @@ function goMap(map: Readonly<Record<string, unknown>>): string {
 
 /** A list of a named type; `type` as in `core.IPFamily`. An absent one is nil. */
 export function goList(type: string, list: readonly unknown[] | undefined): GoText {
-  return new GoText(list ? `[]${type}{${list.map(goText).join(', ')}}` : `[]${type}(nil)`);
+  return list ? writtenOnce(list, () => `[]${type}{${list.map(goText).join(', ')}}`) : new GoText(`[]${type}(nil)`);
+}
+
+let written: Map<object, GoText> | undefined;
+
+/** The text of a list that each of its items may have a fault of: made once, and forgotten when the check of the object is over. */
+export function writtenOnce(list: object, make: () => string): GoText {
+  if (!written) {
+    written = new Map();
+    queueMicrotask(() => (written = undefined));
+  }
+  let text = written.get(list);
+  if (!text) written.set(list, (text = new GoText(make())));
+  return text;
 }
 
 /** A map of strings that may be absent. */

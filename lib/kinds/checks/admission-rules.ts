@@ -105,11 +105,16 @@ export function checkMatchResources(path: string, match: MatchResources): Faults
 
 function checkNamedRule(path: string, rule: NamedRuleWithOperations): Faults {
   const names = rule.resourceNames ?? [];
+  const seen = new Set<string>();
   return [
-    ...names.flatMap((name, i) => [
-      ...grammar(`${path}.resourceNames[${i}]`, name, pathSegmentFaults),
-      ...(names.indexOf(name) < i ? [duplicate(`${path}.resourceNames[${i}]`, name)] : []),
-    ]),
+    ...names.flatMap((name, i) => {
+      const isTwice = seen.has(name);
+      seen.add(name);
+      return [
+        ...grammar(`${path}.resourceNames[${i}]`, name, pathSegmentFaults),
+        ...(isTwice ? [duplicate(`${path}.resourceNames[${i}]`, name)] : []),
+      ];
+    }),
     ...checkRule(path, rule),
   ];
 }

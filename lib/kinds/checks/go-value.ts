@@ -1,5 +1,5 @@
 /** API objects as Go's `%#v` writes them, which is how upstream shows the value of a field that is a struct. */
-import { GoText, goQuote, goIntOrString } from '#lib/meta/go-text.ts';
+import { GoText, goQuote, goIntOrString, writtenOnce } from '#lib/meta/go-text.ts';
 import { pointerFields, schemaType, type SchemaField } from '../schema.ts';
 
 type Json = Readonly<Record<string, unknown>>;
@@ -14,7 +14,8 @@ export function goStruct(schema: string, value: object | undefined): GoText {
 
 /** A list of structs; an absent one is nil. */
 export function goStructs(schema: string, list: readonly object[] | undefined): GoText {
-  return new GoText(fieldText({ type: 'array', items: { $ref: schema } }, list));
+  const text = () => fieldText({ type: 'array', items: { $ref: schema } }, list);
+  return list ? writtenOnce(list, text) : new GoText(text());
 }
 
 /** Amounts of resources by name. */

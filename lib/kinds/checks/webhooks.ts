@@ -1,6 +1,6 @@
 /** Defaults and faults of admission webhooks, validating and mutating. */
-import { duplicate, invalid, required, type FieldError } from '#lib/meta/errors.ts';
-import { goList } from '#lib/meta/go-text.ts';
+import { duplicate, invalid, maxFaults, required, type FieldError } from '#lib/meta/errors.ts';
+import { GoText, goList, goQuote } from '#lib/meta/go-text.ts';
 import { dns1035Faults, subdomainFaults } from '#lib/meta/names.ts';
 import type { MutatingWebhook, ServiceReference, ValidatingWebhook } from '../gen/admissionregistration-v1.ts';
 import { checkMatchConditions, checkRule } from './admission-rules.ts';
@@ -126,10 +126,12 @@ function checkService(path: string, { name, namespace, path: urlPath = '', port 
   const at = `${path}.path`;
   if (urlPath === '' || urlPath === '/') return faults;
   if (urlPath === '//') return [...faults, invalid(at, urlPath, 'segment[0] may not be empty')];
-  if (!urlPath.startsWith('/')) faults.push(invalid(at, urlPath, "must start with a '/'"));
+  const shown = new GoText(goQuote(urlPath));
+  if (!urlPath.startsWith('/')) faults.push(invalid(at, shown, "must start with a '/'"));
   for (const [i, step] of urlPath.slice(1).replace(/\/$/, '').split('/').entries()) {
-    if (!step) faults.push(invalid(at, urlPath, `segment[${i}] may not be empty`));
-    else for (const fault of subdomainFaults(step)) faults.push(invalid(at, urlPath, `segment[${i}]: ${fault}`));
+    if (faults.length >= maxFaults) return faults;
+    if (!step) faults.push(invalid(at, shown, `segment[${i}] may not be empty`));
+    else for (const fault of subdomainFaults(step)) faults.push(invalid(at, shown, `segment[${i}]: ${fault}`));
   }
   return faults;
 }

@@ -85,16 +85,17 @@ function checkLabelKeys(path: string, term: PodAffinityTerm): Faults {
     } else for (const [i, key] of keys.entries()) faults.push(...grammar(`${at}[${i}]`, key, qualifiedNameFaults));
   }
   const said = new Set(Object.keys(labelSelector?.matchLabels ?? {}));
+  const [ofSame, ofOther] = [new Set(same), new Set(other)];
   for (const { key } of labelSelector?.matchExpressions ?? []) {
     // The server has already added one expression for each of these keys.
-    if (said.has(key) && same.includes(key)) {
+    if (said.has(key) && ofSame.has(key)) {
       const i = same.lastIndexOf(key);
       faults.push(invalid(`${path}[${i}]`, key, 'exists in both matchLabelKeys and labelSelector'));
     }
     said.add(key);
   }
   for (const [i, key] of same.entries()) {
-    if (!other.includes(key)) continue;
+    if (!ofOther.has(key)) continue;
     faults.push(invalid(`${path}.matchLabelKeys[${i}]`, key, 'exists in both matchLabelKeys and mismatchLabelKeys'));
   }
   return faults;

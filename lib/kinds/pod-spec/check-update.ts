@@ -129,10 +129,15 @@ function checkDeadline(
 
 function checkAddedTolerations(now: readonly Toleration[] = [], before: readonly Toleration[] = []): FieldError[] {
   const path = 'spec.tolerations';
-  const bare = (toleration: Toleration): Toleration => ({ ...toleration, tolerationSeconds: undefined });
-  const isKept = before.every((old) => now.some((next) => equal(bare(next), bare(old))));
-  if (!isKept) return [fieldForbidden(path, 'existing toleration can not be modified except its tolerationSeconds')];
+  const kept = new Set(now.map(identityOf));
+  if (!before.every((old) => kept.has(identityOf(old))))
+    return [fieldForbidden(path, 'existing toleration can not be modified except its tolerationSeconds')];
   return checkTolerations(path, now);
+}
+
+/** All of a toleration but for how long it lasts. */
+function identityOf({ key, operator, value, effect }: Toleration): string {
+  return JSON.stringify([key ?? '', operator ?? '', value ?? '', effect ?? '']);
 }
 
 function checkGates(now: PodSpec, before: PodSpec): FieldError[] {
