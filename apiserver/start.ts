@@ -181,7 +181,7 @@ async function serve(
       },
     },
     attachments: new Map<Kind, Attachment>([[serviceKind, makeServiceAddresses(ips, ports)]]),
-    answerers: makeReviews(authorize, authorizer.rulesFor, readers, tokens),
+    answerers: makeReviews(authorize, authorizer.rulesFor, readers, tokens, env),
     subresources: new Map([['serviceaccounts/token', makeTokenAnswerer(tokens, look, () => world.sync(), env)]]),
   });
   const place = { advertise: config.advertise, serviceIp: ips.range.at(1), clientCa: pem(config.pki.caFile) };

@@ -1,4 +1,5 @@
 /** Reviews: who am I, whose token is this, may one do that. */
+import type { Env } from '#lib/env/env.ts';
 import type { Kind } from '#lib/kinds/define-kind.ts';
 import type { SelfSubjectReview, TokenReview, UserInfo } from '#lib/kinds/gen/authentication-v1.ts';
 import type {
@@ -17,6 +18,7 @@ import { tokenReview } from '#lib/kinds/token-review.ts';
 import { badRequest, invalidObject, isReason } from '#lib/meta/errors.ts';
 import type { FieldError } from '#lib/meta/errors.ts';
 import { parseFieldSelector, parseLabelSelector } from '#lib/meta/selectors.ts';
+import { formatTime } from '#lib/meta/time.ts';
 import type { Caller } from '../verbs/types.ts';
 import type { Answerer } from '../verbs/verbs.ts';
 import { callerOfToken } from './authenticate.ts';
@@ -35,6 +37,7 @@ export function makeReviews(
   rulesFor: (caller: Caller, namespace: string) => KnownRules,
   readers: readonly TokenReader[],
   tokens: ServiceAccountTokens,
+  env: Pick<Env, 'now'>,
 ): ReadonlyMap<Kind, Answerer> {
   const decide = (caller: Caller, spec: RightsSpec) => {
     const { attempt, unread } = attemptOf(spec);
@@ -44,7 +47,12 @@ export function makeReviews(
   const answers = new Map<unknown, (caller: Caller, namespace: string, object: never) => Promise<object>>([
     [
       selfSubjectReview,
-      async (caller, _namespace, review: SelfSubjectReview) => ({ ...review, status: { userInfo: userOf(caller) } }),
+      async (caller, _namespace, { apiVersion, kind }: SelfSubjectReview) => ({
+        apiVersion,
+        kind,
+        metadata: { creationTimestamp: formatTime(env.now()) },
+        status: { userInfo: userOf(caller) },
+      }),
     ],
     [
       tokenReview,

@@ -4,6 +4,7 @@ import type { Env } from '#lib/env/env.ts';
 import type { Kind } from '#lib/kinds/define-kind.ts';
 import { ApiError, badRequest } from '#lib/meta/errors.ts';
 import type { Entry } from '../store/world-types.ts';
+import { scaleColumns } from '../verbs/scale.ts';
 import type { Caller, ListResult, Verbs } from '../verbs/types.ts';
 import { isPretty as isPrettyFor, sendBytes, sendEncoded, sendParts, sendValue } from './answer.ts';
 import type { Request, Response } from './answer.ts';
@@ -57,12 +58,13 @@ export function includeOf(query: URLSearchParams): IncludeObject {
   );
 }
 
-/** Sends an object in the shape and format that the client accepts. An entry without a key is no stored object and has one shape only. */
+/** Sends an object in the shape and format that the client accepts. An entry without a key is no stored object; it has one shape only, but for a Scale. */
 export function sendEntry(exchange: Exchange, code: number, entry: Entry, accepted: Accepted, { env }: Serving): void {
   const { response, route, query } = exchange;
   const pretty = isPretty(exchange);
-  const { kind } = route;
-  if (accepted.shape === 'object' || entry.key === '') {
+  const { kind, subresource } = route;
+  const isScale = subresource === 'scale';
+  if (accepted.shape === 'object' || (entry.key === '' && !isScale)) {
     if (accepted.format !== 'protobuf' || entry.key === '') {
       return sendEncoded(response, code, entry, accepted, pretty);
     }
@@ -79,7 +81,8 @@ export function sendEntry(exchange: Exchange, code: number, entry: Entry, accept
   }
   const { resourceVersion } = entry.object.metadata;
   const options = { version: accepted.version, include: includeOf(query), now: env.now() };
-  sendValue(response, code, tableOf(kind, [entry], { resourceVersion }, options), accepted, pretty);
+  const shown = isScale ? { columns: scaleColumns } : kind;
+  sendValue(response, code, tableOf(shown, [entry], { resourceVersion }, options), accepted, pretty);
 }
 
 /** Sends a list in the shape and format that the client accepts. */

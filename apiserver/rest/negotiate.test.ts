@@ -58,6 +58,12 @@ suite('negotiate()', () => {
     }
   });
 
+  test('negotiate() passes over tables where there are none', () => {
+    const table = 'application/json;as=Table;v=v1;g=meta.k8s.io';
+    assert.equal(negotiate(`${table},application/json`, false).shape, 'object');
+    refuses(() => negotiate(table, false), 'application/json, application/yaml, application/vnd.kubernetes.protobuf');
+  });
+
   test('demandStream() refuses what cannot be written event by event', () => {
     const types = 'application/json;stream=watch, application/vnd.kubernetes.protobuf;stream=watch';
     refuses(() => demandStream(negotiate('application/yaml')), types);

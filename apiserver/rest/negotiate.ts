@@ -29,10 +29,21 @@ const shapes = {
   PartialObjectMetadataList: 'metadataList',
 } as const;
 
-/** The first acceptable clause, by quality and then order; throws NotAcceptable when there is none. */
-export function negotiate(header: string | undefined): Accepted {
+/** What an answer may be given as: upstream shows no tables of what it does not keep. */
+type Shapes = 'all' | 'no tables' | 'none';
+
+/**
+ * The first acceptable clause, by quality and then order; throws NotAcceptable when there is none. Clauses for a table are none where there are no
+ * tables.
+ */
+export function negotiate(header: string | undefined, hasTables = true): Accepted {
   if (!header) return plain;
-  const accepted = cached.get(header) ?? choose(header, true);
+  if (!hasTables) {
+    const chosen = choose(header, 'no tables');
+    if (!chosen) throw notAcceptable(Object.values(mediaTypes));
+    return chosen;
+  }
+  const accepted = cached.get(header) ?? choose(header, 'all');
   if (!accepted) throw notAcceptable(Object.values(mediaTypes));
   if (cached.size < cacheLimit) cached.set(header, accepted);
   return accepted;
@@ -45,7 +56,7 @@ export function demandStream({ format, shape }: Accepted): void {
 
 /** What a failure is written in: never in another shape, and JSON where nothing is acceptable. */
 export function negotiateFailure(header: string | undefined): Accepted {
-  return (header && choose(header, false)) || plain;
+  return (header && choose(header, 'none')) || plain;
 }
 
 const plain: Accepted = { format: 'json', shape: 'object', version: 'v1' };
@@ -72,13 +83,13 @@ interface Clause {
   parameters: Map<string, string>;
 }
 
-function choose(header: string, shaped: boolean): Accepted | undefined {
+function choose(header: string, allowed: Shapes): Accepted | undefined {
   for (const { type, subtype, parameters } of sorted(header.split(',').flatMap(readClause))) {
     for (const [format, name] of formats) {
       const [ownType, ownSubtype] = name.split('/');
       const matches =
         (type === ownType && (subtype === ownSubtype || subtype === '*')) || `${type}/${subtype}` === '*/*';
-      const accepted = matches ? acceptedBy(parameters, format, shaped) : undefined;
+      const accepted = matches ? acceptedBy(parameters, format, allowed) : undefined;
       if (accepted) return accepted;
     }
   }
@@ -89,17 +100,17 @@ function choose(header: string, shaped: boolean): Accepted | undefined {
 function acceptedBy(
   parameters: Map<string, string>,
   format: Accepted['format'],
-  shaped: boolean,
+  allowed: Shapes,
 ): Accepted | undefined {
   const [as, group, version] = ['as', 'g', 'v'].map((name) => parameters.get(name));
   const stream = parameters.get('stream');
   if (stream && (stream !== 'watch' || format === 'yaml')) return undefined;
-  if (parameters.get('sv') && (!shaped || parameters.get('sv') !== 'v1')) return undefined;
+  if (parameters.get('sv') && (allowed === 'none' || parameters.get('sv') !== 'v1')) return undefined;
   const pretty = parameters.get('pretty') === '1' && { pretty: true };
   if (as === undefined && group === undefined && version === undefined) return { ...plain, format, ...pretty };
-  if (!shaped || group !== 'meta.k8s.io' || (version !== 'v1' && version !== 'v1beta1')) return undefined;
+  if (allowed === 'none' || group !== 'meta.k8s.io' || (version !== 'v1' && version !== 'v1beta1')) return undefined;
   const shape = as !== undefined && Object.hasOwn(shapes, as) ? shapes[as as keyof typeof shapes] : undefined;
-  if (!shape || (shape === 'table' && format === 'protobuf')) return undefined;
+  if (!shape || (shape === 'table' && (format === 'protobuf' || allowed === 'no tables'))) return undefined;
   return { format, shape, version, ...pretty };
 }
 

@@ -64,7 +64,7 @@ export function makeResources(
       if ((verb === 'watch' ? open.size : underWay) >= limit) throw tooMany();
       underWay++;
       try {
-        await actions[verb](exchange, negotiate(request.headers.accept), serving);
+        await actions[verb](exchange, negotiate(request.headers.accept, hasTables(route, verb)), serving);
       } finally {
         underWay--;
       }
@@ -103,6 +103,11 @@ function verbOf(method: string, { name, subresource }: Route, { verb }: RequestI
     default:
       return undefined;
   }
+}
+
+/** Reviews, and what is only posted to an object, such as a binding, are nothing that could be listed. */
+function hasTables({ kind, subresource }: Route, verb: Verb): boolean {
+  return verb !== 'create' || (subresource === '' && kind.verbs.includes('get'));
 }
 
 /** Whether the kind, or its subresource, serves the verb. */

@@ -45,7 +45,12 @@ export interface TableOptions {
 }
 
 /** meta.k8s.io Table of some objects. */
-export function tableOf(kind: Kind, entries: readonly Entry[], metadata: object, options: TableOptions): Shaped {
+export function tableOf(
+  kind: Pick<Kind, 'columns' | 'rowOrder'>,
+  entries: readonly Entry[],
+  metadata: object,
+  options: TableOptions,
+): Shaped {
   const columns = kind.columns ?? plainColumns;
   const rows = kind.rowOrder ? entries.toSorted((a, b) => kind.rowOrder!(a.object, b.object)) : entries;
   return {

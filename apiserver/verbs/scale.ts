@@ -1,5 +1,6 @@
 /** The scale subresource: replicas of any scalable kind, read and written as autoscaling/v1 Scale. */
-import type { Kind } from '#lib/kinds/define-kind.ts';
+import { ageColumn, integer, nameColumn } from '#lib/kinds/columns.ts';
+import type { Column, Kind } from '#lib/kinds/define-kind.ts';
 import type { Scale } from '#lib/kinds/gen/autoscaling-v1.ts';
 import { invalid, invalidObject } from '#lib/meta/errors.ts';
 import type { Ref, Resource } from '#lib/meta/object.ts';
@@ -13,6 +14,14 @@ export const scaleType: ObjectType = {
   kind: 'Scale',
   schema: 'io.k8s.api.autoscaling.v1.Scale',
 };
+
+/** What a table tells of a Scale. */
+export const scaleColumns: readonly Column<Resource>[] = [
+  nameColumn,
+  integer('Desired', (scale: Scale) => scale.spec?.replicas ?? 0),
+  integer('Available', (scale: Scale) => scale.status?.replicas ?? 0),
+  ageColumn,
+];
 
 /** The Scale of an object. */
 export function scaleOf(kind: Kind, object: Resource): Resource {

@@ -205,6 +205,28 @@ suite('answers', () => {
     );
   });
 
+  test('what is not kept is not shown as a table', async () => {
+    const table = 'application/json;as=Table;v=v1;g=meta.k8s.io';
+    const ask = (path: string, accept: string, body: object) => api.ask('POST', path, { headers: { accept }, body });
+    const reviews = '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews';
+    const review = { spec: { nonResourceAttributes: { verb: 'get', path: '/' } } };
+    for (const [path, body] of [
+      [reviews, review],
+      ['/apis/authentication.k8s.io/v1/selfsubjectreviews', {}],
+      [`${space.path}/serviceaccounts/default/token`, { spec: {} }],
+    ] as const) {
+      const refused = await ask(path, table, body);
+      assert.deepEqual([refused.code, refused.body.reason], [406, 'NotAcceptable'], path);
+      assert.notEqual((await ask(path, `${table},application/json`, body)).body.kind, 'Table', path);
+    }
+    assert.equal((await ask(maps(), table, { metadata: { name: 'shown' } })).body.kind, 'Table');
+  });
+
+  test('a review of oneself is dated', async () => {
+    const { body } = await api.ask('POST', '/apis/authentication.k8s.io/v1/selfsubjectreviews', { body: {} });
+    assert.ok(Math.abs(Date.parse(body.metadata.creationTimestamp) - Date.now()) < 60_000);
+  });
+
   test('a deletion answers with a Status, or with the object where upstream does', async () => {
     const { body: map } = await space.configMap('gone');
     assert.deepEqual((await api.ask('DELETE', maps('/gone'))).body, {

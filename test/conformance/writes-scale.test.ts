@@ -53,6 +53,15 @@ suite('scale', () => {
       });
     });
 
+    test(`of ${plural} is shown as a table`, async () => {
+      await fresh();
+      const accept = 'application/json;as=Table;v=v1;g=meta.k8s.io';
+      const { body } = await api.ask('GET', `${path}/scale`, { headers: { accept } });
+      const titles = body.columnDefinitions.map(({ name }: { name: string }) => name);
+      assert.deepEqual(titles, ['Name', 'Desired', 'Available', 'Age']);
+      assert.deepEqual(body.rows[0].cells.slice(0, 3), ['s', 2, 0]);
+    });
+
     test(`of ${plural} is replaced and patched, and takes the replicas from whoever owned them`, async () => {
       const { metadata } = await fresh();
       const { uid, resourceVersion } = metadata;
