@@ -1,4 +1,4 @@
-/** YAML bodies: one document each, within bounds on the work that a small text can make. */
+/** YAML bodies: the first document of each, as upstream reads them, within bounds on the work that a small text can make. */
 import { Composer, Lexer, Parser, isMap, isScalar, isSeq, visit } from 'yaml';
 import type { Document, ParsedNode } from 'yaml';
 import { ApiError, badRequest } from '#lib/meta/errors.ts';
@@ -12,11 +12,10 @@ const tokenLimit = 250_000;
 /** Repeated keys that are told. */
 const maxTold = 64;
 
-/** The one document of a text, and what is to be said of keys it gives twice. No document at all is null, as an empty one. */
+/** The first document of a text, and what is to be said of keys it gives twice. No document at all is null, as an empty one. */
 export function parseYaml(text: string): { value: unknown; duplicates: string[] } {
-  const [document, another] = documentsOf(text);
+  const document = firstDocument(text);
   if (!document) return { value: null, duplicates: [] };
-  if (another) throw badRequest('error decoding YAML: the body holds more than one document');
   const [fault] = document.errors;
   if (fault) throw badRequest(faultText(inGo(fault), lineAt(text, fault.pos[0])));
   const duplicates = repetitions(document, text);
@@ -28,20 +27,19 @@ export function parseYaml(text: string): { value: unknown; duplicates: string[] 
 }
 
 /** Parses token by token, so that it can stop. Keys are looked over afterwards: the parser's own check takes quadratic time. */
-function documentsOf(text: string): Document.Parsed<ParsedNode>[] {
+function firstDocument(text: string): Document.Parsed<ParsedNode> | undefined {
   const parser = new Parser();
   const composer = new Composer<ParsedNode>({ uniqueKeys: false, version: '1.1' });
-  const documents: Document.Parsed<ParsedNode>[] = [];
   let count = 0;
   for (const token of new Lexer().lex(text)) {
     if (++count > tokenLimit) {
       throw new ApiError('RequestEntityTooLarge', `Request entity too large: limit is ${tokenLimit} tokens of YAML`);
     }
-    for (const part of parser.next(token)) documents.push(...composer.next(part));
+    for (const part of parser.next(token)) for (const document of composer.next(part)) return document;
   }
-  for (const part of parser.end()) documents.push(...composer.next(part));
-  documents.push(...composer.end());
-  return documents;
+  for (const part of parser.end()) for (const document of composer.next(part)) return document;
+  for (const document of composer.end()) return document;
+  return undefined;
 }
 
 /** Go's complaint about the keys that a text gives twice, a line of its own for each; none when there are none. Throws for keys that JSON cannot have. */
