@@ -27,6 +27,7 @@ function setUp(config?: EvictionConfig) {
     usage: [] as PodUsage[],
     reclaim: () => Promise.resolve(false),
     released: () => true,
+    reported: true,
     looks: 0,
     changes: 0,
     ring: () => {},
@@ -36,6 +37,7 @@ function setUp(config?: EvictionConfig) {
     settings,
     pressure: makePressure(settings),
     pods: {
+      all: () => evicted.map((eviction) => makeSeen(makePod(), [], { evicted: eviction, reported: world.reported })),
       seen: () => makeSeen(makePod(), [], { released: world.released() }),
       evict: (uid, eviction) => void evicted.push({ uid, ...eviction }),
     },
@@ -122,6 +124,23 @@ suite('node-agent/eviction/relieve', () => {
     world.reclaim = () => Promise.resolve(true);
     await relieveOnce(parts);
     assert.equal(evicted.length, 1);
+  });
+
+  test('relieveOnce() evicts no more for the disk than the API can hear of', async () => {
+    const { parts, world, evicted } = setUp();
+    world.usage = [usage('first', 3), usage('second', 2), usage('third', 1)];
+    world.reported = false;
+    world.seen = disk(5);
+    await relieveOnce(parts);
+    await relieveOnce(parts);
+    assert.equal(evicted.length, 1);
+    world.seen = memory(5);
+    await relieveOnce(parts);
+    assert.equal(evicted.length, 2);
+    world.seen = disk(5);
+    world.reported = true;
+    await relieveOnce(parts);
+    assert.equal(evicted.length, 3);
   });
 
   test('relievePressure() looks closely at what is near, and waits for an evicted pod before the next', async () => {

@@ -9,14 +9,14 @@ import type { Pressure } from './pressure.ts';
 import { isCritical, rank } from './rank.ts';
 import type { PodUsage } from './rank.ts';
 import type { EvictionSettings } from './settings.ts';
-import { resourceOf, unitsIn } from './types.ts';
+import { conditionOfResource, resourceOf, unitsIn } from './types.ts';
 import type { Observations, Signal, StarvedResource, Threshold } from './types.ts';
 
 export interface ReliefParts {
   env: Env;
   settings: EvictionSettings;
   pressure: Pressure;
-  pods: Pick<Pods, 'seen' | 'evict'>;
+  pods: Pick<Pods, 'all' | 'seen' | 'evict'>;
   events: Pick<Recorder, 'record'>;
   /** The node, as events name it. */
   node: Resource;
@@ -100,6 +100,11 @@ export async function relieveOnce(parts: ReliefParts): Promise<{ evicted?: strin
   if (await parts.reclaim(first.signal)) {
     const after = await parts.observe();
     if (!settings.thresholds.some((threshold) => isMet(threshold, after, true))) return { near: true };
+  }
+  // Their files are kept until the API has heard of their end: while it is away, more evictions would free no more.
+  const isOfDisk = conditionOfResource[resource] === 'DiskPressure';
+  if (isOfDisk && parts.pods.all().some(({ exists, notes }) => exists && notes.evicted && !notes.reported)) {
+    return { near: false };
   }
   const usage = await parts.usage(resource);
   const chosen = rank(resource, usage).find(({ pod }) => !isCritical(pod));
