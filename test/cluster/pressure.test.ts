@@ -39,6 +39,14 @@ suite('a node that runs short', function () {
       return spec.taints?.some((taint) => taint.key === key && taint.effect === 'NoSchedule');
     });
 
+  /** The file of one of the node's cgroups, by its name in v1 or v2. */
+  const cgroupFile = (controller: string, cgroup: string, v1: string, v2: string) => {
+    const folder = `${cluster.layout.nodes[0]!.cgroupRoot}/${cgroup}`;
+    const file = `/sys/fs/cgroup/${controller}${folder}/${v1}`;
+    return existsSync(file) ? { file, isV2: false } : { file: `/sys/fs/cgroup${folder}/${v2}`, isV2: true };
+  };
+  const weightOf = (shares: number) => Math.floor(1 + ((shares - 2) * 9999) / 262_142);
+
   suiteSetup(async function () {
     this.timeout(180_000);
     disk = await makeSmallDisk(1024 * mebi);
@@ -71,10 +79,29 @@ suite('a node that runs short', function () {
       const events = await cluster.get<EventList>('events', '--field-selector=involvedObject.kind=Node');
       return events.items.some(({ reason }) => reason === 'NodeAllocatableEnforced');
     });
-    const of = (file: string) => `${cluster.layout.nodes[0]!.cgroupRoot}/kubepods/${file}`;
-    const files = [`/sys/fs/cgroup/memory${of('memory.limit_in_bytes')}`, `/sys/fs/cgroup${of('memory.max')}`];
-    const file = files.find((each) => existsSync(each))!;
-    assert.equal(Number(readFileSync(file, 'utf8')), limit);
+    const memory = cgroupFile('memory', 'kubepods', 'memory.limit_in_bytes', 'memory.max');
+    assert.equal(Number(readFileSync(memory.file, 'utf8')), limit);
+  });
+
+  test('classes of pods share the processor by what their pods ask for', async () => {
+    const sharesOf = (cgroup: string) => {
+      const { file, isV2 } = cgroupFile('cpu', cgroup, 'cpu.shares', 'cpu.weight');
+      return { is: Number(readFileSync(file, 'utf8')), as: (shares: number) => (isV2 ? weightOf(shares) : shares) };
+    };
+    const has = (cgroup: string, shares: number) => {
+      const { is, as } = sharesOf(cgroup);
+      return is === as(shares);
+    };
+    assert.ok(has('kubepods', Math.floor(((os.availableParallelism() * 1000 - 100) * 1024) / 1000)));
+    assert.ok(has('kubepods/besteffort', 2));
+    const resources = { requests: { cpu: '250m' } };
+    await run('asks', { containers: [container(forever, { resources })] });
+    await phase('asks', 'Running');
+    const { uid } = (await pod('asks')).metadata;
+    assert.ok(has('kubepods/burstable', 256));
+    assert.ok(has(`kubepods/burstable/pod${uid}`, 256));
+    await cluster.kubectl('delete', 'pod', 'asks', '--now');
+    await eventually('nothing asked', () => has('kubepods/burstable', 2));
   });
 
   test('short of memory it evicts the pod that is furthest beyond its requests, and takes no more of its sort', async () => {
