@@ -170,3 +170,24 @@ export function countIndexes(text: string, completions: number): { total: number
   }
   return { total };
 }
+
+/** The first index that both lists have; intervals that cannot be read are told of elsewhere. */
+export function overlapOf(completed: string, failed: string, completions: number): number | undefined {
+  const [some, others] = [intervalsOf(completed, completions), intervalsOf(failed, completions)];
+  for (let i = 0, j = 0; i < some.length && j < others.length;) {
+    const [[from, to], [otherFrom, otherTo]] = [some[i]!, others[j]!];
+    if (from <= otherTo && otherFrom <= to) return Math.max(from, otherFrom);
+    if (from <= otherFrom) i++;
+    else j++;
+  }
+  return undefined;
+}
+
+function intervalsOf(text: string, completions: number): (readonly [from: number, to: number])[] {
+  if (text === '') return [];
+  return text.split(',').flatMap((part) => {
+    if ('fault' in countIndexes(part, completions)) return [];
+    const ends = part.split('-').map(Number);
+    return [[ends[0]!, ends.at(-1)!] as const];
+  });
+}

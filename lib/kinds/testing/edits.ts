@@ -56,6 +56,21 @@ export function testUpdates<T extends Resource>(
   }
 }
 
+/** As testUpdates(), of what a write of the status alone must keep. */
+export function testStatuses<T extends Resource>(
+  kind: Kind<T>,
+  body: Record<string, unknown>,
+  table: readonly Edit[],
+): void {
+  const before = made(kind, body);
+  const statusFaults = (object: T) =>
+    (kind.checkStatus?.(object, before) ?? []).map(({ field, message }) => `${field}: ${message}`);
+  test('no change of the status', () => assert.deepEqual(statusFaults(copy(before)), []));
+  for (const [edits, ...faults] of table) {
+    test(edits, () => assert.deepEqual(statusFaults(made(kind, edited(body, edits))), faults.map(written)));
+  }
+}
+
 /** As testEdits(), of the warnings that a new object brings. */
 export function testWarnings<T extends Resource>(
   kind: Kind<T>,
