@@ -21,7 +21,7 @@ Clusters on this machine:
 
 Images, kept once for all nodes of a cluster:
   image ls
-  image import FILE         a tar of docker save, or an OCI layout
+  image import FILE         a tar of docker save, or an OCI layout; plain, gzipped or as zstd
   image build FOLDER --tag NAME [--file DOCKERFILE]
   image pull NAME
   image rm NAME

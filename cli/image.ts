@@ -2,14 +2,25 @@
 import type { Env } from '#lib/env/env.ts';
 import { buildImage } from '../node-agent/images/build.ts';
 import { makeImages } from '../node-agent/images/images.ts';
+import type { ImageStore } from '../node-agent/images/images.ts';
+import { followNodeRegistries } from '../node-agent/images/node-registries.ts';
 import type { ClusterLayout } from './cluster/layout.ts';
 import { UsageError } from './options.ts';
 import type { Options } from './options.ts';
 import { say, seconds } from './say.ts';
 
 /** Runs one image command; the first word is the verb. */
-export async function image(cluster: ClusterLayout, { words, tag, file }: Options, env: Env): Promise<void> {
-  const images = makeImages({ dir: cluster.imageDir }, env);
+export async function image(cluster: ClusterLayout, options: Options, env: Env): Promise<void> {
+  // As the first node pulls.
+  const registries = followNodeRegistries(cluster.nodes[0]!.stateDir, env);
+  try {
+    await perform(makeImages({ dir: cluster.imageDir, ...registries }, env), options);
+  } finally {
+    registries.close();
+  }
+}
+
+async function perform(images: ImageStore, { words, tag, file }: Options): Promise<void> {
   const [verb, argument] = words;
   const given = (): string => {
     if (argument === undefined) throw new UsageError(`wherry image ${verb} wants an argument; try wherry --help`);
@@ -38,7 +49,11 @@ export async function image(cluster: ClusterLayout, { words, tag, file }: Option
       return;
     }
     case 'pull': {
-      const { bytes, durationMs } = await images.pull(given(), { signal: new AbortController().signal });
+      const { bytes, durationMs } = await images.pull(given(), {
+        onProgress: ({ fetchedBytes, totalBytes }) =>
+          say(`  ${megabytes(fetchedBytes)} of ${megabytes(totalBytes)} fetched`),
+        signal: new AbortController().signal,
+      });
       say(`Pulled ${argument}: ${megabytes(bytes)} in ${seconds(durationMs)}`);
       return;
     }

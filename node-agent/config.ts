@@ -13,7 +13,8 @@ export interface NodeAgentConfig {
   listen: { host: string; port: number };
   /** The agent's own certificate, and the CA of those who may call. PEM files. */
   tls: { caFile: string; certFile: string; keyFile: string };
-  /** Outlives the machine's restarts. Users put `registries.yaml` and `config.json` there: mirrors of registries, and logins. */
+  /** Outlives the machine's restarts. Users put `registries.yaml` and `config.json` there: mirrors of registries, and logins; and tars of images into
+   * `images`, from where they are taken in. */
   stateDir: string;
   /** Gone after a restart of the machine; not readable by others. */
   runDir: string;

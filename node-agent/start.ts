@@ -14,6 +14,7 @@ import type { NodeAgentConfig } from './config.ts';
 import { makePressure } from './eviction/pressure.ts';
 import { observeNode } from './eviction/observe.ts';
 import { evictionSettings } from './eviction/settings.ts';
+import { followDropIns } from './images/drop-ins.ts';
 import { makeImages } from './images/images.ts';
 import { followNodeRegistries } from './images/node-registries.ts';
 import { makePods } from './lifecycle/pods.ts';
@@ -109,6 +110,10 @@ async function boot(
     },
     env,
   );
+  const dropIns = { dir: path.join(config.stateDir, 'images'), memory: path.join(config.stateDir, 'dropped-in.json') };
+  followDropIns({ env, images, ...dropIns }, signal).catch((error: unknown) =>
+    env.log.error('Cannot take in images from files', { folder: dropIns.dir, error }),
+  );
   const view = makeView(
     client,
     [{ kind: podKind, fieldSelector: `spec.nodeName=${nodeName}` }, { kind: serviceKind }, { kind: nodeKind }],
@@ -162,6 +167,9 @@ async function boot(
       }
     }),
   );
+  // What others have written until now has told nobody.
+  const known = view.get(nodeKind, { namespace: '', name: nodeName });
+  if (known) node.registration.observe(known);
   void followPeers(view, nodeName, env, signal);
   await keepUp(
     {

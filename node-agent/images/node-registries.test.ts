@@ -2,12 +2,13 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { silentLog } from '#lib/env/log.ts';
 import { makeRealEnv } from '#lib/env/real.ts';
 import { eventually } from '../../test/harness/cluster.ts';
 import { followNodeRegistries } from './node-registries.ts';
 import type { NodeRegistries } from './node-registries.ts';
 
-const env = makeRealEnv({ service: 'test', level: 'silent' });
+const env = { ...makeRealEnv({ service: 'test' }), log: silentLog };
 
 suite('node-registries', () => {
   let folder: string;

@@ -9,67 +9,13 @@ import type { TestRegistry } from '../../test/harness/registry.ts';
 import { startRelay } from '../../test/harness/relay.ts';
 import { makeImages } from './images.ts';
 import type { ImagesOptions } from './images.ts';
+import { layerWith, manifestType, pushImage, simpleLayer } from './registry.fixture.ts';
 import { readRegistries } from './registries.ts';
 import { sha256 } from './store.ts';
-import { encodeHeader, endOfArchive, padding } from './tar-format.ts';
 
 const env = makeRealEnv({ service: 'test', level: 'error' });
 const signal = new AbortController().signal;
-const manifestType = 'application/vnd.oci.image.manifest.v1+json';
 const indexType = 'application/vnd.oci.image.index.v1+json';
-
-function layerWith(name: string, content: Buffer): Buffer {
-  const header = encodeHeader({
-    name,
-    type: 'file',
-    mode: 0o644,
-    uid: 0,
-    gid: 0,
-    sizeBytes: content.length,
-    mtimeSeconds: 0,
-    linkName: '',
-    xattrs: new Map(),
-  });
-  return Buffer.concat([header, content, padding(content.length), endOfArchive]);
-}
-
-/** Pushes an image of these layers. `packed` as the registry gets them, `diffIds` as the config claims. */
-async function push(
-  registry: TestRegistry,
-  name: string,
-  layers: { packed: Buffer; diffId: string }[],
-  { tag = '1', architecture = 'amd64' } = {},
-) {
-  const config = Buffer.from(
-    JSON.stringify({
-      os: 'linux',
-      architecture,
-      config: { Cmd: ['/run'], Env: ['A=1'], Labels: { name } },
-      rootfs: { type: 'layers', diff_ids: layers.map(({ diffId }) => diffId) },
-    }),
-  );
-  const digests: string[] = [];
-  for (const { packed } of layers) digests.push(await registry.pushBlob(name, packed));
-  const id = await registry.pushBlob(name, config);
-  const part = (digest: string, body: Buffer, mediaType: string) => ({ mediaType, digest, size: body.length });
-  const body = Buffer.from(
-    JSON.stringify({
-      schemaVersion: 2,
-      mediaType: manifestType,
-      config: part(id, config, 'application/vnd.oci.image.config.v1+json'),
-      layers: layers.map(({ packed }, index) =>
-        part(digests[index]!, packed, 'application/vnd.oci.image.layer.v1.tar+gzip'),
-      ),
-    }),
-  );
-  const manifest = await registry.pushManifest(name, tag, body, manifestType);
-  return { id, manifest, layers: digests, manifestBytes: body.length };
-}
-
-const simple = (text: string) => {
-  const layer = layerWith('file', Buffer.from(text));
-  return { packed: zlib.gzipSync(layer), diffId: sha256(layer) };
-};
 
 /** Mirrors as the file of a node has them. */
 const mirrored = (mirrors: Record<string, string[]>, configs: object = {}): Partial<ImagesOptions> => {
@@ -105,13 +51,13 @@ suite('pull', () => {
 
   test('pull() brings an image with layers of all forms, and find() has it from then on', async () => {
     const layers = [
-      simple('gzip'),
+      simpleLayer('gzip'),
       ...[(all: Buffer) => zlib.zstdCompressSync(all), (all: Buffer) => all].map((pack, index) => {
         const layer = layerWith(`other-${index}`, Buffer.from('x'));
         return { packed: pack(layer), diffId: sha256(layer) };
       }),
     ];
-    const pushed = await push(registry, 'team/forms', layers);
+    const pushed = await pushImage(registry, 'team/forms', layers);
     const { dir, images } = openStore();
     const name = `${registry.address}/team/forms:1`;
     assert.equal(await images.find(name), undefined);
@@ -132,8 +78,8 @@ suite('pull', () => {
   });
 
   test('pull() chooses its platform from an index, and remembers the digest of the index', async () => {
-    const ours = await push(registry, 'multi', [simple('ours')], { tag: 'a' });
-    const theirs = await push(registry, 'multi', [simple('theirs')], { tag: 'b', architecture: 's390x' });
+    const ours = await pushImage(registry, 'multi', [simpleLayer('ours')], { tag: 'a' });
+    const theirs = await pushImage(registry, 'multi', [simpleLayer('theirs')], { tag: 'b', architecture: 's390x' });
     const entry = ({ manifest, manifestBytes }: typeof ours, architecture: string) => ({
       mediaType: manifestType,
       digest: manifest,
@@ -162,7 +108,7 @@ suite('pull', () => {
   });
 
   test('many pulls of one image in one process and in two stores of one folder are one download', async () => {
-    const pushed = await push(registry, 'shared', [simple('shared layer'), simple('second')]);
+    const pushed = await pushImage(registry, 'shared', [simpleLayer('shared layer'), simpleLayer('second')]);
     const { dir, images } = openStore();
     const neighbour = makeImages({ dir }, env);
     const name = `${registry.address}/shared:1`;
@@ -174,7 +120,7 @@ suite('pull', () => {
   });
 
   test('a caller that aborts leaves the others their pull; when all abort, nothing stays', async () => {
-    await push(registry, 'abort', [simple('abort')]);
+    await pushImage(registry, 'abort', [simpleLayer('abort')]);
     const { dir, images } = openStore();
     const name = `${registry.address}/abort:1`;
     const first = new AbortController();
@@ -192,7 +138,7 @@ suite('pull', () => {
   });
 
   test('a corrupt blob is refused, and nothing of it stays', async () => {
-    const pushed = await push(registry, 'corrupt', [simple('corrupt')]);
+    const pushed = await pushImage(registry, 'corrupt', [simpleLayer('corrupt')]);
     const file = registry.blobFile(pushed.layers[0]!);
     const good = readFileSync(file);
     const bad = Buffer.from(good);
@@ -215,7 +161,7 @@ suite('pull', () => {
 
   test('a layer that unpacks to something else than its config says is refused', async () => {
     const layer = layerWith('file', Buffer.from('swapped'));
-    await push(registry, 'swapped', [{ packed: zlib.gzipSync(layer), diffId: sha256('another') }]);
+    await pushImage(registry, 'swapped', [{ packed: zlib.gzipSync(layer), diffId: sha256('another') }]);
     const { dir, images } = openStore();
     await assert.rejects(
       images.pull(`${registry.address}/swapped:1`, { signal }),
@@ -228,7 +174,7 @@ suite('pull', () => {
 
   test('a layer that tries to leave its folder is refused, and nothing of it stays', async () => {
     const layer = layerWith('../../escaped', Buffer.from('bad'));
-    await push(registry, 'evil', [{ packed: zlib.gzipSync(layer), diffId: sha256(layer) }]);
+    await pushImage(registry, 'evil', [{ packed: zlib.gzipSync(layer), diffId: sha256(layer) }]);
     const { dir, images } = openStore();
     await assert.rejects(
       images.pull(`${registry.address}/evil:1`, { signal }),
@@ -254,7 +200,7 @@ suite('pull', () => {
   });
 
   test('mirrors come first, and the registry itself when they fail', async () => {
-    const pushed = await push(registry, 'library/mirrored', [simple('mirrored')]);
+    const pushed = await pushImage(registry, 'library/mirrored', [simpleLayer('mirrored')]);
     const { images } = openStore(mirrored({ 'docker.io': ['127.0.0.1:1', `http://${registry.address}`] }));
     const { image } = await images.pull('mirrored:1', { signal });
     assert.equal(image.id, pushed.id);
@@ -266,7 +212,7 @@ suite('pull', () => {
   test('a download goes on where a lost connection left it', async () => {
     const content = Buffer.alloc(900_000, 'incompressible');
     const layer = layerWith('big', content);
-    const pushed = await push(registry, 'resumed', [{ packed: layer, diffId: sha256(layer) }]);
+    const pushed = await pushImage(registry, 'resumed', [{ packed: layer, diffId: sha256(layer) }]);
     const relay = await startRelay(registry.port);
     try {
       relay.cutAfter(400_000);
@@ -288,7 +234,7 @@ suite('pull', () => {
     test(`pull() logs in by ${auth}`, async () => {
       const closed = await startRegistry({ auth });
       try {
-        await push(closed, 'private', [simple('private')]);
+        await pushImage(closed, 'private', [simpleLayer('private')]);
         const name = `${closed.address}/private:1`;
         const { images } = openStore();
         await assert.rejects(images.pull(name, { signal }), {
@@ -314,9 +260,9 @@ suite('pull', () => {
   test('a tag that moved brings the new image, and the old one stays by its digest', async () => {
     const { images } = openStore();
     const name = `${registry.address}/moving:1`;
-    const before = await push(registry, 'moving', [simple('before')]);
+    const before = await pushImage(registry, 'moving', [simpleLayer('before')]);
     await images.pull(name, { signal });
-    const after = await push(registry, 'moving', [simple('after')]);
+    const after = await pushImage(registry, 'moving', [simpleLayer('after')]);
     assert.equal((await images.pull(name, { signal })).image.id, after.id);
     assert.equal((await images.find(`${registry.address}/moving@${before.manifest}`))?.id, before.id);
     assert.equal((await images.list()).length, 2);
