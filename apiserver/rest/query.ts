@@ -3,6 +3,7 @@ import { deleteOptionsFaults, dryRunFaults } from '#lib/kinds/checks/delete-opti
 import { decode } from '#lib/kinds/structure.ts';
 import { badRequest, invalidObject, notSupported } from '#lib/meta/errors.ts';
 import type { FieldError } from '#lib/meta/errors.ts';
+import { goQuote } from '#lib/meta/go-text.ts';
 import type { DeleteOptions, ListOptions, WriteOptions } from '../verbs/types.ts';
 import { fieldManagerFaults, managerOfAgent } from './field-manager.ts';
 
@@ -85,11 +86,16 @@ interface Given {
   dryRun?: string[];
 }
 
-/** DeleteOptions belong to every group, so their apiVersion says nothing. */
+/** DeleteOptions belong to every group, so their apiVersion says nothing. Who sends the object itself has not meant to say how it is to be deleted. */
 function fromBody(body: unknown): Given {
   if (body === undefined || body === null) return {};
   if (typeof body !== 'object' || Array.isArray(body)) throw badRequest('the body is no DeleteOptions');
-  const { apiVersion: _version, kind: _kind, ...options } = body as Record<string, unknown>;
+  const { apiVersion = '', kind, ...options } = body as Record<string, unknown>;
+  if (kind && kind !== 'DeleteOptions') {
+    throw badRequest(
+      `no kind ${goQuote(String(kind))} is registered for version ${goQuote(String(apiVersion))} in scheme "pkg/apis/meta/internalversion/scheme/register.go:27"`,
+    );
+  }
   decode('io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions', options);
   return options;
 }
@@ -97,7 +103,9 @@ function fromBody(body: unknown): Given {
 function fromQuery(query: URLSearchParams): Given {
   const gracePeriodSeconds = numberOf(query, 'gracePeriodSeconds');
   const propagationPolicy = query.get('propagationPolicy');
+  const uid = query.get('uid');
   return {
+    ...(uid && { preconditions: { uid } }),
     ...(gracePeriodSeconds !== undefined && { gracePeriodSeconds }),
     ...(propagationPolicy && { propagationPolicy }),
     ...(query.has('orphanDependents') && { orphanDependents: isOn(query, 'orphanDependents') }),

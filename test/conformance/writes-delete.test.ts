@@ -158,7 +158,15 @@ suite('deletions', () => {
       await refused({ dryRun: ['Some'] }),
       `${prefix}dryRun: Unsupported value: []string{"Some"}: supported values: "All"`,
     );
+    const { body: map } = await space.configMap('sent');
+    assert.equal(
+      (await remove(maps('/stays'), map)).body.message,
+      'no kind "ConfigMap" is registered for version "v1" in scheme "pkg/apis/meta/internalversion/scheme/register.go:27"',
+    );
+    assert.equal((await remove(maps(), map)).code, 400);
     assert.equal((await api.ask('GET', maps('/stays'))).code, 200);
+    const grouped = { apiVersion: 'apps/v1', kind: 'DeleteOptions' };
+    assert.equal((await remove(maps('/sent'), grouped)).code, 200);
   });
 
   test('preconditions', async () => {
@@ -169,6 +177,7 @@ suite('deletions', () => {
       'Conflict',
       `Operation cannot be fulfilled on ConfigMap "guarded": the UID in the precondition (x) does not match the UID in record (${uid}). The object might have been deleted and then recreated`,
     ]);
+    assert.equal((await remove(maps('/guarded?uid=x'))).code, 409);
     assert.deepEqual(told(await remove(maps('/guarded'), { preconditions: { uid, resourceVersion: '1' } })), [
       409,
       'Conflict',
