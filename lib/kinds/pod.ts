@@ -50,7 +50,8 @@ export const pod = defineKind<Pod>({
     setPodSpecDefaults(object.spec);
     setPodDefaults(object.spec);
     const { status } = object;
-    if (status?.podIP && !status.podIPs) status.podIPs = [{ ip: status.podIP }];
+    // Who knows the one field only means it.
+    if (status?.podIP && status.podIP !== status.podIPs?.[0]?.ip) status.podIPs = [{ ip: status.podIP }];
     else if (status?.podIPs?.[0]?.ip && !status.podIP) status.podIP = status.podIPs[0].ip;
   },
   prepareCreate: (object, { now, warn }) => {

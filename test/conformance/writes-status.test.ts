@@ -209,6 +209,22 @@ suite('status', () => {
     assert.deepEqual(undone.status.conditions, decided.status.conditions);
     await api.ask('DELETE', `${path}/by-three`);
   });
+
+  test('an address that is told alone replaces those that there were', async () => {
+    await api.ask('POST', `${space.path}/pods`, { body: { metadata: { name: 'moved' }, spec: pod } });
+    for (const podIP of ['10.0.0.1', '10.0.0.2']) {
+      const { status } = ok(await space.patch(`${space.path}/pods/moved/status`, { status: { podIP } }));
+      assert.deepEqual([status.podIP, status.podIPs], [podIP, [{ ip: podIP }]]);
+    }
+    const node = { metadata: { name: 'ranged' }, spec: { podCIDR: '10.0.0.0/24' } };
+    await api.ask('POST', '/api/v1/nodes', { body: node });
+    const moved = await space.patch('/api/v1/nodes/ranged', { spec: { podCIDR: '10.0.1.0/24' } });
+    assert.equal(
+      moved.body.message,
+      'Node "ranged" is invalid: spec.podCIDRs: Forbidden: node updates may not change podCIDR except from "" to valid',
+    );
+    await api.ask('DELETE', '/api/v1/nodes/ranged');
+  });
 });
 
 /** The same fields with other values. */
