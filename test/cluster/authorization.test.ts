@@ -11,7 +11,6 @@ import { secret } from '#lib/kinds/secret.ts';
 import { service } from '#lib/kinds/service.ts';
 import { eventually, testImage } from '../harness/cluster.ts';
 import type { TestCluster } from '../harness/cluster.ts';
-import { run } from '../../cli/cluster/run.ts';
 import { sharedCluster } from './shared.ts';
 
 suite('authorization', () => {
@@ -70,22 +69,13 @@ suite('authorization', () => {
     await cluster.kubectl('wait', '--for=condition=Ready', 'pod/robot', '-n', space, '--timeout=30s');
     const file = '/var/run/secrets/kubernetes.io/serviceaccount/token';
     const token = (await cluster.kubectl('exec', '-n', space, 'robot', '--', 'cat', file)).trim();
-    const server = `https://127.0.0.1:${cluster.layout.apiPort}`;
-    const asRobot = (...args: string[]) =>
-      run('kubectl', [
-        '--kubeconfig=/dev/null',
-        `--server=${server}`,
-        `--certificate-authority=${cluster.layout.pkiDir}/ca.crt`,
-        `--token=${token}`,
-        ...args,
-      ]);
+    const asRobot = (...args: string[]) => cluster.kubectlAs(token, ...args);
     assert.match(await asRobot('get', 'pods', '-n', space), /^robot/m);
     await assert.rejects(asRobot('get', 'secrets', '-n', space), /cannot list resource "secrets"/);
     await assert.rejects(asRobot('get', 'pods', '-n', 'kube-system'), /in the namespace "kube-system"/);
   });
 
   test('a Secret that names an account gets a token of it, which opens as much', async () => {
-    const server = `https://127.0.0.1:${cluster.layout.apiPort}`;
     await cluster.kubectl('create', 'serviceaccount', 'lasting', '-n', space);
     await cluster.kubectl(
       'create',
@@ -108,8 +98,7 @@ suite('authorization', () => {
     });
     const caFile = `${cluster.layout.pkiDir}/ca.crt`;
     assert.equal(atob(data['ca.crt']!), readFileSync(caFile, 'utf8'));
-    const flags = ['--kubeconfig=/dev/null', `--server=${server}`, `--certificate-authority=${caFile}`];
-    const asLasting = (...args: string[]) => run('kubectl', [...flags, `--token=${atob(data['token']!)}`, ...args]);
+    const asLasting = (...args: string[]) => cluster.kubectlAs(atob(data['token']!), ...args);
     await asLasting('get', 'pods', '-n', space);
     await assert.rejects(asLasting('get', 'nodes'), /cannot list resource "nodes"/);
   });

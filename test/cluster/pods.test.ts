@@ -86,7 +86,7 @@ suite('pods on a node', function () {
     const token = await exec('token', `cat ${folder}/token`);
     const claims = JSON.parse(Buffer.from(token.split('.')[1]!, 'base64url').toString()) as Record<string, unknown>;
     assert.equal(claims['sub'], `system:serviceaccount:${namespace}:default`);
-    const who = await cluster.kubectl(`--token=${token}`, 'auth', 'whoami', '-o', 'json');
+    const who = await cluster.kubectlAs(token, 'auth', 'whoami', '-o', 'json');
     assert.match(who, new RegExp(`system:serviceaccount:${namespace}:default`));
   });
 

@@ -32,6 +32,8 @@ export interface TestCluster {
   wherry(...args: string[]): Promise<string>;
   /** Runs kubectl to its end; resolves with its output, rejects with what it said. */
   kubectl(...args: string[]): Promise<string>;
+  /** As kubectl(), with nothing but this bearer token to say who asks. */
+  kubectlAs(token: string, ...args: string[]): Promise<string>;
   /** kubectl with a manifest on standard input. */
   apply(manifest: object | object[]): Promise<string>;
   /** What `kubectl diff` prints of a manifest; '' when an apply would change nothing. */
@@ -83,6 +85,14 @@ export async function startTestCluster(purpose: string, nodes: number, parent = 
     layout,
     wherry,
     kubectl,
+    kubectlAs: (token, ...args) =>
+      run('kubectl', [
+        '--kubeconfig=/dev/null',
+        `--server=https://127.0.0.1:${layout.apiPort}`,
+        `--certificate-authority=${layout.pkiDir}/ca.crt`,
+        `--token=${token}`,
+        ...args,
+      ]),
     apply: (manifest) => run('kubectl', [kubeconfig, 'apply', '-f', '-'], { input: asList(manifest) }),
     diff: async (manifest) => {
       const { exitCode, stdout, stderr } = await runCommand(
