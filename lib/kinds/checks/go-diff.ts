@@ -4,8 +4,8 @@
  */
 import { equal } from '#lib/meta/equal.ts';
 import { goQuote } from '#lib/meta/go-text.ts';
-import { pointerFields, schemaType, type SchemaField } from '../schema.ts';
-import { goFieldName, goTypeName } from './go-value.ts';
+import { schemaType, type SchemaField } from '../schema.ts';
+import { asOnServer, goFieldName, goFields, goTypeName } from './go-value.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 type Sign = ' ' | '-' | '+';
@@ -30,10 +30,9 @@ export function goDiff(schema: string, before: object, now: object, title = goTy
 }
 
 function structDiff(schema: string, before: Json, now: Json, depth: number): string {
-  const { props = {} } = schemaType(schema);
-  const pointers = pointerFields(schema);
-  const entries = Object.entries(props).map(([name, field]) =>
-    entryOf(field, pointers.includes(name), goFieldName(name), before[name], now[name], depth),
+  const [old, next] = [asOnServer(schema, before), asOnServer(schema, now)];
+  const entries = goFields(schema).map(({ name, field, isPointer }) =>
+    entryOf(field, isPointer, goFieldName(name), old[name], next[name], depth),
   );
   return block(entries, 'field', depth);
 }
@@ -139,13 +138,10 @@ function shortText(field: SchemaField, value: unknown, isPointer = false): strin
 function plainText(field: SchemaField, value: unknown): string {
   if (Array.isArray(value)) return `{${value.map((item) => shortText(field.items ?? {}, item)).join(', ')}}`;
   if (field.$ref) {
-    const { props = {} } = schemaType(field.$ref);
-    const pointers = pointerFields(field.$ref);
-    const parts = Object.entries(props)
-      .filter(([name]) => (value as Json)[name] !== undefined)
-      .map(
-        ([name, inner]) => `${goFieldName(name)}: ${shortText(inner, (value as Json)[name], pointers.includes(name))}`,
-      );
+    const held = asOnServer(field.$ref, value as Json);
+    const parts = goFields(field.$ref)
+      .filter(({ name }) => held[name] !== undefined)
+      .map(({ name, field: inner, isPointer }) => `${goFieldName(name)}: ${shortText(inner, held[name], isPointer)}`);
     return `{${parts.join(', ')}}`;
   }
   if (typeof value === 'object') {

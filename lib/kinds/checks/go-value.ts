@@ -23,29 +23,44 @@ export function goAmounts(amounts: object | undefined): GoText {
   return new GoText(fieldText({ type: 'object', additionalProperties: { type: 'quantity' } }, amounts));
 }
 
-/** Fields that the server's own types do not have: those of a pod's host are in its security context there. */
-const elsewhere: Readonly<Record<string, readonly string[]>> = {
-  'io.k8s.api.core.v1.PodSpec': [
-    'serviceAccount',
-    'hostNetwork',
-    'hostPID',
-    'hostIPC',
-    'shareProcessNamespace',
-    'hostUsers',
-  ],
-};
+const podSpec = 'io.k8s.api.core.v1.PodSpec';
+/** What the server's own types have in a pod's security context. */
+const ofHost = ['hostNetwork', 'hostPID', 'hostIPC', 'shareProcessNamespace', 'hostUsers'];
+
+export interface GoField {
+  name: string;
+  field: SchemaField;
+  isPointer: boolean;
+}
+
+/** The fields that the server's own type has, in order. */
+export function goFields(schema: string): GoField[] {
+  const pointers = pointerFields(schema);
+  const fields = Object.entries(schemaType(schema).props ?? {}).map(([name, field]) => ({
+    name,
+    field,
+    isPointer: pointers.includes(name),
+  }));
+  if (schema === podSpec) return fields.filter(({ name }) => name !== 'serviceAccount' && !ofHost.includes(name));
+  if (schema !== 'io.k8s.api.core.v1.PodSecurityContext') return fields;
+  const { props = {} } = schemaType(podSpec);
+  const moved = ofHost.map((name) => ({ name, field: props[name]!, isPointer: /^[^h]|Users$/.test(name) }));
+  return [...moved, ...fields];
+}
+
+/** A value with its fields where the server's own type has them. */
+export function asOnServer(schema: string, value: Json): Json {
+  if (schema !== podSpec || !ofHost.some((name) => value[name] !== undefined)) return value;
+  const moved = Object.fromEntries(ofHost.map((name) => [name, value[name]]));
+  return { ...value, securityContext: { ...moved, ...(value['securityContext'] as object) } };
+}
 
 function structText(schema: string, value: Json): string {
-  const { props = {} } = schemaType(schema);
-  const pointers = pointerFields(schema);
-  const absent = elsewhere[schema] ?? [];
-  const fields = Object.entries(props)
-    .filter(([name]) => !absent.includes(name))
-    .map(([name, field]) => {
-      const item = value[name];
-      const text = pointers.includes(name) ? pointerText(field, item) : fieldText(field, item);
-      return `${goFieldName(name)}:${text}`;
-    });
+  const held = asOnServer(schema, value);
+  const fields = goFields(schema).map(({ name, field, isPointer }) => {
+    const text = isPointer ? pointerText(field, held[name]) : fieldText(field, held[name]);
+    return `${goFieldName(name)}:${text}`;
+  });
   return `${goTypeName(schema)}{${fields.join(', ')}}`;
 }
 

@@ -33,7 +33,11 @@ export function checkEphemeralContainers(path: string, spec: PodSpec, volumes: V
     names.add(container.name);
     const target = container.targetContainerName;
     if (target && !others.includes(target)) faults.push(fieldNotFound(`${at}.targetContainerName`, target));
-    for (const name of ofTheLiving) if (isGiven(container[name])) faults.push(fieldForbidden(`${at}.${name}`, cannot));
+    for (const name of ofTheLiving) {
+      const isGiven =
+        name === 'ports' || name === 'resources' ? isFull(container[name]) : container[name] !== undefined;
+      if (isGiven) faults.push(fieldForbidden(`${at}.${name}`, cannot));
+    }
     for (const [j, mount] of (container.volumeMounts ?? []).entries()) {
       for (const name of ['subPath', 'subPathExpr'] as const) {
         if (mount[name]) faults.push(fieldForbidden(`${at}.volumeMounts[${j}].${name}`, cannot));
@@ -43,9 +47,9 @@ export function checkEphemeralContainers(path: string, spec: PodSpec, volumes: V
   });
 }
 
-function isGiven(value: unknown): boolean {
-  if (Array.isArray(value)) return value.length > 0;
-  return typeof value === 'object' ? Object.keys(value ?? {}).length > 0 : value !== undefined;
+/** Whether a list or struct says anything. */
+function isFull(value: object | undefined): boolean {
+  return Object.keys(value ?? {}).length > 0;
 }
 
 const containerType = 'io.k8s.api.core.v1.EphemeralContainer';
