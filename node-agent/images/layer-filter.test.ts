@@ -8,11 +8,13 @@ import {
   readFileSync,
   readlinkSync,
   rmSync,
+  statfsSync,
   writeFileSync,
 } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import zlib from 'node:zlib';
+import { makeSmallDisk } from '../../test/harness/small-disk.ts';
 import { extractLayer } from './extract.ts';
 import { makeLayerFilter } from './layer-filter.ts';
 import { sha256 } from './store.ts';
@@ -268,6 +270,114 @@ suite('layer-filter', () => {
     assert.throws(() => other.push(layerOf([{ name: 'a', data: 'x'.repeat(11) }])), /more than 10 bytes/);
   });
 
+  test('folders that a long name implies count as entries', () => {
+    const filter = makeLayerFilter({ entries: 100, sizeBytes: 10, nameBytes: 1_000_000 });
+    assert.throws(() => filter.push(layerOf([{ name: 'a/'.repeat(200) + 'b' }])), /more than 100 entries/);
+  });
+
+  test('names, targets and attributes are kept in memory only up to a limit', () => {
+    const limits = { entries: 1000, sizeBytes: 10, nameBytes: 2000 };
+    const long = 'x'.repeat(250);
+    const names = Array.from({ length: 9 }, (_, index) => ({ name: `${index}${long}` }));
+    assert.throws(() => makeLayerFilter(limits).push(layerOf(names)), /more than 2000 bytes of names/);
+    const links = Array.from({ length: 9 }, (_, index) => symlink(String(index), long));
+    assert.throws(() => makeLayerFilter(limits).push(layerOf(links)), /more than 2000 bytes of names/);
+    const xattrs = new Map([['user.big', Buffer.alloc(3000, 'x')]]);
+    assert.throws(() => makeLayerFilter(limits).push(layerOf([{ ...folder('d'), xattrs }])), /bytes of names/);
+  });
+
+  for (const [what, name] of [
+    ['a part', 'x'.repeat(256)],
+    ['the whole', 'x/'.repeat(2100) + 'y'],
+  ] as const)
+    test(`a name that is too long in ${what} is refused`, () =>
+      refuses([{ name }], /has no valid name|too long a name/));
+
+  test('a symlink with a target that is too long is refused', () =>
+    refuses([symlink('a', 'x'.repeat(4096))], /no valid target/));
+
+  test('a small blob that unpacks to more than the limits is refused, long before it is unpacked', async () => {
+    const bytes = 400 * 1024 * 1024;
+    const limits = { entries: 10, sizeBytes: 10 * 1024 * 1024, nameBytes: 1000 };
+    const head = encodeHeader({ ...header('zeros', 'file'), sizeBytes: bytes });
+    const bomb = zlib.zstdCompressSync(Buffer.concat([head, Buffer.alloc(bytes), endOfArchive]));
+    assert.ok(bomb.length < 1024 * 1024);
+    writeFileSync(path.join(root, 'blob'), bomb);
+    await assert.rejects(
+      extractLayer(path.join(root, 'blob'), target, signal, limits),
+      /holds more than 10485760 bytes/,
+    );
+    assert.ok(!existsSync(inside('zeros')));
+  });
+
+  test('a layer larger than its disk allows is refused before the disk is full', async function () {
+    this.timeout(60_000);
+    const disk = await makeSmallDisk(16 * 1024 * 1024);
+    try {
+      const large = layerOf([{ name: 'large', data: 'x'.repeat(20_000_000) }]);
+      writeFileSync(path.join(root, 'blob'), zlib.gzipSync(large));
+      await assert.rejects(extractLayer(path.join(root, 'blob'), disk.folder, signal), /holds more than \d+ bytes/);
+      const { bavail, blocks } = statfsSync(disk.folder);
+      assert.ok(bavail > blocks / 2);
+    } finally {
+      await disk.remove();
+    }
+  });
+
+  test('an old GNU sparse entry is refused', async () => {
+    const crafted = encodeHeader(header('sparse', 'file'));
+    asFlag(crafted, 'S');
+    await assert.rejects(extract(Buffer.concat([crafted, endOfArchive])), /sparse/);
+  });
+
+  for (const [key, value, because] of [
+    ['path', '../../outside', /leaves the layer/],
+    ['linkpath', '../../outside', /leaves the layer|no file of this layer/],
+    ['size', '-1', /no valid size/],
+    ['size', '1e400', /not a number|no valid size/],
+    ['size', '9007199254740993', /no valid size|more than/],
+    ['uid', 'root', /not a number/],
+    ['GNU.sparse.name', 'etc/passwd', /sparse/],
+  ] as const)
+    test(`a pax record that says ${key}=${value} is judged like a plain header`, async () => {
+      const type = key === 'linkpath' ? 'link' : 'file';
+      const crafted = Buffer.concat([paxOf([[key, value]]), encodeHeader(header('harmless', type)), endOfArchive]);
+      await assert.rejects(extract(crafted), because);
+    });
+
+  test('a pax record with a lying length, or one without end, is refused', async () => {
+    for (const body of ['99 path=a\n', '0 path=a\n', 'path=a\n', '9 path=a'])
+      await assert.rejects(extract(Buffer.concat([rawPax(body), endOfArchive])), /invalid pax header/);
+    const huge = encodeHeader({ ...header('pax', 'file'), sizeBytes: 2 * 1024 * 1024 });
+    asFlag(huge, 'x');
+    await assert.rejects(extract(Buffer.concat([huge, endOfArchive])), /extension header too long/);
+  });
+
+  test('global pax headers change nothing of what follows', async () => {
+    const crafted = paxOf([['path', '../outside']]);
+    asFlag(crafted, 'g');
+    await extract(Buffer.concat([crafted, layerOf([{ name: 'a', data: 'x' }])]));
+    assert.equal(text('a'), 'x');
+  });
+
+  test('whiteouts and opaque marks through symlinks stay in the layer', async () => {
+    const entries = [
+      { name: '.wh.a' },
+      symlink('a', '../..'),
+      { name: 'a/outside', data: 'x' },
+      { name: 'a/.wh..wh..opq' },
+    ];
+    assert.equal((await extract(layerOf(entries))).isOpaque, true);
+    assert.equal(text('outside'), 'x');
+    assert.equal(readlinkSync(inside('a')), '../..');
+  });
+
+  test('a folder called like a whiteout hides nothing', async () => {
+    await extract(layerOf([{ name: '.wh.d/x', data: 'x' }]));
+    assert.equal(text('.wh.d/x'), 'x');
+    assert.ok(!existsSync(inside('d')));
+  });
+
   test('extractLayer() rejects what is no layer, or only half of one', async () => {
     const layer = layerOf([{ name: 'a', data: 'x'.repeat(5000) }]);
     await assert.rejects(extract(Buffer.from('hello')), /unexpected end/);
@@ -280,9 +390,35 @@ function header(name: string, type: TarHeader['type']): TarHeader {
   return { name, type, mode: 0, uid: 0, gid: 0, sizeBytes: 0, mtimeSeconds: 0, linkName: '', xattrs: new Map() };
 }
 
+/** A pax header with these records. */
+function paxOf(records: readonly (readonly [string, string])[]): Buffer {
+  return rawPax(
+    records
+      .map(([key, value]) => {
+        const rest = ` ${key}=${value}\n`;
+        const length = [1, 2, 3]
+          .map((digits) => rest.length + digits)
+          .find((all) => String(all).length + rest.length === all);
+        return `${length}${rest}`;
+      })
+      .join(''),
+  );
+}
+
+function rawPax(body: string): Buffer {
+  const block = encodeHeader({ ...header('pax', 'file'), sizeBytes: body.length });
+  asFlag(block, 'x');
+  return Buffer.concat([block, Buffer.from(body), padding(body.length)]);
+}
+
 /** Makes the first block's entry a pax header, with the right checksum. */
 function asPax(block: Buffer): void {
-  block.write('x', 156, 'latin1');
+  asFlag(block, 'x');
+}
+
+/** Gives the first block another type, with the right checksum. */
+function asFlag(block: Buffer, flag: string): void {
+  block.write(flag, 156, 'latin1');
   block.write('        ', 148, 'latin1');
   const sum = block.subarray(0, 512).reduce((all, byte) => all + byte, 0);
   block.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148, 'latin1');

@@ -1,14 +1,23 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import http from 'node:http';
+import { connect } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
+import { createServer } from 'node:tls';
 import zlib from 'node:zlib';
 import { makeRealEnv } from '#lib/env/real.ts';
 import { account, startRegistry } from '../../test/harness/registry.ts';
 import type { TestRegistry } from '../../test/harness/registry.ts';
 import { startRelay } from '../../test/harness/relay.ts';
+import { makeSmallDisk } from '../../test/harness/small-disk.ts';
 import { makeImages } from './images.ts';
 import type { ImagesOptions } from './images.ts';
+import { makeKeyring } from './keyring.ts';
 import { layerWith, manifestType, pushImage, simpleLayer } from './registry.fixture.ts';
 import { readRegistries } from './registries.ts';
 import { sha256 } from './store.ts';
@@ -23,6 +32,38 @@ const mirrored = (mirrors: Record<string, string[]>, configs: object = {}): Part
   const read = readRegistries({ mirrors: Object.fromEntries(listed), configs });
   return { registries: () => Promise.resolve(read) };
 };
+
+/** A TLS front of a loopback port, with a certificate of its own. */
+async function startTls(target: number, folder: string) {
+  const [keyFile, caFile] = [path.join(folder, 'tls.key'), path.join(folder, 'tls.crt')];
+  const options = [
+    '-newkey',
+    'rsa:2048',
+    '-nodes',
+    '-subj',
+    '/CN=localhost',
+    '-addext',
+    'subjectAltName=DNS:localhost',
+  ];
+  execFileSync('openssl', ['req', '-x509', ...options, '-days', '1', '-keyout', keyFile, '-out', caFile], {
+    stdio: 'ignore',
+  });
+  const sockets = new Set<Socket>();
+  const server = createServer({ key: readFileSync(keyFile), cert: readFileSync(caFile) }, (near) => {
+    const far = connect(target, '127.0.0.1');
+    for (const socket of [near, far]) sockets.add(socket.on('error', () => socket.destroy()));
+    near.pipe(far).pipe(near);
+  });
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  return {
+    caFile,
+    port: (server.address() as AddressInfo).port,
+    async stop() {
+      for (const socket of sockets) socket.destroy();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
 
 suite('pull', () => {
   let registry: TestRegistry;
@@ -207,6 +248,129 @@ suite('pull', () => {
     assert.deepEqual((await images.list())[0]?.tags, ['docker.io/library/mirrored:1']);
     const { images: other } = openStore(mirrored({ [registry.address]: ['127.0.0.1:1'] }));
     await other.pull(`${registry.address}/library/mirrored:1`, { signal });
+  });
+
+  test('a mirror that serves something else does not keep the registry from serving', async () => {
+    const bad = await startRegistry();
+    try {
+      await pushImage(bad, 'library/twice', [simpleLayer('twice')]);
+      const pushed = await pushImage(registry, 'library/twice', [simpleLayer('twice')]);
+      const file = bad.blobFile(pushed.layers[0]!);
+      const spoiled = readFileSync(file);
+      spoiled[spoiled.length - 9]! ^= 1;
+      writeFileSync(file, spoiled);
+      const { dir, images } = openStore(mirrored({ [registry.address]: [bad.address] }));
+      const { image } = await images.pull(`${registry.address}/library/twice:1`, { signal });
+      assert.equal(readFileSync(path.join(image.layers[0]!, 'file'), 'utf8'), 'twice');
+      assert.equal(
+        bad.served(`/v2/library/twice/blobs/${pushed.layers[0]}?ns=${encodeURIComponent(registry.address)}`),
+        1,
+      );
+      assert.deepEqual(leftovers(dir), []);
+    } finally {
+      await bad.stop();
+    }
+  });
+
+  test('a mirror has all of it when the registry itself is down', async () => {
+    const pushed = await pushImage(registry, 'hub/down', [simpleLayer('down'), simpleLayer('twice')]);
+    const registries = readRegistries({
+      mirrors: { '127.0.0.1:1': { endpoint: ['localhost:1', registry.address], rewrite: { '^team/(.*)': 'hub/$1' } } },
+    });
+    const { images } = openStore({ registries: () => Promise.resolve(registries) });
+    const { image } = await images.pull('127.0.0.1:1/team/down:1', { signal });
+    assert.equal(image.digest, `127.0.0.1:1/team/down@${pushed.manifest}`);
+  });
+
+  test('a mirror with a login and a certificate of its own is served by what the file says', async () => {
+    const closed = await startRegistry({ auth: 'basic' });
+    const tls = await startTls(closed.port, root);
+    try {
+      await pushImage(closed, 'secret', [simpleLayer('secret')]);
+      const address = `https://localhost:${tls.port}`;
+      const pull = (config: object) => {
+        const { images } = openStore(mirrored({ '127.0.0.1:1': [address] }, { [`localhost:${tls.port}`]: config }));
+        return images.pull('127.0.0.1:1/secret:1', { signal });
+      };
+      const auth = account;
+      await assert.rejects(pull({ auth }), /connection refused/);
+      await assert.rejects(pull({ auth: { ...auth, password: 'wrong' }, tls: { ca_file: tls.caFile } }), /refused/);
+      await pull({ auth, tls: { ca_file: tls.caFile } });
+      await pull({ auth, tls: { insecure_skip_verify: true } });
+    } finally {
+      await tls.stop();
+      await closed.stop();
+    }
+  });
+
+  test('credentials of the registry are not shown to its mirrors', async () => {
+    const asked: (string | undefined)[] = [];
+    const mirror = http.createServer((request, response) => {
+      asked.push(request.headers.authorization);
+      response.writeHead(401, { 'www-authenticate': 'Basic realm="x"' }).end();
+    });
+    await once(mirror.listen(0, '127.0.0.1'), 'listening');
+    const { port } = mirror.address() as AddressInfo;
+    const closed = await startRegistry({ auth: 'basic' });
+    try {
+      await pushImage(closed, 'private', [simpleLayer('private')]);
+      const { images } = openStore(mirrored({ [closed.address]: [`127.0.0.1:${port}`] }));
+      const auth = makeKeyring([{ [closed.address]: account }]);
+      await images.pull(`${closed.address}/private:1`, { auth, signal });
+      assert.ok(asked.length > 0);
+      assert.deepEqual([...new Set(asked)], [undefined]);
+    } finally {
+      mirror.close();
+      await closed.stop();
+    }
+  });
+
+  test('a pull without credentials gets nothing by a pull with them that is under way', async () => {
+    const closed = await startRegistry({ auth: 'basic' });
+    try {
+      await pushImage(closed, 'private', [simpleLayer('private')]);
+      const name = `${closed.address}/private:1`;
+      const { images } = openStore();
+      const [allowed, refused] = await Promise.allSettled([
+        images.pull(name, { auth: () => [account], signal }),
+        images.pull(name, { signal }),
+      ]);
+      assert.deepEqual([allowed.status, refused.status], ['fulfilled', 'rejected']);
+      const { images: own } = openStore({ credentials: () => [account] });
+      await own.pull(name, { signal });
+    } finally {
+      await closed.stop();
+    }
+  });
+
+  test('two images with a layer in common fetch it once', async () => {
+    const shared = simpleLayer(`shared by two ${'x'.repeat(500_000)}`);
+    const [one, two] = [
+      await pushImage(registry, 'one', [shared]),
+      await pushImage(registry, 'two', [shared, simpleLayer('2')]),
+    ];
+    const { images } = openStore();
+    await Promise.all(['one', 'two'].map((name) => images.pull(`${registry.address}/${name}:1`, { signal })));
+    assert.equal(one.layers[0], two.layers[0]);
+    const served = ['one', 'two'].map((name) => registry.served(`/v2/${name}/blobs/${one.layers[0]}`));
+    assert.equal(served[0]! + served[1]!, 1);
+  });
+
+  test('an image larger than the disk is refused before anything of it is fetched', async function () {
+    this.timeout(60_000);
+    const layer = layerWith('large', randomBytes(20_000_000));
+    const pushed = await pushImage(registry, 'large', [{ packed: layer, diffId: sha256(layer) }]);
+    const disk = await makeSmallDisk(16 * 1024 * 1024);
+    try {
+      const images = makeImages({ dir: path.join(disk.folder, 'store') }, env);
+      await assert.rejects(
+        images.pull(`${registry.address}/large:1`, { signal }),
+        /failed to copy: no space left on device/,
+      );
+      assert.equal(registry.served(`/v2/large/blobs/${pushed.layers[0]}`), 0);
+    } finally {
+      await disk.remove();
+    }
   });
 
   test('a download goes on where a lost connection left it', async () => {
