@@ -2,10 +2,25 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import zlib from 'node:zlib';
 import tar from 'tar-stream';
+import { makeRealEnv } from '#lib/env/real.ts';
+import { buildImage } from '../../node-agent/images/build.ts';
+import { makeImages } from '../../node-agent/images/images.ts';
 import { eventually } from '../harness/cluster.ts';
 import { account, startRegistry } from '../harness/registry.ts';
 import type { TestRegistry } from '../harness/registry.ts';
@@ -120,6 +135,93 @@ suite('pulling images', function () {
         (line) => line.startsWith(`Failed: Failed to pull image "${image}": `) && line.endsWith(': not found'),
       ),
     );
+  });
+
+  test('an image that may not be pulled, or that nobody could, says so', async () => {
+    await run('never', `127.0.0.1:${open.port}/tools:never`, { imagePullPolicy: 'Never' });
+    await run('invalid', 'Not A Name');
+    const waiting = async (name: string) => (await place.status(name))?.state?.waiting;
+    await eventually('never', async () => (await waiting('never'))?.reason === 'ErrImageNeverPull');
+    assert.equal(
+      (await waiting('never'))!.message,
+      `Container image "127.0.0.1:${open.port}/tools:never" is not present with pull policy of Never`,
+    );
+    await eventually('invalid', async () => (await waiting('invalid'))?.reason === 'InvalidImageName');
+    assert.equal(
+      (await waiting('invalid'))!.message,
+      'Failed to apply default image tag "Not A Name": couldn\'t parse image name "Not A Name": invalid reference format',
+    );
+    await eventually('their events', async () =>
+      [...(await place.events('never')), ...(await place.events('invalid'))].includes(
+        'Failed: Error: InvalidImageName',
+      ),
+    );
+  });
+
+  test('a node takes mirrors and logins from its folder, as soon as they change', async () => {
+    const { stateDir } = place.cluster.layout.nodes[0]!;
+    const { gateway } = place.cluster.layout;
+    await run('before', 'far.example/tools:1');
+    await eventually('no such host', async () =>
+      ['ErrImagePull', 'ImagePullBackOff'].includes((await place.status('before'))?.state?.waiting?.reason ?? ''),
+    );
+    const files = [`${stateDir}/registries.yaml`, `${stateDir}/config.json`];
+    const mirrors = {
+      'far.example': { endpoint: [`http://${open.address}`] },
+      'closed.example': { endpoint: [`http://${closed.address}`], rewrite: { '^(.*)$': 'team/$1' } },
+    };
+    try {
+      writeFileSync(files[0]!, JSON.stringify({ mirrors }));
+      writeFileSync(files[1]!, JSON.stringify({ auths: { [`${gateway}:${closed.port}`]: account } }));
+      // A first try may come before the agent has heard of the files; the next one is 10 s later.
+      await run('mirrored', 'far.example/tools:1');
+      await run('known', 'closed.example/tools:1');
+      for (const name of ['mirrored', 'known']) await place.phase(name, 'Succeeded');
+      assert.match((await place.status('mirrored'))!.imageID, /^far\.example\/tools@sha256:[0-9a-f]{64}$/);
+    } finally {
+      for (const file of files) rmSync(file, { force: true });
+    }
+  });
+
+  test('a tar in the folder of a node becomes an image', async () => {
+    const { stateDir } = place.cluster.layout.nodes[0]!;
+    const folder = mkdtempSync(path.join(os.tmpdir(), 'wherry-dropped-'));
+    try {
+      const env = makeRealEnv({ service: 'test' });
+      const store = makeImages({ dir: path.join(folder, 'store') }, env);
+      mkdirSync(path.join(folder, 'context/bin'), { recursive: true });
+      cpSync('/bin/busybox', path.join(folder, 'context/bin/sh'));
+      await buildImage(store, { context: path.join(folder, 'context'), tag: 'dropped.example/tools:1' });
+      await store.exportTar(['dropped.example/tools:1'], path.join(folder, 'image.tar'));
+      writeFileSync(`${stateDir}/images/tools.tar.gz`, zlib.gzipSync(readFileSync(path.join(folder, 'image.tar'))));
+      await eventually('the image', async () =>
+        (await place.cluster.wherry('image', 'ls')).includes('dropped.example/tools:1'),
+      );
+      await run('dropped', 'dropped.example/tools:1', { imagePullPolicy: 'Never' });
+      await place.phase('dropped', 'Succeeded');
+    } finally {
+      rmSync(`${stateDir}/images/tools.tar.gz`, { force: true });
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
+
+  test('an image whose layers have been damaged is whole again before a container runs on it', async () => {
+    const name = `127.0.0.1:${open.port}/tools:1`;
+    await run('whole', name);
+    await place.phase('whole', 'Succeeded');
+    const { imageDir } = place.cluster.layout;
+    const damaged = readdirSync(`${imageDir}/layers`).filter(
+      (layer) =>
+        lstatSync(`${imageDir}/layers/${layer}`).isDirectory() && !existsSync(`${imageDir}/layers/${layer}/bin/ls`),
+    );
+    assert.ok(damaged.length > 0);
+    for (const layer of damaged) rmSync(`${imageDir}/layers/${layer}/bin/busybox`, { force: true });
+    await place.run('healed', {
+      nodeName: place.cluster.layout.nodes[1]!.name,
+      restartPolicy: 'Never',
+      containers: [{ ...container('echo ran'), image: name, imagePullPolicy: 'Never' }],
+    });
+    await place.phase('healed', 'Succeeded');
   });
 });
 
