@@ -60,10 +60,14 @@ export function makeLookup(world: World): Lookup {
 const patienceForMissing = 10;
 const missingPauseMs = 100;
 
+/** More warnings than fit into an answer. */
+const mostWarnings = 1000;
+
 /** What the user is told goes to the notes, if anyone wants them. */
 export function warner(notes: WriteNotes | undefined): (text: string) => void {
   return (text) => {
-    if (notes && !notes.warnings.includes(text)) notes.warnings.push(text);
+    if (!notes || notes.warnings.length >= mostWarnings || notes.warnings.includes(text)) return;
+    notes.warnings.push(text);
   };
 }
 

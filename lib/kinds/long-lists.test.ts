@@ -50,4 +50,11 @@ suite('long lists', () => {
     const object = made(pod, { spec: { containers: many(() => ({ ...container, ports })) } });
     assert.equal(faultsOf(pod, object).length, 19_998);
   });
+
+  test('ports that are all alike, and ports that differ by their host port', () => {
+    const warnings = (ports: object[]) =>
+      pod.warnings?.(made(pod, { spec: { containers: [{ ...container, ports }] } }), undefined).length ?? 0;
+    assert.ok(warnings(many(() => ({ containerPort: 1 }))) < 2000);
+    assert.equal(warnings(many((i) => ({ containerPort: 1, hostPort: i + 1 }))), 0);
+  });
 });
