@@ -51,7 +51,8 @@ function wantedBy(headers: RawHeaders): Wanted | undefined {
   for (let i = 0; i < headers.length; i += 2) {
     const name = headers[i]!.toLowerCase();
     if (!name.startsWith('impersonate-')) continue;
-    const value = headers[i + 1]!;
+    // Node reads headers byte by byte; names are UTF-8, as in certificates and bindings.
+    const value = Buffer.from(headers[i + 1]!, 'latin1').toString();
     if (name === 'impersonate-user') wanted.name ||= value;
     else if (name === 'impersonate-uid') wanted.uid ||= value;
     else if (name === 'impersonate-group') wanted.groups.push(value);

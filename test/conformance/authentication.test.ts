@@ -505,6 +505,17 @@ suite('authentication', () => {
       for (const [headers, user] of cases) assert.deepEqual(await as(headers), user);
     });
 
+    test('reads names as UTF-8, by either version of HTTP', async () => {
+      const name = Buffer.from('josé').toString('latin1');
+      const headers = { 'impersonate-user': name, 'impersonate-group': Buffer.from('Büro, 東').toString('latin1') };
+      const wanted = { username: 'josé', groups: ['Büro, 東', 'system:authenticated'] };
+      assert.deepEqual(await whoAmI({ headers }), wanted);
+      const stream = api.http2().request({ ...headers, ':method': 'POST', ':path': selfReviews });
+      stream.end('{}');
+      const answer = Buffer.concat(await stream.toArray()).toString();
+      assert.deepEqual(JSON.parse(answer).status.userInfo, wanted);
+    });
+
     test('as nobody is to be nobody', async () => {
       assert.equal(await as({ 'impersonate-user': 'system:anonymous' }), 403);
     });
