@@ -85,6 +85,11 @@ suite('layer-filter', () => {
     ['plain', (all: Buffer) => all],
     ['gzip', (all: Buffer) => zlib.gzipSync(all)],
     ['zstd', (all: Buffer) => zlib.zstdCompressSync(all)],
+    ['gzip, in several members,', (all: Buffer) => Buffer.concat(halves(all).map((part) => zlib.gzipSync(part)))],
+    [
+      'zstd, in several frames,',
+      (all: Buffer) => Buffer.concat(halves(all).map((part) => zlib.zstdCompressSync(part))),
+    ],
   ] as const)
     test(`extractLayer() reads ${form} layers and tells their diff id`, async () => {
       const layer = layerOf([folder('etc'), { name: 'etc/motd', data: 'ahoy', mode: 0o4755, uid: 7, gid: 8 }]);
@@ -385,6 +390,10 @@ suite('layer-filter', () => {
     await assert.rejects(extract(zlib.gzipSync(layer).subarray(0, 60)), /unexpected end of file/);
   });
 });
+
+function halves(all: Buffer): Buffer[] {
+  return [all.subarray(0, all.length / 2), all.subarray(all.length / 2)];
+}
 
 function header(name: string, type: TarHeader['type']): TarHeader {
   return { name, type, mode: 0, uid: 0, gid: 0, sizeBytes: 0, mtimeSeconds: 0, linkName: '', xattrs: new Map() };

@@ -18,7 +18,7 @@ import { makeSmallDisk } from '../../test/harness/small-disk.ts';
 import { makeImages } from './images.ts';
 import type { ImagesOptions } from './images.ts';
 import { makeKeyring } from './keyring.ts';
-import { layerWith, manifestType, pushImage, simpleLayer } from './registry.fixture.ts';
+import { dockerTypes, layerWith, manifestType, pushImage, simpleLayer } from './registry.fixture.ts';
 import { readRegistries } from './registries.ts';
 import { sha256 } from './store.ts';
 
@@ -146,6 +146,21 @@ suite('pull', () => {
       images.pull(`${registry.address}/multi:2`, { signal }),
       /no match for platform linux\/\w+ in manifest sha256:\w+, which has linux\/s390x: not found$/,
     );
+  });
+
+  test('pull() reads schema 2 of Docker, by itself and in a list', async () => {
+    const pushed = await pushImage(registry, 'docker', [simpleLayer('docker')], { types: dockerTypes });
+    const here = process.arch === 'x64' ? 'amd64' : process.arch;
+    const entry = { mediaType: dockerTypes.manifest, digest: pushed.manifest, size: pushed.manifestBytes };
+    const list = 'application/vnd.docker.distribution.manifest.list.v2+json';
+    const manifests = [{ ...entry, platform: { os: 'linux', architecture: here } }];
+    const body = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: list, manifests }));
+    const digest = await registry.pushManifest('docker', 'list', body, list);
+    const { images } = openStore();
+    const { image } = await images.pull(`${registry.address}/docker:1`, { signal });
+    assert.deepEqual([image.id, image.digest], [pushed.id, `${registry.address}/docker@${pushed.manifest}`]);
+    const listed = await images.pull(`${registry.address}/docker:list`, { signal });
+    assert.deepEqual([listed.image.id, listed.image.digest], [pushed.id, `${registry.address}/docker@${digest}`]);
   });
 
   test('many pulls of one image in one process and in two stores of one folder are one download', async () => {

@@ -17,6 +17,19 @@ interface TestLayer {
 
 export const manifestType = 'application/vnd.oci.image.manifest.v1+json';
 
+const ociTypes = {
+  manifest: manifestType,
+  config: 'application/vnd.oci.image.config.v1+json',
+  layer: 'application/vnd.oci.image.layer.v1.tar+gzip',
+};
+
+/** Docker's own, schema 2. */
+export const dockerTypes = {
+  manifest: 'application/vnd.docker.distribution.manifest.v2+json',
+  config: 'application/vnd.docker.container.image.v1+json',
+  layer: 'application/vnd.docker.image.rootfs.diff.tar.gzip',
+};
+
 /** The tar of one file. */
 export function layerWith(name: string, content: Buffer): Buffer {
   const header = encodeHeader({
@@ -44,7 +57,7 @@ export async function pushImage(
   registry: Registry,
   name: string,
   layers: readonly TestLayer[],
-  { tag = '1', architecture = 'amd64' } = {},
+  { tag = '1', architecture = 'amd64', types = ociTypes } = {},
 ): Promise<{ id: string; manifest: string; layers: string[]; manifestBytes: number }> {
   const config = Buffer.from(
     JSON.stringify({
@@ -61,13 +74,11 @@ export async function pushImage(
   const body = Buffer.from(
     JSON.stringify({
       schemaVersion: 2,
-      mediaType: manifestType,
-      config: part(id, config, 'application/vnd.oci.image.config.v1+json'),
-      layers: layers.map(({ packed }, index) =>
-        part(digests[index]!, packed, 'application/vnd.oci.image.layer.v1.tar+gzip'),
-      ),
+      mediaType: types.manifest,
+      config: part(id, config, types.config),
+      layers: layers.map(({ packed }, index) => part(digests[index]!, packed, types.layer)),
     }),
   );
-  const manifest = await registry.pushManifest(name, tag, body, manifestType);
+  const manifest = await registry.pushManifest(name, tag, body, types.manifest);
   return { id, manifest, layers: digests, manifestBytes: body.length };
 }

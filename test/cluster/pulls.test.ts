@@ -95,7 +95,11 @@ suite('pulling images', function () {
 
   test('credentials come from secrets of the pod or of its account', async () => {
     const image = `127.0.0.1:${closed.port}/team/tools:1`;
-    await run('refused', image);
+    await place.run('refused', {
+      nodeName: place.cluster.layout.nodes[0]!.name,
+      imagePullSecrets: [{ name: 'absent' }, { name: 'gone' }],
+      containers: [{ ...container('echo ran'), image }],
+    });
     await eventually(
       'a refusal',
       async () => (await place.status('refused'))?.state?.waiting?.reason === 'ImagePullBackOff',
@@ -104,6 +108,11 @@ suite('pulling images', function () {
     assert.match(
       message,
       new RegExp(`^Back-off pulling image "${image}": ErrImagePull: .*(401|unauthorized|no basic auth credentials)`),
+    );
+    await eventually('its event', async () =>
+      (await place.events('refused')).includes(
+        'FailedToRetrieveImagePullSecret: Unable to retrieve some image pull secrets (absent, gone); attempting to pull the image may not succeed.',
+      ),
     );
     await place.kubectl(
       ...['create', 'secret', 'docker-registry', 'key', `--docker-server=127.0.0.1:${closed.port}`],
