@@ -53,6 +53,37 @@ suite('node-agent/server/log-reader', () => {
     assert.match(text, /^x* 15000\n/);
   });
 
+  test('readLog() reads back through what rotation has put aside', async () => {
+    const line = (i: number) => `${at(i)} stdout F line ${i}\n`;
+    const lines = (from: number, to: number) =>
+      Array.from({ length: to - from + 1 }, (_, i) => line(from + i)).join('');
+    const texts = (from: number) => Array.from({ length: 10 - from }, (_, i) => `line ${from + i}\n`).join('');
+    writeFileSync(`${file}.20260101000000.000`, lines(0, 2));
+    writeFileSync(`${file}.20260101000001.000`, lines(3, 6));
+    writeFileSync(file, lines(7, 9));
+    writeFileSync(path.join(folder, '10.log'), lines(20, 21));
+    assert.equal(await read(), texts(0));
+    for (let tail = 0; tail <= 12; tail++)
+      assert.equal(await read({ tailLines: tail }), texts(Math.max(0, 10 - tail)), `${tail} lines`);
+    assert.equal(await read({ sinceMs: Date.parse(at(5)) }), texts(5));
+    writeFileSync(file, '');
+    assert.equal(await read({ tailLines: 1 }), 'line 6\n');
+  });
+
+  test('readLog() goes on with the oldest part left when its own has been removed', async () => {
+    writeFileSync(`${file}.1`, `${at(1)} stdout F one\n`);
+    writeFileSync(`${file}.2`, `${at(2)} stdout F two\n`);
+    writeFileSync(file, `${at(3)} stdout F three\n`);
+    let text = '';
+    const write = (data: Buffer) => {
+      text += data.toString();
+      rmSync(`${file}.1`, { force: true });
+      return Promise.resolve();
+    };
+    await readLog(file, all, undefined, write, new AbortController().signal);
+    assert.equal(text, 'one\ntwo\nthree\n');
+  });
+
   test('readLog() follows over a rotation and a cut, until the container has ended', async () => {
     writeFileSync(file, `${at(1)} stdout F one\n`);
     let over = false;
@@ -70,9 +101,12 @@ suite('node-agent/server/log-reader', () => {
     await heard.until('one\n');
     appendFileSync(file, `${at(2)} stdout F two\n`);
     await heard.until('two\n');
-    renameSync(file, `${file}.old`);
+    // Two rotations at once: the part in the middle has never been the one being written when it is looked for.
+    renameSync(file, `${file}.1`);
     writeFileSync(file, `${at(3)} stdout F three\n`);
-    await heard.until('three\n');
+    renameSync(file, `${file}.2`);
+    writeFileSync(file, `${at(3)} stdout F more\n`);
+    await heard.until('three\nmore\n');
     writeFileSync(file, '');
     appendFileSync(file, `${at(4)} stdout F 4\n`);
     await heard.until('4\n');
@@ -80,7 +114,7 @@ suite('node-agent/server/log-reader', () => {
     over = true;
     wake();
     await done;
-    assert.equal(seen.join(''), 'one\ntwo\nthree\n4\nlast\n');
+    assert.equal(seen.join(''), 'one\ntwo\nthree\nmore\n4\nlast\n');
   });
 
   test('makeLogFilter() gives the same text however the file is cut', () => {

@@ -1,9 +1,10 @@
-/** Reads a container's log file: from its start or its last lines, to its end or as it grows, over rotations. */
+/** Reads a container's log: from its oldest part or its last lines, to its end or as it grows, over rotations. */
 import { watch } from 'node:fs';
-import { open, stat } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import { makeLogFilter } from './cri-log.ts';
+import { neighbour } from './log-parts.ts';
 
 export interface LogQuery {
   timestamps: boolean;
@@ -35,9 +36,9 @@ export async function readLog(
   const filter = makeLogFilter(query);
   const bell = following && makeBell(file, following, signal);
   let left = query.limitBytes ?? Infinity;
-  let handle = await open(file, 'r');
+  let { handle, position } = await startOf(file, query.tailLines ?? Infinity);
+  let next: FileHandle | undefined;
   try {
-    let position = query.tailLines === undefined ? 0 : await tailStart(handle, query.tailLines);
     const block = Buffer.allocUnsafe(blockBytes);
     while (!signal.aborted && left > 0) {
       const over = following?.isOver() ?? true;
@@ -49,37 +50,44 @@ export async function readLog(
         const part = text.length > left ? text.subarray(0, left) : text;
         left -= part.length;
         if (part.length > 0) await write(part);
-        continue;
-      }
-      const next = await rotated(file, handle, position);
-      if (next) {
-        if (next !== handle) await handle.close();
+      } else if (next) {
+        // There was a next part before this read: nothing is written to this one any more.
+        await handle.close();
         handle = next;
+        next = undefined;
         position = 0;
-      } else if (over) return;
-      else await heard;
+      } else if ((await handle.stat()).size < position) position = 0;
+      else {
+        next = await neighbour(file, handle, 1);
+        if (next) continue;
+        if (over) return;
+        await heard;
+      }
     }
   } finally {
     bell?.stop();
     await handle.close();
+    await next?.close();
   }
 }
 
-/** The file to go on with from its start, when the log has been replaced or cut; undefined when it is as it was. */
-async function rotated(file: string, handle: FileHandle, position: number): Promise<FileHandle | undefined> {
-  const [now, mine] = await Promise.all([stat(file).catch(() => undefined), handle.stat()]);
-  if (mine.size < position) return handle;
-  if (!now || now.ino === mine.ino) return undefined;
-  return open(file, 'r').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return undefined;
-    throw error;
-  });
+/** The part and the place in it where the last `lines` lines begin: the oldest part's start when there are not so many. */
+async function startOf(file: string, lines: number): Promise<{ handle: FileHandle; position: number }> {
+  let handle = await open(file, 'r');
+  for (let left = lines; ;) {
+    const { position, found } = left === Infinity ? { position: 0, found: 0 } : await tailStart(handle, left);
+    left -= found;
+    const older = left > 0 ? await neighbour(file, handle, -1) : undefined;
+    if (!older) return { handle, position };
+    await handle.close();
+    handle = older;
+  }
 }
 
-/** Where the last `lines` lines begin, found from the end. */
-async function tailStart(handle: FileHandle, lines: number): Promise<number> {
+/** Where the last `lines` lines of one part begin, found from its end, and how many there are of them. */
+async function tailStart(handle: FileHandle, lines: number): Promise<{ position: number; found: number }> {
   const { size } = await handle.stat();
-  if (lines <= 0) return size;
+  if (lines <= 0) return { position: size, found: 0 };
   const block = Buffer.allocUnsafe(blockBytes);
   let found = 0;
   for (let end = size; end > 0;) {
@@ -88,11 +96,11 @@ async function tailStart(handle: FileHandle, lines: number): Promise<number> {
     for (let at = bytesRead - 1; at >= 0; at--) {
       // The newline that ends the file does not begin a line.
       if (block[at] !== 0x0a || start + at === size - 1) continue;
-      if (++found === lines) return start + at + 1;
+      if (++found === lines) return { position: start + at + 1, found };
     }
     end = start;
   }
-  return 0;
+  return { position: 0, found: size === 0 ? found : found + 1 };
 }
 
 /** Rings when the file or its folder changes, or the container may have ended. */
