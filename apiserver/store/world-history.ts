@@ -14,6 +14,11 @@ const historyBounds: HistoryBounds = { events: 20_000, sizeBytes: 32 * 1024 * 10
 export interface History {
   /** All events after this revision are here. */
   readonly oldest: bigint;
+  /**
+   * All events under this prefix, which ends with '/', after this revision are here. What is rarely written is not forgotten for what is written
+   * often, as upstream keeps a history of each resource: told apart are the first folders.
+   */
+  oldestUnder(prefix: string): bigint;
   add(event: WorldEvent, nowMs: number): void;
   /** Events after `revision`, which must not be before `oldest`. */
   after(revision: bigint): WorldEvent[];
@@ -32,10 +37,13 @@ export function makeHistory(start: bigint, bounds: HistoryBounds = historyBounds
   let head = 0;
   let sizeBytes = 0;
   let oldest = start;
+  /** By first folder, the last event of it that is dropped. */
+  const dropped = new Map<string, bigint>();
 
   const dropFirst = () => {
     const { event, sizeBytes: freed } = items[head]!;
     oldest = event.revision;
+    dropped.set(firstFolderOf(event.entry.key), event.revision);
     sizeBytes -= freed;
     head++;
   };
@@ -52,6 +60,10 @@ export function makeHistory(start: bigint, bounds: HistoryBounds = historyBounds
   return {
     get oldest() {
       return oldest;
+    },
+    oldestUnder(prefix) {
+      const folder = firstFolderOf(prefix);
+      return folder === '' ? oldest : (dropped.get(folder) ?? start);
     },
     add(event, nowMs) {
       const size = event.entry.bytes.length + (event.before?.bytes.length ?? 0);
@@ -70,4 +82,10 @@ export function makeHistory(start: bigint, bounds: HistoryBounds = historyBounds
       return items.slice(low).map((item) => item.event);
     },
   };
+}
+
+/** `/registry/<folder>/`; empty for what lies above all of them. */
+function firstFolderOf(path: string): string {
+  const end = path.indexOf('/', path.indexOf('/', 1) + 1);
+  return path.slice(0, end + 1);
 }

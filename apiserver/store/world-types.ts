@@ -49,8 +49,8 @@ export interface Subscription {
 export interface World {
   /** Everything up to this revision is here. */
   readonly revision: bigint;
-  /** The oldest revision a subscription may go on after. */
-  readonly oldest: bigint;
+  /** The oldest revision that a subscription to these prefixes may go on after. */
+  oldestOf(prefixes: readonly string[]): bigint;
   get(key: string): Entry | undefined;
   /** Entries under a prefix that ends with '/', in key order. Read it to its end in one turn: the world goes on. */
   list(prefix: string): Iterable<Entry>;

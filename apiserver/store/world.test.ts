@@ -81,7 +81,10 @@ suite('makeWorld()', () => {
 
   test('subscribe() refuses positions that are not kept, or not reached', () => {
     const handlers = { onEvents() {}, onLost() {} };
-    assert.throws(() => world.subscribe(['/registry/'], world.oldest - 1n, handlers), ExpiredPosition);
+    assert.throws(
+      () => world.subscribe(['/registry/'], world.oldestOf(['/registry/']) - 1n, handlers),
+      ExpiredPosition,
+    );
     assert.throws(() => world.subscribe(['/registry/'], world.revision + 1n, handlers), ExpiredPosition);
   });
 
@@ -146,7 +149,7 @@ suite('makeWorld()', () => {
     store.compact(await store.revision());
     await world.close();
     world = await makeWorld(store, env);
-    assert.equal(world.oldest, await store.revision());
+    assert.equal(world.oldestOf(['/registry/']), await store.revision());
   });
 
   test('a stray value is left out', async () => {
@@ -204,8 +207,8 @@ suite('makeWorld()', () => {
 });
 
 suite('makeHistory()', () => {
-  const event = (revision: bigint): WorldEvent => {
-    const entry = entryOf('/registry/a', Buffer.from('{"metadata":{}}'), revision);
+  const event = (revision: bigint, key = '/registry/a'): WorldEvent => {
+    const entry = entryOf(key, Buffer.from('{"metadata":{}}'), revision);
     return { type: 'PUT', entry, before: undefined, revision };
   };
 
@@ -226,6 +229,17 @@ suite('makeHistory()', () => {
     const small = makeHistory(0n, { events: 100, sizeBytes: 100, ageMs: 1000 });
     for (let i = 1n; i < 50n; i++) small.add(event(i), 0);
     assert.ok(small.oldest > 40n);
+  });
+
+  test('does not forget what is rarely written for what is written often', () => {
+    const history = makeHistory(4n, { events: 3, sizeBytes: 1e6, ageMs: 1000 });
+    history.add(event(5n, '/registry/pods/a/one'), 0);
+    for (let i = 6n; i < 50n; i++) history.add(event(i, '/registry/leases/a/busy'), 0);
+    const oldest = ['/registry/pods/', '/registry/pods/a/', '/registry/leases/', '/registry/secrets/', '/registry/'];
+    assert.deepEqual(
+      oldest.map((prefix) => history.oldestUnder(prefix)),
+      [5n, 5n, 46n, 4n, 46n],
+    );
   });
 
   test('is complete after a revision of several events only once all of them are dropped', () => {

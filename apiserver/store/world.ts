@@ -136,14 +136,14 @@ export async function makeWorld(store: Store, env: Env, signal?: AbortSignal): P
     });
   };
   const latest = makeSharedCall(() => store.revision(), env);
+  const oldestOf = (prefixes: readonly string[]) =>
+    prefixes.map((prefix) => history.oldestUnder(prefix)).reduce((a, b) => (a > b ? a : b), 0n);
 
   const world: RunningWorld = {
     get revision() {
       return revision;
     },
-    get oldest() {
-      return history.oldest;
-    },
+    oldestOf,
     get: (key) => index.get(key),
     list: (prefix) => index.list(prefix),
     count: (prefix) => index.count(prefix),
@@ -155,8 +155,9 @@ export async function makeWorld(store: Store, env: Env, signal?: AbortSignal): P
       return reached;
     },
     subscribe(prefixes, after, handlers) {
-      if (after < history.oldest || after > revision) {
-        throw new ExpiredPosition(`Cannot watch after revision ${after}: kept are ${history.oldest} to ${revision}`);
+      const oldest = oldestOf(prefixes);
+      if (after < oldest || after > revision) {
+        throw new ExpiredPosition(`Cannot watch after revision ${after}: kept are ${oldest} to ${revision}`);
       }
       const missed = after === revision ? [] : history.after(after);
       return fanOut.add(prefixes, handlers, missed, revision);

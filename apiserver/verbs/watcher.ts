@@ -44,7 +44,8 @@ export function startWatch(
     if (after === undefined) handlers.onChanges(stateOf(world, selections), start, true);
     return subscription;
   } catch (error) {
-    if (error instanceof ExpiredPosition) throw expired(`too old resource version: ${start} (${world.oldest})`);
+    if (error instanceof ExpiredPosition)
+      throw expired(`too old resource version: ${start} (${world.oldestOf(prefixes)})`);
     throw error;
   }
 }
