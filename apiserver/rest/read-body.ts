@@ -15,6 +15,7 @@ export function readBody(request: IncomingMessage, env: Pick<Env, 'after'>): Pro
     const chunks: Buffer[] = [];
     let sizeBytes = 0;
     let isTooLarge = false;
+    let isWhole = false;
     const refuse = () => {
       isTooLarge = true;
       chunks.length = 0;
@@ -29,14 +30,16 @@ export function readBody(request: IncomingMessage, env: Pick<Env, 'after'>): Pro
       else chunks.push(chunk);
     });
     request.once('end', () => {
+      isWhole = true;
       if (isTooLarge) reject(tooLarge());
       else resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks));
     });
-    request.once('error', () => reject(cutShort()));
-    request.once('close', () => reject(cutShort()));
+    const onCut = () => {
+      if (!isWhole) reject(badRequest('unexpected EOF'));
+    };
+    request.once('error', onCut);
+    request.once('close', onCut);
   });
 }
 
 const tooLarge = () => new ApiError('RequestEntityTooLarge', `Request entity too large: limit is ${bodyLimitBytes}`);
-
-const cutShort = () => badRequest('unexpected EOF');
