@@ -95,6 +95,19 @@ suite('healing', () => {
     assert.deepEqual(await content(name, images), ['whole']);
   });
 
+  test('find() sees a change deep in a layer at the latest an hour after it has looked', async () => {
+    const layer = layerWith('deep/er/file', Buffer.from('whole'));
+    await pushImage(registry, 'deep', [{ packed: layer, diffId: sha256(layer) }]);
+    const name = `${registry.address}/deep:1`;
+    let clock = 0;
+    const images = makeImages({ dir: dir() }, { ...env, monotonic: () => clock });
+    const file = path.join((await images.pull(name, { signal })).image.layers[0]!, 'deep/er/file');
+    appendFileSync(file, 'changed');
+    clock += 3_700_000;
+    assert.ok(await images.find(name));
+    assert.equal(readFileSync(file, 'utf8'), 'whole');
+  });
+
   test('many that find a damaged image at once get it whole', async () => {
     const { name, layer } = await pulled('crowd');
     rmSync(layer, { recursive: true });

@@ -2,6 +2,7 @@
 import type { Env } from '#lib/env/env.ts';
 import { whileActive } from './add-image.ts';
 import { exportArchive, importArchive } from './archive.ts';
+import { forgetChecks } from './layer-check.ts';
 import { findLayer, lowerFolders } from './layers.ts';
 import { platformOf } from './platform.ts';
 import type { Platform } from './platform.ts';
@@ -46,6 +47,9 @@ export interface ImageStore extends Images {
 
 const never = new AbortController().signal;
 
+/** How long it is believed of a layer that all of it is as it was. */
+const checkEachMs = 60 * 60_000;
+
 /** Opens the store at the first use; that also sweeps what crashes left. */
 export function makeImages(options: ImagesOptions, env: Env): ImageStore {
   const { dir, registries = () => Promise.resolve(noRegistries), credentials = () => [], inUse } = options;
@@ -53,6 +57,7 @@ export function makeImages(options: ImagesOptions, env: Env): ImageStore {
   const platform = platformOf(process.arch);
   const puller = makePuller({ folders, platform, registries, credentials, env });
   let opening: Promise<void> | undefined;
+  let checkedSince = env.monotonic();
   const opened = async () => {
     opening ??= openStore(folders, env);
     await opening.catch((error: unknown) => {
@@ -69,6 +74,10 @@ export function makeImages(options: ImagesOptions, env: Env): ImageStore {
 
   /** Nothing is made of an image while one of its layers is not as it was. */
   const isUsable = async (image: ImageRecord): Promise<boolean> => {
+    if (env.monotonic() - checkedSince > checkEachMs) {
+      checkedSince = env.monotonic();
+      forgetChecks(folders);
+    }
     const layers = await Promise.all(image.layers.map(({ diffId }) => findLayer(folders, diffId)));
     if (layers.every((layer) => layer !== undefined)) return true;
     return whileActive(folders, () => puller.restore(image, never));

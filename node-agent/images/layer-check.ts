@@ -25,8 +25,8 @@ export async function takeCensus(folder: string): Promise<string> {
 }
 
 /**
- * Whether the layer is here as it was recorded. All of it is looked through once in this process's life; after that, and after markIntact(), the
- * folder's own state tells.
+ * Whether the layer is here as it was recorded. All of it is looked through once; after that, and after markIntact(), the folder's own state
+ * tells, until forgetChecks().
  */
 export async function isIntact(folders: Folders, record: LayerRecord): Promise<boolean> {
   const folder = layerPath(folders, record.diffId);
@@ -42,6 +42,11 @@ export async function isIntact(folders: Folders, record: LayerRecord): Promise<b
 export async function markIntact(folders: Folders, diffId: string): Promise<void> {
   const folder = layerPath(folders, diffId);
   seenIn(folders).set(folder, identity(await stat(folder)));
+}
+
+/** Has all layers looked through anew, each when it is next used: a change deep in a folder does not show at its top. */
+export function forgetChecks(folders: Folders): void {
+  checked.delete(folders);
 }
 
 function seenIn(folders: Folders): Map<string, string> {
