@@ -1,6 +1,8 @@
 /** The resource paths: from a request's verb and route to what answers it. */
 import type { Verb } from '#lib/kinds/define-kind.ts';
-import { ApiError } from '#lib/meta/errors.ts';
+import { ApiError, badRequest } from '#lib/meta/errors.ts';
+import { goQuote } from '#lib/meta/go-text.ts';
+import { pathSegmentFaults } from '#lib/meta/names.ts';
 import { notAllowed } from './answered-paths.ts';
 import type { Exchange, Serving, SubresourceHandler, Upgrade, UpgradeHandler } from './exchange.ts';
 import { negotiate } from './negotiate.ts';
@@ -56,6 +58,7 @@ export function makeResources(
   return {
     async serve(exchange) {
       const { request, route, context } = exchange;
+      demandName(route.name);
       const handler = handlers.get(`${route.kind.plural}/${route.subresource}`);
       if (handler) return handler(exchange);
       const verb = verbOf(request.method ?? '', route, context.info);
@@ -103,6 +106,12 @@ function verbOf(method: string, { name, subresource }: Route, { verb }: RequestI
     default:
       return undefined;
   }
+}
+
+/** Throws BadRequest for a name in a path that no object can have. */
+function demandName(name: string): void {
+  const faults = pathSegmentFaults(name);
+  if (faults.length > 0) throw badRequest(`Name parameter invalid: ${goQuote(name)}: ${faults.join(';')}`);
 }
 
 /** Reviews, and what is only posted to an object, such as a binding, are nothing that could be listed. */

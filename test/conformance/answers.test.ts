@@ -61,6 +61,12 @@ suite('answers', () => {
     }
   });
 
+  test('a name that nothing can have', async () => {
+    const { code, body } = await api.ask('GET', maps('/a%25b'));
+    assert.deepEqual([code, body.message], [400, `Name parameter invalid: "a%b": may not contain '%'`]);
+    assert.equal((await api.ask('DELETE', maps('/a%25b'))).code, 400);
+  });
+
   test('methods that a path does not know', async () => {
     await space.configMap('there');
     const asked: [string, string][] = [
