@@ -234,10 +234,11 @@ suite('images', () => {
     writeFileSync(path.join(context(), 'bin/big'), Buffer.alloc(3_000_000, 'x'));
     for (const delayMs of [0, 5, 15, 30, 60]) {
       const child = spawn(process.execPath, [script], { stdio: ['ignore', 'pipe', 'inherit'] });
+      const ended = once(child, 'exit');
       await once(child.stdout, 'data');
       await new Promise((resolve) => setTimeout(resolve, delayMs));
       child.kill('SIGKILL');
-      await once(child, 'exit');
+      await ended;
       const found = await open().find('killed:1');
       if (found) assert.equal(lstatSync(path.join(found.layers[0]!, 'bin/big')).size, 3_000_000);
     }
