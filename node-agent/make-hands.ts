@@ -19,6 +19,8 @@ import type { NodeResources } from './node/allocatable.ts';
 import type { Machine } from './node/machine.ts';
 import { makeObjects } from './node/objects.ts';
 import { makeHookRunner } from './probes/hooks.ts';
+import { makeProbeMeter } from './probes/meter.ts';
+import type { ProbeMeter } from './probes/meter.ts';
 import { makeProber } from './probes/prober.ts';
 import type { OciRuntime } from './runtime/oci/runtime.ts';
 import { makeVolumes } from './volumes/volumes.ts';
@@ -38,7 +40,7 @@ export interface HandsParts {
 export async function makeHands(
   config: NodeAgentConfig,
   parts: HandsParts,
-): Promise<Hands & { objects: { stop(): void } }> {
+): Promise<Hands & { objects: { stop(): void }; probeMetrics: ProbeMeter }> {
   const { nodeName, clusterDns, clusterDomain, logDir } = config;
   const { env, client, machine, resources, pressure, images, runtime, view } = parts;
   const facts: HostFacts = {
@@ -55,6 +57,7 @@ export async function makeHands(
   };
   const events = makeRecorder('kubelet', client, env, nodeName);
   const objects = makeObjects(client, env);
+  const probeMetrics = makeProbeMeter();
   const observer = makeObserver(runtime, env);
   const volumes = await makeVolumes({
     env,
@@ -83,7 +86,8 @@ export async function makeHands(
     volumes,
     objects,
     hooks: makeHookRunner(runtime, env),
-    prober: makeProber({ env, events, executor: runtime }),
+    prober: makeProber({ env, events, executor: runtime, meter: probeMetrics }),
+    probeMetrics,
     facts,
     pressure,
     services: () => view.list(serviceKind),

@@ -186,7 +186,15 @@ async function boot(
     },
     signal,
   );
-  const server = await startServer(config, { env, client, runtime, images, pods: taken });
+  const server = await startServer(config, {
+    env,
+    client,
+    runtime,
+    images,
+    pods: taken,
+    machine,
+    probeMetrics: hands.probeMetrics,
+  });
   ends.push(() => server.stop());
   node.becomeReady(server.port);
   env.log.info('Ready for pods', { node: config.nodeName, podCidr, port: server.port });

@@ -8,6 +8,7 @@ import type { Executor, ObservedContainer } from '../runtime/types.ts';
 import { tryProbe } from './actions.ts';
 import { judge, noTally, probesFor } from './judge.ts';
 import type { ProbeKind, Tally } from './judge.ts';
+import type { ProbeMeter } from './meter.ts';
 
 export type OnTally = (container: Container, runId: string, kind: ProbeKind, tally: Tally) => void;
 
@@ -20,6 +21,8 @@ export interface ProberOptions {
   env: Env;
   events: Recorder;
   executor: Pick<Executor, 'execSync'>;
+  /** Absent when nobody counts. */
+  meter?: ProbeMeter;
 }
 
 interface Row {
@@ -29,7 +32,7 @@ interface Row {
 
 const titles = { startup: 'Startup', readiness: 'Readiness', liveness: 'Liveness' } as const;
 
-export function makeProber({ env, events, executor }: ProberOptions): Prober {
+export function makeProber({ env, events, executor, meter }: ProberOptions): Prober {
   const rows = new Map<string, Map<string, Row>>();
 
   /** Tries one probe again and again until stopped. */
@@ -46,6 +49,8 @@ export function makeProber({ env, events, executor }: ProberOptions): Prober {
       const begunAt = env.now();
       const { result, output } = await tryProbe(probe, { id: run.id, container, podIp }, executor, begunAt);
       if (stopped) return;
+      const seconds = (env.now() - begunAt) / 1000;
+      meter?.observe({ pod, container: container.name, probe: titles[kind], result, seconds });
       if (result === 'failure') {
         const message = `${titles[kind]} probe failed: ${output}`;
         const fieldPath = fieldPathOf(pod, container.name);
@@ -68,6 +73,7 @@ export function makeProber({ env, events, executor }: ProberOptions): Prober {
 
   return {
     follow(uid, seen, onTally) {
+      if (!seen) meter?.forget(uid);
       const mine = rows.get(uid) ?? new Map<string, Row>();
       const wanted = new Set<string>();
       for (const probed of seen?.pod ? probedOf(seen, seen.pod) : []) {

@@ -202,18 +202,78 @@ export interface PortOpener {
   openPort(podUid: string, port: number): Promise<Duplex>;
 }
 
-export interface ContainerUsage {
-  id: string;
-  name: string;
+/** What the processes of a cgroup use: bytes, and counts since it was made. */
+export interface CgroupUsage {
   cpuNanoseconds: number;
   memoryBytes: number;
+  /** Without what could be freed at once. */
   workingSetBytes: number;
+  /** Anonymous memory; and what the kernel keeps of files. */
+  rssBytes: number;
+  cacheBytes: number;
+  swapBytes: number;
+  /** Absent when there is none. */
+  memoryLimitBytes?: number;
+  pageFaults: number;
+  majorPageFaults: number;
   pids: number;
+  /** Where there is a quota of processor time. */
+  throttling?: { periods: number; throttledPeriods: number; throttledNanoseconds: number };
+  /** Where the kernel tells, and of cgroup v2 only. */
+  pressure?: Partial<Record<PressureResource, PressureUsage>>;
 }
 
-/** Capability: what containers use. */
+export const pressureResources = ['cpu', 'memory', 'io'] as const;
+export type PressureResource = (typeof pressureResources)[number];
+
+/** For how long some, and all, processes had to wait: microseconds, and per cent of the last 10, 60 and 300 seconds. */
+export interface PressureUsage {
+  some: PressureTime;
+  full: PressureTime;
+}
+
+export interface PressureTime {
+  total: number;
+  avg10: number;
+  avg60: number;
+  avg300: number;
+}
+
+export interface ContainerUsage extends CgroupUsage {
+  id: string;
+  name: string;
+}
+
+/** Since the interface was made, as seen from where it is. */
+export interface InterfaceUsage {
+  name: string;
+  rxBytes: number;
+  rxPackets: number;
+  rxErrors: number;
+  rxDropped: number;
+  txBytes: number;
+  txPackets: number;
+  txErrors: number;
+  txDropped: number;
+}
+
+export interface PodUsage {
+  /** The pod's cgroup, from the root of the hierarchy; its containers' are right below, by their ids. */
+  cgroup: string;
+  whole: CgroupUsage;
+  /** Those that run. */
+  containers: ContainerUsage[];
+  /** The pod's own, without the loopback; none when it is on the node's network, or nothing of it runs. */
+  interfaces: InterfaceUsage[];
+}
+
+/** Capability: what containers and pods use. */
 export interface StatsReader {
   stats(podUid: string): Promise<ContainerUsage[]>;
+  /** Undefined for a pod that is not there. */
+  podUsage(podUid: string): Promise<PodUsage | undefined>;
+  /** What all pods of the node use together. */
+  podsUsage(): Promise<Omit<PodUsage, 'containers' | 'interfaces'>>;
 }
 
 /** The writable layer of one run of a container. */

@@ -10,16 +10,21 @@ import type { Registry } from '#lib/metrics/registry.ts';
 import type { Pods } from '../lifecycle/pods.ts';
 import type { Seen } from '../lifecycle/types.ts';
 import type { Access } from './access.ts';
+import { cadvisorMetrics } from './cadvisor-metrics.ts';
+import type { MachineIds } from './cadvisor-metrics.ts';
 import { streamLog } from './log-stream.ts';
+import type { Read } from './readings.ts';
 import { resourceMetrics } from './resource-metrics.ts';
-import type { StatsSource } from './stats.ts';
+import type { Summarize } from './stats.ts';
 
 export interface PagesParts {
   env: Env;
   access: Access;
   pods: Pick<Pods, 'seen' | 'all' | 'onRunChange'>;
-  stats: StatsSource;
+  stats: { read: Read; summarize: Summarize };
   metrics: Pick<Registry, 'render'>;
+  probeMetrics: Pick<Registry, 'render'>;
+  machine: MachineIds;
   logDir: string;
 }
 
@@ -36,12 +41,16 @@ const fixed: Readonly<Record<string, Page>> = {
     send(response, 200, 'application/json', JSON.stringify(list));
   },
   '/stats/summary': async ({ stats, pods }, response) => {
-    send(response, 200, 'application/json', JSON.stringify(await stats.summary(pods.all())));
+    send(response, 200, 'application/json', JSON.stringify(stats.summarize(await stats.read(pods.all()))));
   },
   '/metrics': ({ metrics }, response) => send(response, 200, metricsType, metrics.render()),
   '/metrics/resource': async ({ stats, pods }, response) => {
-    send(response, 200, metricsType, resourceMetrics(await stats.summary(pods.all())));
+    send(response, 200, metricsType, resourceMetrics(stats.summarize(await stats.read(pods.all()))));
   },
+  '/metrics/cadvisor': async ({ stats, pods, machine }, response) => {
+    send(response, 200, metricsType, cadvisorMetrics(await stats.read(pods.all()), machine));
+  },
+  '/metrics/probes': ({ probeMetrics }, response) => send(response, 200, metricsType, probeMetrics.render()),
 };
 
 /** Serves the pages to whoever may call the agent. */

@@ -26,10 +26,12 @@ import { nodeService } from '#protos/gen/node.ts';
 import type { ExecInput, ExecOutput, LogsRequest, StatsReply } from '#protos/gen/node.ts';
 import { podLogDir } from '../lifecycle/log-files.ts';
 import { makeContainer, makePod, makeRun, makeSeen } from '../lifecycle/pods.fixture.ts';
+import { makeProbeMeter } from '../probes/meter.ts';
 import { makeMemoryRuntime } from '../runtime/memory.ts';
-import type { StreamSession, StreamSink } from '../runtime/types.ts';
+import type { CgroupUsage, StreamSession, StreamSink } from '../runtime/types.ts';
 import { startServer } from './server.ts';
 import type { NodeServer } from './server.ts';
+import type { Summary } from './summary-types.ts';
 
 const env = makeRealEnv({ service: 'test', level: 'error' });
 const pod = makePod({ containers: [makeContainer('app'), makeContainer('waits')] });
@@ -55,6 +57,7 @@ suite('node-agent/server', () => {
   let client: Client;
   let authority: KeyPair;
   let destination: number;
+  const meter = makeProbeMeter();
   const listener = createServer((socket) => socket.pipe(socket));
 
   const clientWith = ({ certPem, keyPem }: KeyPair) => {
@@ -125,15 +128,38 @@ suite('node-agent/server', () => {
     await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve));
     destination = (listener.address() as AddressInfo).port;
     const seen = makeSeen(pod, [makeRun('app', { attempt: 1 })]);
-    const usage = { cpuNanoseconds: 5, memoryBytes: 100, workingSetBytes: 60, pids: 1 };
+    const waited = { total: 3_000_000, avg10: 1, avg60: 0, avg300: 0 };
+    const usage: CgroupUsage = {
+      cpuNanoseconds: 5,
+      memoryBytes: 100,
+      workingSetBytes: 60,
+      rssBytes: 40,
+      cacheBytes: 50,
+      swapBytes: 7,
+      memoryLimitBytes: 200,
+      pageFaults: 8,
+      majorPageFaults: 2,
+      pids: 1,
+      throttling: { periods: 4, throttledPeriods: 3, throttledNanoseconds: 2_000_000_000 },
+      pressure: { cpu: { some: waited, full: { ...waited, total: 1_000_000 } } },
+    };
+    const packets = { rxPackets: 1, rxErrors: 0, rxDropped: 4, txPackets: 2, txErrors: 3, txDropped: 0 };
+    const containers = [{ id: makeRun('app', { attempt: 1 }).id, name: 'app', ...usage }];
+    const interfaces = [{ name: 'eth0', rxBytes: 11, txBytes: 22, ...packets }];
+    mkdirSync(`${root}/layer`);
+    writeFileSync(`${root}/layer/data`, Buffer.alloc(100_000, 1));
     server = await startServer(
       {
         nodeName: 'n1',
         listen: { host: '127.0.0.1', port: 0 },
         tls: { caFile: `${root}/ca.crt`, certFile: `${root}/n1.crt`, keyFile: `${root}/n1.key` },
         logDir: `${root}/logs`,
+        stateDir: root,
+        imageDir: root,
       },
       {
+        machine: { machineId: 'm', systemUuid: 's', bootId: 'b' },
+        probeMetrics: meter,
         env,
         client: { create },
         runtime: {
@@ -141,7 +167,10 @@ suite('node-agent/server', () => {
           exec: (_id, _command, _options, sink) => Promise.resolve(echo(sink)),
           attach: (_id, _options, sink) => Promise.resolve(echo(sink)),
           openPort: () => Promise.resolve(connectTo(destination, '127.0.0.1')),
-          stats: () => Promise.resolve([{ id: makeRun('app').id, name: 'app', ...usage }]),
+          stats: () => Promise.resolve(containers),
+          podUsage: () => Promise.resolve({ cgroup: '/w/poduid-1', whole: usage, containers, interfaces }),
+          podsUsage: () => Promise.resolve({ cgroup: '/w', whole: usage }),
+          layers: () => Promise.resolve([{ id: containers[0]!.id, name: 'app', folder: `${root}/layer` }]),
         },
         images: {
           find: () => Promise.resolve(undefined),
@@ -222,6 +251,93 @@ suite('node-agent/server', () => {
     assert.equal((await get('/containerLogs/default/web/app?tailLines=x')).code, 400);
     assert.equal((await get('/nothing')).code, 404);
     assert.equal((await get('/healthz', 'DELETE')).code, 405);
+  });
+
+  test('/metrics/cadvisor tells of machine, cgroups, pods and containers', async () => {
+    const known = await issue(authority, { commonName: 'kube-apiserver', usages: ['client'] }, Date.now());
+    const get = async () => (await getPage('/metrics/cadvisor', { cert: known.certPem, key: known.keyPem })).text;
+    const text = await get();
+    const { id } = makeRun('app', { attempt: 1 });
+    const ofPod = 'id="/w/poduid-1",image="",name="",namespace="default",pod="web"';
+    const ofContainer = `container="app",id="/w/poduid-1/${id}",image="app:1",name="${id}",namespace="default",pod="web"`;
+    const lines = text.split('\n').map((line) => line.replace(/ \d{13}$/, ''));
+    for (const line of [
+      `container_cpu_usage_seconds_total{${ofContainer},cpu="total"} 5e-09`,
+      `container_cpu_cfs_throttled_seconds_total{${ofContainer}} 2`,
+      `container_memory_working_set_bytes{container="",${ofPod}} 60`,
+      `container_memory_rss{${ofContainer}} 40`,
+      `container_memory_failures_total{${ofContainer},failure_type="pgmajfault",scope="hierarchy"} 2`,
+      `container_spec_memory_limit_bytes{${ofContainer}} 200`,
+      `container_pressure_cpu_waiting_seconds_total{${ofContainer}} 3`,
+      `container_pressure_cpu_stalled_seconds_total{${ofContainer}} 1`,
+      `container_network_receive_bytes_total{container="",${ofPod},interface="eth0"} 11`,
+      `container_network_transmit_errors_total{container="",${ofPod},interface="eth0"} 3`,
+      `container_memory_cache{container="",id="/w",image="",name="",namespace="",pod=""} 50`,
+      `machine_cpu_cores{boot_id="b",machine_id="m",system_uuid="s"} ${os.cpus().length}`,
+      'container_scrape_error 0',
+    ])
+      assert.ok(lines.includes(line), `${line} is not in\n${text}`);
+    assert.match(text, /^container_memory_usage_bytes\{container="",id="\/",.*\} [\d.e+]+ \d{13}$/m);
+    // The disk is measured beside the scrapes.
+    const layer = new RegExp(`^container_fs_usage_bytes\\{${ofContainer},device=""\\} (\\d+)`, 'm');
+    for (const deadline = Date.now() + 20_000; !layer.test(await get());) assert.ok(Date.now() < deadline);
+    assert.ok(Number(layer.exec(await get())![1]) >= 100_000);
+  });
+
+  test('/stats/summary is complete', async () => {
+    const known = await issue(authority, { commonName: 'kube-apiserver', usages: ['client'] }, Date.now());
+    const get = async () =>
+      JSON.parse((await getPage('/stats/summary', { cert: known.certPem, key: known.keyPem })).text) as Summary;
+    let summary = await get();
+    for (const deadline = Date.now() + 20_000; summary.pods[0]!.containers[0]!.rootfs.usedBytes === undefined;) {
+      assert.ok(Date.now() < deadline);
+      summary = await get();
+    }
+    const { node, pods } = summary;
+    const [web] = pods;
+    assert.deepEqual(web!.podRef, { name: 'web', namespace: 'default', uid: 'uid-1' });
+    const { time, ...memory } = web!.containers[0]!.memory;
+    assert.ok(!Number.isNaN(Date.parse(time)));
+    assert.deepEqual(memory, {
+      availableBytes: 140,
+      usageBytes: 100,
+      workingSetBytes: 60,
+      rssBytes: 40,
+      pageFaults: 8,
+      majorPageFaults: 2,
+    });
+    assert.equal(web!.cpu.psi?.some.total, 3_000_000);
+    assert.equal(web!.swap.swapUsageBytes, 7);
+    assert.deepEqual([web!.network?.name, web!.network?.rxBytes, web!.network?.txErrors], ['eth0', 11, 3]);
+    assert.deepEqual(web!.process_stats, { process_count: 1 });
+    const { rootfs, logs } = web!.containers[0]!;
+    assert.ok(rootfs.usedBytes! >= 100_000 && logs.usedBytes! > 0 && rootfs.capacityBytes > 0);
+    assert.equal(web!['ephemeral-storage'].usedBytes, rootfs.usedBytes! + logs.usedBytes!);
+    assert.deepEqual(
+      node.systemContainers.map(({ name }) => name),
+      ['pods'],
+    );
+    assert.ok(node.fs.capacityBytes > 0 && node.runtime.imageFs.usedBytes! > 0 && node.rlimit.curproc > 1);
+    assert.ok(node.memory.availableBytes! > 0 && node.memory.rssBytes > 0 && node.swap.swapAvailableBytes! >= 0);
+  });
+
+  test('/metrics/probes counts tries of the pods that are probed', async () => {
+    const known = await issue(authority, { commonName: 'kube-apiserver', usages: ['client'] }, Date.now());
+    const get = async () => (await getPage('/metrics/probes', { cert: known.certPem, key: known.keyPem })).text;
+    for (const result of ['success', 'success', 'failure'] as const)
+      meter.observe({ pod, container: 'app', probe: 'Readiness', result, seconds: 0.02 });
+    const text = await get();
+    const who = 'container="app",namespace="default",pod="web"';
+    for (const line of [
+      `prober_probe_total{${who},pod_uid="uid-1",probe_type="Readiness",result="successful"} 2`,
+      `prober_probe_total{${who},pod_uid="uid-1",probe_type="Readiness",result="failed"} 1`,
+      `prober_probe_duration_seconds_bucket{${who},probe_type="Readiness",le="0.01"} 0`,
+      `prober_probe_duration_seconds_bucket{${who},probe_type="Readiness",le="0.025"} 3`,
+      `prober_probe_duration_seconds_count{${who},probe_type="Readiness"} 3`,
+    ])
+      assert.ok(text.split('\n').includes(line), `${line} is not in\n${text}`);
+    meter.forget('uid-1');
+    assert.equal(await get(), '');
   });
 
   test('whoever else comes over HTTP gets what the API server lets them', async () => {

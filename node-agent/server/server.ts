@@ -34,7 +34,7 @@ import type { Images } from '../images/types.ts';
 import { runsOf } from '../lifecycle/containers.ts';
 import type { Pods } from '../lifecycle/pods.ts';
 import type { Seen } from '../lifecycle/types.ts';
-import type { Attacher, Executor, PortOpener, Runtime, StatsReader } from '../runtime/types.ts';
+import type { Attacher, Executor, LayerLister, PortOpener, Runtime, StatsReader } from '../runtime/types.ts';
 import { makeAccess } from './access.ts';
 import { servePort, serveSession } from './bridge.ts';
 import { demandKnown } from './caller.ts';
@@ -42,8 +42,10 @@ import { openFront } from './front.ts';
 import { streamLog } from './log-stream.ts';
 import { makeMetrics } from './metrics.ts';
 import { makePages } from './pages.ts';
-import { makeStats } from './stats.ts';
-import type { StatsSource } from './stats.ts';
+import type { PagesParts } from './pages.ts';
+import type { MachineIds } from './cadvisor-metrics.ts';
+import { makeReader } from './readings.ts';
+import { makeSummarizer } from './stats.ts';
 
 export interface ServerConfig {
   nodeName: string;
@@ -52,15 +54,20 @@ export interface ServerConfig {
   /** PEM files, taken over when they change. */
   tls: { caFile: string; certFile: string; keyFile: string };
   logDir: string;
+  /** Whose file systems are told of. */
+  stateDir: string;
+  imageDir: string;
 }
 
 export interface ServerParts {
   env: Env;
   /** Asked who somebody is and what they may. */
   client: Pick<Client, 'create'>;
-  runtime: Runtime & Executor & Attacher & PortOpener & StatsReader;
+  runtime: Runtime & Executor & Attacher & PortOpener & StatsReader & LayerLister;
   images: Images;
   pods: Pick<Pods, 'seen' | 'all' | 'onRunChange'>;
+  machine: MachineIds;
+  probeMetrics: PagesParts['probeMetrics'];
 }
 
 export interface NodeServer extends Service {
@@ -76,12 +83,14 @@ const options: ServerOptions = {
 /** Starts listening; resolves once calls are answered. */
 export async function startServer(config: ServerConfig, parts: ServerParts): Promise<NodeServer> {
   const { env, runtime, pods } = parts;
-  const stats = makeStats(config.nodeName, env.now(), runtime, env);
+  const stats = { read: makeReader(config, runtime, env), summarize: makeSummarizer(config.nodeName, env.now()) };
   const calls = makeServer(config, parts, stats);
   const tls = followTls(config.tls, env);
   const metrics = makeMetrics(config.nodeName, pods, env);
   const access = makeAccess(config.nodeName, parts.client, env);
-  const pages = makePages({ env, access, pods, stats, metrics, logDir: config.logDir });
+  const { machine, probeMetrics } = parts;
+  const { logDir } = config;
+  const pages = makePages({ env, access, pods, stats, metrics, probeMetrics, machine, logDir });
   const front = await openFront(config.listen, tls, calls, pages, env);
   return {
     port: front.port,
@@ -95,7 +104,11 @@ export async function startServer(config: ServerConfig, parts: ServerParts): Pro
   };
 }
 
-function makeServer(config: ServerConfig, { env, runtime, images, pods }: ServerParts, stats: StatsSource): Server {
+function makeServer(
+  config: ServerConfig,
+  { env, runtime, images, pods }: ServerParts,
+  stats: PagesParts['stats'],
+): Server {
   const server = new Server(options);
 
   const fail = (error: unknown) => {
@@ -172,7 +185,7 @@ function makeServer(config: ServerConfig, { env, runtime, images, pods }: Server
       servePort(call, async ({ pod, port }) => runtime.openPort(podOf(pod).pod.metadata.uid, port)),
     ),
     stats: unary(async (): Promise<StatsReply> => {
-      return { summary: Buffer.from(JSON.stringify(await stats.summary(pods.all()))) };
+      return { summary: Buffer.from(JSON.stringify(stats.summarize(await stats.read(pods.all())))) };
     }),
     listImages: unary(async (): Promise<ListImagesReply> => {
       const list = await images.list();

@@ -1,9 +1,11 @@
-/** The kubelet's /stats/summary document. */
-import { readFile } from 'node:fs/promises';
-import type { Env } from '#lib/env/env.ts';
+/** The kubelet's /stats/summary document, from what was read. */
 import { formatTime } from '#lib/meta/time.ts';
-import type { Seen } from '../lifecycle/types.ts';
-import type { ContainerUsage, StatsReader } from '../runtime/types.ts';
+import type { CgroupUsage } from '../runtime/types.ts';
+import type { FolderUse, PodDisk } from './disk-usage.ts';
+import type { DiskSpace } from './node-usage.ts';
+import type { PodReading, Readings } from './readings.ts';
+import { networkSummary } from './summary-types.ts';
+import type { ContainerSummary, FsSummary, NodeSummary, PodSummary, Summary, UsageSummary } from './summary-types.ts';
 
 interface Sample {
   cpuNanoseconds: number;
@@ -12,103 +14,121 @@ interface Sample {
 
 /** Two looks nearer than this are one for a rate. */
 const leastIntervalMs = 1000;
-const nanosecondsPerTick = 10_000_000;
 
-/** Of a container, a pod or the node. Times are RFC 3339. */
-export interface UsageSummary {
-  startTime: string;
-  cpu: { time: string; usageNanoCores: number; usageCoreNanoSeconds: number };
-  memory: { time: string; usageBytes: number; workingSetBytes: number };
-}
-
-export interface PodSummary extends UsageSummary {
-  podRef: { name: string; namespace: string; uid: string };
-  containers: ({ name: string } & UsageSummary)[];
-}
-
-export interface Summary {
-  node: { nodeName: string } & UsageSummary;
-  pods: PodSummary[];
-}
-
-export interface StatsSource {
-  summary(pods: readonly Seen[]): Promise<Summary>;
-}
+export type Summarize = (readings: Readings) => Summary;
 
 /** Rates are over the time since the look before. */
-export function makeStats(nodeName: string, startedAt: number, reader: StatsReader, env: Env): StatsSource {
+export function makeSummarizer(nodeName: string, startedAt: number): Summarize {
   let samples = new Map<string, Sample & { rate: number }>();
 
-  /** Nanocores since the last sample; since `since` for what was never sampled. */
-  function rateOf(id: string, cpuNanoseconds: number, since: number, next: typeof samples): number {
-    const now = env.now();
-    const last = samples.get(id);
-    if (last && now - last.at < leastIntervalMs) {
-      next.set(id, last);
-      return last.rate;
-    }
-    const from = last ?? { cpuNanoseconds: 0, at: since };
-    const elapsedMs = Math.max(1, now - from.at);
-    const rate = Math.max(0, Math.round(((cpuNanoseconds - from.cpuNanoseconds) * 1000) / elapsedMs));
-    next.set(id, { cpuNanoseconds, at: now, rate });
-    return rate;
-  }
+  return (readings) => {
+    const { at, node, together, nodeFs, imageFs } = readings;
+    const next: typeof samples = new Map();
+    const time = formatTime(at);
 
-  return {
-    async summary(pods) {
-      const next: typeof samples = new Map();
-      const time = formatTime(env.now());
-      const describe = (id: string, usage: Usage, since: number): UsageSummary => ({
+    /** Nanocores since the last sample; since `since` for what was never sampled. */
+    function rateOf(id: string, cpuNanoseconds: number, since: number): number {
+      const last = samples.get(id);
+      if (last && at - last.at < leastIntervalMs) {
+        next.set(id, last);
+        return last.rate;
+      }
+      const from = last ?? { cpuNanoseconds: 0, at: since };
+      const elapsedMs = Math.max(1, at - from.at);
+      // Nanoseconds in a millisecond, times a thousand, are nanoseconds in a second.
+      const rate = Math.max(0, Math.round(((cpuNanoseconds - from.cpuNanoseconds) * 1000) / elapsedMs));
+      next.set(id, { cpuNanoseconds, at, rate });
+      return rate;
+    }
+    const describe = (id: string, usage: CgroupUsage, since: number): UsageSummary => {
+      const { cpu, memory, io } = usage.pressure ?? {};
+      return {
         startTime: formatTime(since),
         cpu: {
           time,
-          usageNanoCores: rateOf(id, usage.cpuNanoseconds, since, next),
+          usageNanoCores: rateOf(id, usage.cpuNanoseconds, since),
           usageCoreNanoSeconds: usage.cpuNanoseconds,
+          ...(cpu && { psi: cpu }),
         },
-        memory: { time, usageBytes: usage.memoryBytes, workingSetBytes: usage.workingSetBytes },
+        memory: {
+          time,
+          ...(usage.memoryLimitBytes !== undefined && {
+            availableBytes: Math.max(0, usage.memoryLimitBytes - usage.workingSetBytes),
+          }),
+          usageBytes: usage.memoryBytes,
+          workingSetBytes: usage.workingSetBytes,
+          rssBytes: usage.rssBytes,
+          pageFaults: usage.pageFaults,
+          majorPageFaults: usage.majorPageFaults,
+          ...(memory && { psi: memory }),
+        },
+        swap: { time, swapUsageBytes: usage.swapBytes },
+        ...(io && { io: { time, psi: io } }),
+      };
+    };
+    const describePod = ({ pod, observed, usage, disk }: PodReading): PodSummary => {
+      const { uid, name, namespace, createdAt } = observed;
+      const containers = usage.containers.map((container): ContainerSummary => {
+        const run = observed.containers.find(({ id }) => id === container.id);
+        const { rootfs, logs } = disk?.containers.get(container.name) ?? {};
+        return {
+          name: container.name,
+          ...describe(container.id, container, run?.startedAt ?? createdAt),
+          rootfs: partOf(imageFs, rootfs, time),
+          logs: partOf(nodeFs, logs, time),
+        };
       });
-      const described: PodSummary[] = [];
-      for (const { observed } of pods) {
-        if (!observed) continue;
-        const { uid, name, namespace, createdAt } = observed;
-        const usages = await reader.stats(uid);
-        const containers = usages.map((usage) => {
-          const run = observed.containers.find(({ id }) => id === usage.id);
-          return { name: usage.name, ...describe(usage.id, usage, run?.startedAt ?? createdAt) };
-        });
-        const whole = describe(uid, total(usages), createdAt);
-        described.push({ podRef: { name, namespace, uid }, ...whole, containers });
-      }
-      const node = { nodeName, ...describe('', await nodeUsage(), startedAt) };
-      samples = next;
-      return { node, pods: described };
-    },
+      const network = networkSummary(usage.interfaces, time);
+      const volume = (pod?.spec.volumes ?? []).flatMap((each) => {
+        const use = disk?.volumes.get(each.name);
+        return use ? [{ ...partOf(nodeFs, use, time), name: each.name }] : [];
+      });
+      return {
+        podRef: { name, namespace, uid },
+        ...describe(uid, usage.whole, createdAt),
+        containers,
+        ...(network && { network }),
+        ...(volume.length > 0 && { volume }),
+        'ephemeral-storage': partOf(nodeFs, disk && sum(disk), time),
+        process_stats: { process_count: usage.whole.pids },
+      };
+    };
+
+    const ofNode = describe('', node.whole, startedAt);
+    const network = networkSummary(node.interfaces, time);
+    const described: NodeSummary = {
+      nodeName,
+      systemContainers: [{ name: 'pods', ...describe(together.cgroup, together.whole, startedAt) }],
+      ...ofNode,
+      swap: { ...ofNode.swap, swapAvailableBytes: node.swapTotalBytes - node.whole.swapBytes },
+      ...(network && { network }),
+      fs: whole(nodeFs, time),
+      runtime: { imageFs: whole(imageFs, time), containerFs: whole(nodeFs, time) },
+      rlimit: { time, maxpid: node.mostPids, curproc: node.processes },
+    };
+    const summary = { node: described, pods: readings.pods.map(describePod) };
+    samples = next;
+    return summary;
   };
 }
 
-type Usage = Pick<ContainerUsage, 'cpuNanoseconds' | 'memoryBytes' | 'workingSetBytes'>;
-
-function total(usages: readonly Usage[]): Usage {
-  const sum = (field: keyof Usage) => usages.reduce((whole, usage) => whole + usage[field], 0);
+function whole(space: DiskSpace, time: string): FsSummary {
   return {
-    cpuNanoseconds: sum('cpuNanoseconds'),
-    memoryBytes: sum('memoryBytes'),
-    workingSetBytes: sum('workingSetBytes'),
+    time,
+    ...space,
+    usedBytes: space.capacityBytes - space.availableBytes,
+    inodesUsed: space.inodes - space.inodesFree,
   };
 }
 
-/** The whole machine's, since it started: what is neither idle nor free. */
-async function nodeUsage(): Promise<Usage> {
-  const [stat, meminfo] = await Promise.all([readFile('/proc/stat', 'utf8'), readFile('/proc/meminfo', 'utf8')]);
-  const [user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0, steal = 0] = stat
-    .split('\n')[0]!
-    .split(/\s+/)
-    .slice(1)
-    .map(Number);
-  const kilobytes = (field: string) => Number(new RegExp(`^${field}:\\s+(\\d+)`, 'm').exec(meminfo)?.[1] ?? 0);
+function partOf(space: DiskSpace, use: FolderUse | undefined, time: string): FsSummary {
+  return { time, ...space, ...(use && { usedBytes: use.bytes, inodesUsed: use.inodes }) };
+}
+
+function sum({ containers, volumes }: PodDisk): FolderUse {
+  const all = [...[...containers.values()].flatMap(({ rootfs, logs }) => [rootfs, logs]), ...volumes.values()];
   return {
-    cpuNanoseconds: (user + nice + system + irq + softirq + steal) * nanosecondsPerTick,
-    memoryBytes: (kilobytes('MemTotal') - kilobytes('MemFree')) * 1024,
-    workingSetBytes: (kilobytes('MemTotal') - kilobytes('MemAvailable')) * 1024,
+    bytes: all.reduce((total, use) => total + (use?.bytes ?? 0), 0),
+    inodes: all.reduce((total, use) => total + (use?.inodes ?? 0), 0),
   };
 }

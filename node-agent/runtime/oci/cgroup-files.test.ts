@@ -29,9 +29,13 @@ suite('cgroup files', () => {
   });
 
   test('usage() and oomKills() read cgroup v2', () => {
-    put('pod/cpu.stat', 'usage_usec 1234\nuser_usec 1000\n');
+    put('pod/cpu.stat', 'usage_usec 1234\nuser_usec 1000\nnr_periods 9\nnr_throttled 4\nthrottled_usec 6\n');
     put('pod/memory.current', '10000\n');
-    put('pod/memory.stat', 'anon 1\ninactive_file 4000\n');
+    put('pod/memory.stat', 'anon 1\nfile 5000\ninactive_file 4000\npgfault 7\npgmajfault 2\n');
+    put('pod/memory.swap.current', '8192\n');
+    put('pod/memory.max', '20000\n');
+    const full = 'full avg10=0.00 avg60=0.00 avg300=0.00 total=0\n';
+    put('pod/cpu.pressure', `some avg10=1.50 avg60=0.25 avg300=0.00 total=1234\n${full}`);
     put('pod/pids.current', '3\n');
     put('pod/memory.events', 'oom 2\noom_kill 1\n');
     const cgroups = openCgroups('v2', mount);
@@ -39,8 +43,23 @@ suite('cgroup files', () => {
       cpuNanoseconds: 1_234_000,
       memoryBytes: 10_000,
       workingSetBytes: 6000,
+      rssBytes: 1,
+      cacheBytes: 5000,
+      swapBytes: 8192,
+      memoryLimitBytes: 20_000,
+      pageFaults: 7,
+      majorPageFaults: 2,
       pids: 3,
+      throttling: { periods: 9, throttledPeriods: 4, throttledNanoseconds: 6000 },
+      pressure: {
+        cpu: {
+          some: { total: 1234, avg10: 1.5, avg60: 0.25, avg300: 0 },
+          full: { total: 0, avg10: 0, avg60: 0, avg300: 0 },
+        },
+      },
     });
+    put('pod/memory.max', 'max\n');
+    assert.equal(cgroups.usage('/pod').memoryLimitBytes, undefined);
     assert.equal(cgroups.oomKills('/pod'), 1);
     assert.equal(cgroups.oomKills('/gone'), 0);
   });

@@ -1,7 +1,8 @@
 /** Makes, reads and removes cgroups. Paths begin below each hierarchy: `/wherry/...`. */
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, watch, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import type { CgroupResources } from '../types.ts';
+import type { CgroupResources, CgroupUsage } from '../types.ts';
+import { numberAfter, readUsage } from './cgroup-usage.ts';
 import { podControllers, resourceWrites } from './cgroups.ts';
 import type { CgroupVersion } from './cgroups.ts';
 import { signalProcess } from './process-table.ts';
@@ -20,13 +21,6 @@ export interface Cgroups {
   usage(cgroup: string): CgroupUsage;
   /** Calls `listener` when the cgroup comes up against its own limit of memory; v1 tells nobody. Returns the way to stop. */
   onShortage(cgroup: string, listener: () => void): () => void;
-}
-
-export interface CgroupUsage {
-  cpuNanoseconds: number;
-  memoryBytes: number;
-  workingSetBytes: number;
-  pids: number;
 }
 
 const wantedControllers = ['cpuset', 'cpu', 'io', 'memory', 'pids', 'hugetlb'];
@@ -71,24 +65,7 @@ export function openCgroups(version: CgroupVersion, mount = '/sys/fs/cgroup'): C
       const file = version === 'v2' ? 'memory.events' : 'memory.oom_control';
       return numberAfter('oom_kill', readText(path.join(of('memory', cgroup), file)));
     },
-    usage(cgroup) {
-      const memory = of('memory', cgroup);
-      const v2 = version === 'v2';
-      const memoryBytes = Number(readText(path.join(memory, v2 ? 'memory.current' : 'memory.usage_in_bytes')));
-      const inactive = numberAfter(
-        v2 ? 'inactive_file' : 'total_inactive_file',
-        readText(path.join(memory, 'memory.stat')),
-      );
-      return {
-        cpuNanoseconds: v2
-          ? numberAfter('usage_usec', readText(path.join(of('cpu', cgroup), 'cpu.stat'))) * 1000
-          : Number(readText(path.join(of('cpuacct', cgroup), 'cpuacct.usage'))),
-        memoryBytes,
-        // What could not be freed at once: upstream's meaning.
-        workingSetBytes: Math.max(0, memoryBytes - inactive),
-        pids: Number(readText(path.join(of('pids', cgroup), 'pids.current'))),
-      };
-    },
+    usage: (cgroup) => readUsage(version, (controller, file) => readText(path.join(of(controller, cgroup), file))),
     onShortage(cgroup, listener) {
       // What happens in cgroups below, which have limits of their own, is not in this file.
       const file = path.join(mount, cgroup, 'memory.events.local');
@@ -149,8 +126,4 @@ function readText(file: string): string {
     if (code === 'ENOENT' || code === 'ENODEV') return '';
     throw error;
   }
-}
-
-function numberAfter(name: string, text: string): number {
-  return Number(new RegExp(`^${name} (\\d+)$`, 'm').exec(text)?.[1] ?? 0);
 }

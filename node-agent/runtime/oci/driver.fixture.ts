@@ -28,6 +28,7 @@ const verbsUnder = (signal: AbortSignal): Record<string, Verb> => ({
   removePod: (uid) => runtime.removePod(uid),
   execSync: (id, command, timeoutMs) => runtime.execSync(id, command, timeoutMs),
   stats: (uid) => runtime.stats(uid),
+  podUsage: (uid) => runtime.podUsage(uid),
   layers: (uid) => runtime.layers(uid),
   reopenLog: (id) => runtime.reopenLog(id),
   /** `how` is 'exec' or 'attach'; the session's output is kept as text. */

@@ -44,13 +44,13 @@ function words(pid: number): string[] {
   return readProc(pid, 'cmdline').split('\0');
 }
 
-/** '' for a process that is gone. */
-function readProc(pid: number, file: string): string {
+/** '' for a process that is gone, or that has ended and has no namespaces any more. */
+export function readProc(pid: number, file: string): string {
   try {
     return readFileSync(`/proc/${pid}/${file}`, 'utf8');
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT' || code === 'ESRCH') return '';
+    if (code === 'ENOENT' || code === 'ESRCH' || code === 'EINVAL') return '';
     throw error;
   }
 }

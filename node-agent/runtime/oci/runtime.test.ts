@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync, renameSync } from 'node:fs';
-import type { ContainerUsage, Layer, ObservedContainer, ObservedPod, SandboxSpec } from '../types.ts';
+import type { ContainerUsage, Layer, ObservedContainer, ObservedPod, PodUsage, SandboxSpec } from '../types.ts';
 import { containerSpec, eventually, makeBench, podSpec } from './bench.fixture.ts';
 import type { Bench, ContainerWishes } from './bench.fixture.ts';
 import { runtimeContract } from '../contract.ts';
@@ -379,6 +379,14 @@ suite('oci runtime', () => {
     const [usage] = await bench.call<ContainerUsage[]>('stats', pod.uid);
     assert.equal(usage!.id, id);
     assert.ok(usage!.cpuNanoseconds > 0 && usage!.memoryBytes > 0 && usage!.pids > 0);
+    const whole = (await bench.call<PodUsage | undefined>('podUsage', pod.uid))!;
+    assert.ok(whole.cgroup.endsWith(`/pod${pod.uid}`) && whole.whole.cpuNanoseconds > 0, whole.cgroup);
+    assert.ok(whole.containers[0]!.rssBytes > 0 && whole.containers[0]!.pageFaults > 0);
+    assert.deepEqual(
+      whole.interfaces.map(({ name }) => name),
+      ['eth0'],
+    );
+    assert.equal(await bench.call('podUsage', 'none'), undefined);
   });
 
   test('reopenLog() goes on in a new file after the old one was renamed', async () => {

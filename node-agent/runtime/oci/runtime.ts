@@ -8,7 +8,7 @@ import type { Attacher, Executor, LayerLister, LogReopener, ObservedPod, PodsLim
 import type { PortOpener, Runtime, StatsReader } from '../types.ts';
 import { makeAttacher, makePortOpener, reopenLog } from './attach.ts';
 import { openCgroups } from './cgroup-files.ts';
-import { podCgroup, podsCgroup } from './cgroups.ts';
+import { podsCgroup } from './cgroups.ts';
 import { guardConmons } from './conmon-guard.ts';
 import { makeContainerStarter, removeContainers } from './containers.ts';
 import { makeEnds } from './ends.ts';
@@ -21,6 +21,7 @@ import { writeRecord } from './records.ts';
 import { recover } from './recover.ts';
 import { makeSandbox, removeSandbox, sandboxStands, weighTier } from './sandbox.ts';
 import { makeTurns } from './turns.ts';
+import { containersUsage, podUsage } from './usage.ts';
 import { findContainer } from './workshop.ts';
 import type { PodEntry, Workshop } from './workshop.ts';
 import { podFolders } from './folders.ts';
@@ -181,10 +182,17 @@ export function makeOciRuntime(options: OciRuntimeOptions, env: Env): OciRuntime
     async stats(uid) {
       const { shop } = await opened();
       const pod = shop.pods.get(uid);
-      const running = [...(pod?.containers.values() ?? [])].filter(({ record, exit }) => record.started && !exit);
-      return running.map(({ record: { id, name } }) => {
-        return { id, name, ...shop.cgroups.usage(`${podCgroup(shop.cgroupRoot, pod!.record.spec)}/${id}`) };
-      });
+      return pod ? containersUsage(shop, pod) : [];
+    },
+    async podUsage(uid) {
+      const { shop } = await opened();
+      const pod = shop.pods.get(uid);
+      return pod && podUsage(shop, pod);
+    },
+    async podsUsage() {
+      const { shop } = await opened();
+      const cgroup = podsCgroup(shop.cgroupRoot);
+      return { cgroup, whole: shop.cgroups.usage(cgroup) };
     },
     async layers(uid) {
       const { shop } = await opened();
