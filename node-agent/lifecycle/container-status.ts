@@ -137,10 +137,11 @@ function readyOf(seen: Seen, spec: AnyContainer, role: Role, run: ObservedContai
 function mountsOf(spec: AnyContainer): Pick<ContainerStatus, 'volumeMounts'> {
   if (!spec.volumeMounts || spec.volumeMounts.length === 0) return {};
   return {
-    volumeMounts: spec.volumeMounts.map(({ name, mountPath, readOnly }) => ({
+    volumeMounts: spec.volumeMounts.map(({ name, mountPath, readOnly, recursiveReadOnly = 'Disabled' }) => ({
       name,
       mountPath,
-      ...(readOnly && { readOnly, recursiveReadOnly: 'Disabled' }),
+      // What is wished for if possible is possible on all kernels that the node runs on.
+      ...(readOnly && { readOnly, recursiveReadOnly: recursiveReadOnly === 'Disabled' ? 'Disabled' : 'Enabled' }),
     })),
   };
 }

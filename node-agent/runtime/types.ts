@@ -48,6 +48,8 @@ export interface Mount {
   /** A path in the container. */
   target: string;
   readOnly: boolean;
+  /** Of a read-only mount: so is all that is mounted below it on the node (Linux 5.12 and later). */
+  recursive?: boolean;
   propagation: 'private' | 'rslave' | 'rshared';
 }
 

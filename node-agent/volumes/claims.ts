@@ -1,27 +1,51 @@
 /** Volumes behind a PersistentVolumeClaim: the folder on this node that the bound PersistentVolume stands for. */
 import { stat } from 'node:fs/promises';
 import type { Client } from '#lib/client/types.ts';
-import type { PersistentVolume, PersistentVolumeClaim } from '#lib/kinds/gen/core-v1.ts';
+import type { PersistentVolume, PersistentVolumeClaim, Pod, Volume } from '#lib/kinds/gen/core-v1.ts';
 import { persistentVolumeClaim } from '#lib/kinds/persistent-volume-claim.ts';
 import { persistentVolume } from '#lib/kinds/persistent-volume.ts';
 import { hostPath } from './host-path.ts';
 
-/** Resolves a claim to its folder; rejects while it is not bound, and for volumes this node cannot mount. */
-export async function claimPath(client: Client, namespace: string, name: string): Promise<string> {
+const provisionedByKey = 'pv.kubernetes.io/provisioned-by';
+
+export interface ClaimedFolder {
+  path: string;
+  /** Whether it is the pod's to own: what may only be read is not, nor a folder of the node's that was not made for claims. */
+  giveable: boolean;
+}
+
+/** The name of the claim behind a volume; undefined for volumes of other sorts. */
+export function claimOf(pod: Pod, { name, persistentVolumeClaim: claim, ephemeral }: Volume): string | undefined {
+  return claim?.claimName ?? (ephemeral && `${pod.metadata.name}-${name}`);
+}
+
+/** Resolves a volume's claim to its folder; rejects while it is not bound, and for volumes this node cannot mount. */
+export async function claimedFolder(client: Client, pod: Pod, volume: Volume): Promise<ClaimedFolder> {
+  const { namespace = '', uid } = pod.metadata;
+  const name = claimOf(pod, volume)!;
   const claim: PersistentVolumeClaim = await client.get(persistentVolumeClaim, { namespace, name });
+  const refuse = (why: string): never => {
+    throw new Error(`error processing PVC ${namespace}/${name}: ${why}`);
+  };
+  // A claim of somebody else's may happen to have the name that the pod's own would have.
+  if (volume.ephemeral && !claim.metadata.ownerReferences?.some((owner) => owner.controller && owner.uid === uid)) {
+    throw new Error(
+      `PVC ${namespace}/${name} was not created for pod ${namespace}/${pod.metadata.name} (pod is not owner)`,
+    );
+  }
   const volumeName = claim.spec.volumeName ?? '';
-  if (claim.status?.phase !== 'Bound' || volumeName === '') {
-    throw new Error(`error processing PVC ${namespace}/${name}: PVC is not bound`);
+  if (claim.status?.phase !== 'Bound' || volumeName === '') refuse('PVC is not bound');
+  const bound: PersistentVolume = await client.get(persistentVolume, { namespace: '', name: volumeName });
+  if (bound.spec.claimRef?.uid !== claim.metadata.uid) refuse(`PV ${volumeName} is bound to another claim`);
+  const writable = !volume.persistentVolumeClaim?.readOnly;
+  if (bound.spec.hostPath) {
+    const madeForClaims = bound.metadata.annotations?.[provisionedByKey] !== undefined;
+    return { path: await hostPath(bound.spec.hostPath), giveable: writable && madeForClaims };
   }
-  const volume: PersistentVolume = await client.get(persistentVolume, { namespace: '', name: volumeName });
-  if (volume.spec.claimRef?.uid !== claim.metadata.uid) {
-    throw new Error(`error processing PVC ${namespace}/${name}: PV ${volumeName} is bound to another claim`);
-  }
-  if (volume.spec.hostPath) return hostPath(volume.spec.hostPath);
-  if (volume.spec.local) {
-    const { path } = volume.spec.local;
+  if (bound.spec.local) {
+    const { path } = bound.spec.local;
     if (!(await stat(path).catch(() => undefined))) throw new Error(`path "${path}" does not exist`);
-    return path;
+    return { path, giveable: writable };
   }
   throw new Error(`PersistentVolume ${volumeName} has no source this node can mount`);
 }

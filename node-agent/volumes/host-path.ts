@@ -10,7 +10,7 @@ const checks: Partial<Record<PathType, { is: (stats: Stats) => boolean; what: st
   DirectoryOrCreate: { is: (stats) => stats.isDirectory(), what: 'directory' },
   File: { is: (stats) => stats.isFile(), what: 'file' },
   FileOrCreate: { is: (stats) => stats.isFile(), what: 'file' },
-  Socket: { is: (stats) => stats.isSocket(), what: 'socket' },
+  Socket: { is: (stats) => stats.isSocket(), what: 'socket file' },
   CharDevice: { is: (stats) => stats.isCharacterDevice(), what: 'character device' },
   BlockDevice: { is: (stats) => stats.isBlockDevice(), what: 'block device' },
 };

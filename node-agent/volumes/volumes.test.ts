@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import {
+  closeSync,
   existsSync,
   lstatSync,
   mkdirSync,
   mkdtempSync,
+  openSync,
   readdirSync,
   readFileSync,
   readlinkSync,
@@ -37,6 +39,7 @@ suite('node-agent/volumes', () => {
   let volumes: Volumes;
   let configMaps: Map<string, Record<string, string>>;
   let tokens: number;
+  let claims: (name: string) => Promise<unknown>;
 
   setup(async () => {
     root = mkdtempSync(path.join(os.tmpdir(), 'wherry-volumes-'));
@@ -49,7 +52,7 @@ suite('node-agent/volumes', () => {
     };
     volumes = await makeVolumes({
       env,
-      client: { post: answerToken } as unknown as Client,
+      client: { post: answerToken, get: (_: unknown, { name }: { name: string }) => claims(name) } as unknown as Client,
       stateDir: `${root}/state`,
       runDir: `${root}/run`,
       objects: {
@@ -157,11 +160,63 @@ suite('node-agent/volumes', () => {
       mountOne({ hostPath: { path: target, type: kind as 'File' } });
     assert.equal((await type('File')).folder, `${root}/file`);
     await assert.rejects(type('Directory'), /hostPath type check failed: .*\/file is not a directory$/);
-    await assert.rejects(type('Socket'), /is not a socket$/);
+    await assert.rejects(type('Socket'), /is not a socket file$/);
     await assert.rejects(type('File', `${root}/absent`), /absent is not a file$/);
     await type('DirectoryOrCreate', `${root}/made/here`);
     assert.ok(statSync(`${root}/made/here`).isDirectory());
     assert.equal((await type('CharDevice', '/dev/null')).folder, '/dev/null');
+  });
+
+  test('mount() takes a claim for the pod, and gives to its group only what is there for claims', async () => {
+    const fsGroup = 4242;
+    const owner = { uid: 'somebody', controller: true };
+    const from =
+      (spec: object, owners: object[] = [], annotations = {}) =>
+      (name: string) =>
+        Promise.resolve(
+          name === 'pv'
+            ? { metadata: { annotations }, spec: { claimRef: { uid: 'c' }, ...spec } }
+            : {
+                metadata: { uid: 'c', ownerReferences: owners },
+                spec: { volumeName: 'pv' },
+                status: { phase: 'Bound' },
+              },
+        );
+    const group = (folder: string) => statSync(folder).gid;
+    mkdirSync(`${root}/local`);
+    mkdirSync(`${root}/host`);
+    const context = { securityContext: { fsGroup } };
+    const claim = (readOnly: boolean) => mountOne({ persistentVolumeClaim: { claimName: 'c', readOnly } }, context);
+    claims = from({ local: { path: `${root}/local` } });
+    assert.equal(group((await claim(true)).folder), 0);
+    assert.equal(group((await claim(false)).folder), fsGroup);
+    claims = from({ hostPath: { path: `${root}/host` } });
+    assert.equal(group((await claim(false)).folder), 0);
+    claims = from({ hostPath: { path: `${root}/host` } }, [], { 'pv.kubernetes.io/provisioned-by': 'someone' });
+    assert.equal(group((await claim(false)).folder), fsGroup);
+
+    const own = { ephemeral: { volumeClaimTemplate: { spec: {} } } };
+    claims = from({ local: { path: `${root}/local` } }, [owner]);
+    await assert.rejects(mountOne(own), /: PVC .*-v was not created for pod .* \(pod is not owner\)$/);
+    claims = from({ local: { path: `${root}/local` } }, [{ ...owner, uid: makePod().metadata.uid }]);
+    assert.equal((await mountOne(own)).folder, `${root}/local`);
+    claims = (name) => from({})(name).then((found) => ({ ...found, status: { phase: 'Pending' } }));
+    await assert.rejects(claim(false), /: error processing PVC .*\/c: PVC is not bound$/);
+  });
+
+  test('unmount() leaves alone what links and mounts in a volume lead to', async () => {
+    const { pod, folder } = await mountOne({ emptyDir: {} });
+    mkdirSync(`${root}/precious`);
+    writeFileSync(`${root}/precious/file`, 'kept');
+    symlinkSync(`${root}/precious`, `${folder}/link`);
+    mkdirSync(`${folder}/deep/mounted`, { recursive: true });
+    execFileSync('mount', ['--bind', `${root}/precious`, `${folder}/deep/mounted`]);
+    // One upon the other, and one that is in use.
+    execFileSync('mount', ['--bind', `${root}/precious`, `${folder}/deep/mounted`]);
+    const busy = openSync(`${folder}/deep/mounted/file`, 'r');
+    await volumes.unmount(pod.metadata.uid);
+    closeSync(busy);
+    assert.deepEqual([existsSync(folder), readFileSync(`${root}/precious/file`, 'utf8')], [false, 'kept']);
   });
 
   test('mountsOf() binds subPaths, keeps shown objects read-only and expands names', async () => {
@@ -175,15 +230,19 @@ suite('node-agent/volumes', () => {
         { name: 'data', mountPath: '/data', subPathExpr: '$(WHO)/x' },
         { name: 'config', mountPath: '/etc/a', subPath: 'a' },
         { name: 'config', mountPath: '/etc/config', mountPropagation: 'HostToContainer' },
+        { name: 'data', mountPath: '/all', readOnly: true, recursiveReadOnly: 'IfPossible' },
+        { name: 'data', mountPath: '/top', readOnly: true, recursiveReadOnly: 'Disabled' },
       ],
     });
     const mounts = await volumes.mountsOf(pod, spec, paths, new Map([['WHO', 'me']]));
     assert.deepEqual(
-      mounts.map(({ target, readOnly, propagation }) => [target, readOnly, propagation]),
+      mounts.map(({ target, readOnly, recursive = false, propagation }) => [target, readOnly, recursive, propagation]),
       [
-        ['/data', false, 'private'],
-        ['/etc/a', true, 'private'],
-        ['/etc/config', true, 'rslave'],
+        ['/data', false, false, 'private'],
+        ['/etc/a', true, false, 'private'],
+        ['/etc/config', true, false, 'rslave'],
+        ['/all', true, true, 'private'],
+        ['/top', true, false, 'private'],
       ],
     );
     writeFileSync(`${mounts[0]!.source}/f`, 'deep');

@@ -10,7 +10,7 @@ import { expand } from '../lifecycle/expansion.ts';
 import type { AnyContainer } from '../lifecycle/types.ts';
 import type { Mount } from '../runtime/types.ts';
 import { writePayload } from './atomic-writer.ts';
-import { claimPath } from './claims.ts';
+import { claimedFolder, claimOf } from './claims.ts';
 import { hostPath } from './host-path.ts';
 import { mountPoints, mountTmpfs, removeTree } from './mounts.ts';
 import { giveToGroup } from './ownership.ts';
@@ -120,13 +120,12 @@ export async function makeVolumes(options: VolumesOptions): Promise<Volumes> {
   }
 
   async function mountOne(pod: Pod, volume: Volume): Promise<string> {
-    const { uid, name: podName, namespace = '' } = pod.metadata;
+    const { uid } = pod.metadata;
     if (showsObjects(volume)) return show(pod, volume);
     if (volume.hostPath) return hostPath(volume.hostPath);
-    const claim = volume.persistentVolumeClaim?.claimName ?? (volume.ephemeral && `${podName}-${volume.name}`);
-    if (claim !== undefined) {
-      const folder = await claimPath(client, namespace, claim);
-      await giveToPod(pod, folder);
+    if (claimOf(pod, volume) !== undefined) {
+      const { path: folder, giveable } = await claimedFolder(client, pod, volume);
+      if (giveable) await giveToPod(pod, folder);
       return folder;
     }
     if (!volume.emptyDir) throw new Error('this node has no way to mount such a volume');
@@ -210,6 +209,7 @@ export async function makeVolumes(options: VolumesOptions): Promise<Volumes> {
           target: path.posix.join('/', mount.mountPath),
           readOnly:
             (mount.readOnly ?? false) || showsObjects(volume) || (volume.persistentVolumeClaim?.readOnly ?? false),
+          ...(mount.readOnly && recursions.has(mount.recursiveReadOnly) && { recursive: true }),
           propagation: propagations[mount.mountPropagation ?? 'None'],
         });
       }
@@ -234,6 +234,7 @@ export async function makeVolumes(options: VolumesOptions): Promise<Volumes> {
   };
 }
 
+const recursions = new Set<string | undefined>(['Enabled', 'IfPossible']);
 const propagations = { None: 'private', HostToContainer: 'rslave', Bidirectional: 'rshared' } as const;
 
 /** Whether a volume's files come from the API; containers may only read those. */

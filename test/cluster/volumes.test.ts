@@ -1,6 +1,6 @@
 /** Volumes of all kinds, as containers see them. Those that the pods suite has (live updates, tokens) are not repeated. */
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import type { HostPathVolumeSource } from '#lib/kinds/gen/core-v1.ts';
@@ -232,6 +232,66 @@ suite('volumes', function () {
     assert.match(await place.kubectl('get', 'pod', 'no-map'), /no-map\s+0\/1\s+ContainerCreating\s+0/);
     await place.kubectl('create', 'configmap', 'absent');
     await place.ready('no-map');
+  });
+
+  test('mounts inside volumes are shared as told, read-only through and through where told, and never emptied', async () => {
+    const privileged = { securityContext: { privileged: true } };
+    const data = (mountPropagation?: string) => ({
+      volumeMounts: [{ name: 'data', mountPath: '/data', mountPropagation }],
+    });
+    const host = { name: 'host', hostPath: { path: folder } };
+    await place.run('mounter', {
+      containers: [
+        container(forever, {
+          ...privileged,
+          volumeMounts: [
+            { name: 'data', mountPath: '/data', mountPropagation: 'Bidirectional' },
+            { name: 'host', mountPath: '/host', mountPropagation: 'Bidirectional' },
+          ],
+        }),
+        { ...container(forever, data('HostToContainer')), name: 'follower' },
+        { ...container(forever, data('None')), name: 'apart' },
+      ],
+      volumes: [{ name: 'data', emptyDir: {} }, host],
+    });
+    await place.ready('mounter');
+    await place.exec(
+      'mounter',
+      `mkdir /data/inside /host/below; ln -s ${folder} /data/link
+       mount --bind /host /data/inside; mount -t tmpfs tmpfs /host/below`,
+      'app',
+    );
+    assert.equal(await place.exec('mounter', 'cat /data/inside/file', 'follower'), 'of the node');
+    assert.equal(await place.exec('mounter', 'ls /data/inside', 'apart'), '');
+
+    const mount = (mountPath: string, recursiveReadOnly?: string) => ({
+      name: 'host',
+      mountPath,
+      readOnly: true,
+      recursiveReadOnly,
+    });
+    const { nodeName } = (await place.pod('mounter')).spec;
+    await place.run('reader', {
+      nodeName: nodeName!,
+      containers: [container(forever, { volumeMounts: [mount('/deep', 'Enabled'), mount('/flat')] })],
+      volumes: [host],
+    });
+    await place.ready('reader');
+    const script = 'cd /; for d in flat flat/below deep deep/below; do touch $d/x 2>/dev/null && echo $d; done; true';
+    assert.equal(await place.exec('reader', script), 'flat/below\n');
+    assert.deepEqual(
+      (await place.status('reader'))?.volumeMounts
+        ?.filter(({ name }) => name === 'host')
+        .map(({ mountPath, readOnly, recursiveReadOnly }) => [mountPath, readOnly, recursiveReadOnly]),
+      [
+        ['/deep', true, 'Enabled'],
+        ['/flat', true, 'Disabled'],
+      ],
+    );
+    await place.kubectl('delete', 'pod', 'reader', '--wait');
+    await place.exec('mounter', 'umount /host/below', 'app');
+    await place.kubectl('delete', 'pod', 'mounter', '--wait');
+    assert.equal(readFileSync(`${folder}/file`, 'utf8'), 'of the node');
   });
 
   test('a volume that outgrows its limit costs the pod its place', async () => {

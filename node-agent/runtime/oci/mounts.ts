@@ -60,12 +60,13 @@ function bind(source: string, target: string, readOnly: boolean): Mount {
   return { source, target, readOnly, propagation: 'private' };
 }
 
-function bindMount({ source, target, readOnly, propagation }: Mount): OciMount {
+function bindMount({ source, target, readOnly, recursive, propagation }: Mount): OciMount {
+  const access = readOnly ? (recursive ? 'rro' : 'ro') : 'rw';
   return {
     destination: target,
     type: 'bind',
     source,
-    options: ['rbind', propagation === 'private' ? 'rprivate' : propagation, readOnly ? 'ro' : 'rw'],
+    options: ['rbind', propagation === 'private' ? 'rprivate' : propagation, access],
   };
 }
 

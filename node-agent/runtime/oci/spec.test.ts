@@ -23,7 +23,7 @@ suite('OCI specification', () => {
         readOnlyRootFilesystem: true,
       },
       mounts: [
-        { source: '/node/b', target: '/data/sub', readOnly: true, propagation: 'private' },
+        { source: '/node/b', target: '/data/sub', readOnly: true, recursive: true, propagation: 'private' },
         { source: '/node/a', target: '/data', readOnly: false, propagation: 'rslave' },
         { source: '/node/hosts', target: '/etc/hosts', readOnly: true, propagation: 'private' },
       ],
