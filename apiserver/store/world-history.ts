@@ -32,8 +32,8 @@ interface Item {
 
 /** An empty history that begins after revision `start`. */
 export function makeHistory(start: bigint, bounds: HistoryBounds = historyBounds): History {
-  let items: Item[] = [];
-  /** Items before this one are dropped; they are cut off now and then. */
+  /** Those before `head` are dropped, and cut off now and then. */
+  let items: (Item | undefined)[] = [];
   let head = 0;
   let sizeBytes = 0;
   let oldest = start;
@@ -45,7 +45,7 @@ export function makeHistory(start: bigint, bounds: HistoryBounds = historyBounds
     oldest = event.revision;
     dropped.set(firstFolderOf(event.entry.key), event.revision);
     sizeBytes -= freed;
-    head++;
+    items[head++] = undefined;
   };
   const trim = (nowMs: number) => {
     const isOver = () =>
@@ -79,7 +79,7 @@ export function makeHistory(start: bigint, bounds: HistoryBounds = historyBounds
         if (items[middle]!.event.revision <= revision) low = middle + 1;
         else high = middle;
       }
-      return items.slice(low).map((item) => item.event);
+      return items.slice(low).map((item) => item!.event);
     },
   };
 }
