@@ -55,6 +55,7 @@ export function containerSpec(inputs: ContainerInputs): ContainerSpec {
     stdinOnce: spec.stdinOnce ?? false,
     mounts,
     resources: containerResources(spec.resources),
+    asked: spec.resources ?? {},
     oomScoreAdj: oomScoreAdjOf(pod, spec, inputs.nodeMemoryBytes),
     ...(storage !== undefined && { ephemeralStorageBytes: unitsOf(storage) }),
     security: securityOf(context, podContext, inputs.seccompDir),

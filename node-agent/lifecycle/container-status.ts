@@ -38,6 +38,7 @@ export function containerStatus(
     };
   }
 
+  const asked = role === 'ephemeral' ? undefined : latest.asked;
   const { state, lastState } = statesOf(seen, pod, spec, role, latest, previous, waiting);
   const started = hasStarted(seen, spec, latest);
   return {
@@ -50,6 +51,8 @@ export function containerStatus(
     imageID: latest.imageDigest ?? latest.imageId,
     containerID: scheme + latest.id,
     started,
+    ...(asked?.requests && { allocatedResources: asked.requests }),
+    ...((asked?.requests ?? asked?.limits) && { resources: asked }),
   };
 }
 

@@ -266,6 +266,9 @@ class World {
         this.replace(makeRun(step.container, { attempt: step.attempt, createdAt: this.now, startedAt: this.now }));
         return false;
       }
+      case 'resize':
+        this.seen = { ...this.seen, observed: { ...observed!, resources: step.to.pod } };
+        return false;
       case 'stop':
         for (const { id } of step.groups.flat()) {
           const run = observed!.containers.find((item) => item.id === id)!;

@@ -10,6 +10,7 @@ import type { Doing } from './containers.ts';
 import { deadlineOf, mustEnd } from './ending.ts';
 import type { Stage } from './stages.ts';
 import { isStatic } from './static.ts';
+import { mustRestartToResize, resizeToDo } from './resize.ts';
 import { imageTrouble } from './texts.ts';
 import type { AnyContainer, Role, Seen, Step, Stopping } from './types.ts';
 
@@ -20,6 +21,9 @@ const keptRuns = 2;
 
 /** How long ErrImagePull shows before ImagePullBackOff takes its place. */
 const failureShownMs = 2000;
+
+/** How soon the node is asked again for what it could not give. */
+const deferredMs = 10_000;
 
 /** Grace of pods whose object is gone, and of evicted ones when nothing else is said, as upstream: the least there is. */
 const orphanGraceMs = 1000;
@@ -110,7 +114,11 @@ function initialise(seen: Seen, pod: Pod, now: number): Step {
 }
 
 function keepRunning(seen: Seen, pod: Pod, now: number): Step {
-  const waits: number[] = [];
+  const waits: number[] = seen.notes.resize === 'Deferred' ? [now + deferredMs] : [];
+  const to = resizeToDo(seen, pod);
+  const rest = to && unlessResting(seen, 'resize', now);
+  if (to && !rest) return { do: 'resize', to };
+  if (rest?.do === 'wait' && rest.untilMs !== undefined) waits.push(rest.untilMs);
   for (const { spec, role } of containersOf(pod)) {
     if (role === 'init') continue;
     const step = drive(seen, pod, spec, role, now);
@@ -126,7 +134,7 @@ function drive(seen: Seen, pod: Pod, spec: AnyContainer, role: Role, now: number
   const spare = runsOf(seen.observed, spec.name)[keptRuns];
   if (spare) return { do: 'discard', container: spare };
   const doing = doingOf(seen, pod, spec.name);
-  if (doing.is === 'running') return overseeRunning(seen, spec, role, doing.run);
+  if (doing.is === 'running') return overseeRunning(seen, pod, spec, role, doing.run);
   if (doing.is === 'ended' && !shouldRestart(seen, pod, role, spec, doing)) return wait();
   const attempt = doing.is === 'ended' ? doing.attempt + 1 : doing.attempt;
   const rested = doing.is === 'ended' ? restEnds(notes?.crashes, doing.finishedAt) : now;
@@ -165,8 +173,8 @@ function shouldRestart(seen: Seen, pod: Pod, role: Role, spec: AnyContainer, doi
   return lost || runsAgain(pod, role, doing);
 }
 
-/** A running container is left alone, unless it is doomed or the pod now wants another image for it. */
-function overseeRunning(seen: Seen, spec: AnyContainer, role: Role, run: ObservedContainer): Step {
+/** A running container is left alone, unless it is doomed or the pod now wants another image for it, or resources that it must start anew for. */
+function overseeRunning(seen: Seen, pod: Pod, spec: AnyContainer, role: Role, run: ObservedContainer): Step {
   const health = seen.notes.containers[spec.name]?.health;
   if (health?.id === run.id && health.doomed) {
     const { message, graceSeconds } = health.doomed;
@@ -177,6 +185,9 @@ function overseeRunning(seen: Seen, spec: AnyContainer, role: Role, run: Observe
       do: 'stop',
       groups: [[stopping(seen, run, `Container ${spec.name} definition changed, will be restarted`)]],
     };
+  }
+  if (mustRestartToResize(seen, pod, run)) {
+    return { do: 'stop', groups: [[stopping(seen, run, `Container ${spec.name} resize requires restart`)]] };
   }
   return wait();
 }

@@ -9,6 +9,7 @@ import type { Hands } from './hands.ts';
 import { readLastWords, removeLogs } from './log-files.ts';
 import { fieldPathOf } from './containers.ts';
 import { pullImage } from './pull-image.ts';
+import { asGiven } from './resize.ts';
 import { sandboxSpec } from './sandbox-spec.ts';
 import { startContainer } from './start-container.ts';
 import { stopContainers } from './stop-containers.ts';
@@ -43,7 +44,7 @@ export async function perform(step: Step, scene: Scene): Promise<void> {
     case 'mount':
       return mount(pod!, scene);
     case 'prepare':
-      return prepare(pod!, scene);
+      return prepare(asGiven(look(), pod!), scene);
     case 'hold': {
       const { container, reason, message, retryAt } = step;
       noteContainer(container, { problem: { reason, message }, retryAt });
@@ -53,7 +54,9 @@ export async function perform(step: Step, scene: Scene): Promise<void> {
     case 'pull':
       return pullImage(step, pod!, scene);
     case 'start':
-      return startContainer(step, pod!, scene);
+      return startContainer(step, asGiven(look(), pod!), scene);
+    case 'resize':
+      return hands.observer.put(await hands.runtime.resizePod(scene.uid, step.to));
     case 'stop':
       return stopContainers(step.groups, scene);
     case 'discard':

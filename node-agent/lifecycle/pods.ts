@@ -4,6 +4,7 @@ import type { Pod } from '#lib/kinds/gen/core-v1.ts';
 import { node as nodeKind } from '#lib/kinds/node.ts';
 import { pod as podKind } from '#lib/kinds/pod.ts';
 import { refusalOf } from './admit.ts';
+import { asGiven } from './resize.ts';
 import { isTerminal } from './ending.ts';
 import type { Hands } from './hands.ts';
 import { uidsWithLogs } from './log-files.ts';
@@ -50,8 +51,9 @@ export async function makePods(
 
   function active(): Pod[] {
     return [...workers.values()].flatMap((worker) => {
-      const { pod, exists, notes } = worker.seen();
-      return pod && exists && !isTerminal(pod) && !notes.rejected ? [pod] : [];
+      const seen = worker.seen();
+      const { pod, exists, notes } = seen;
+      return pod && exists && !isTerminal(pod) && !notes.rejected ? [asGiven(seen, pod)] : [];
     });
   }
 
@@ -62,7 +64,9 @@ export async function makePods(
   function workerOf(uid: string, pod: Pod | undefined): Worker {
     const existing = workers.get(uid);
     if (existing) return existing;
-    const worker = makeWorker(uid, pod, hands, pod && isNew(pod) ? refusal(pod) : undefined);
+    const worker = makeWorker(uid, pod, hands, pod && isNew(pod) ? refusal(pod) : undefined, () =>
+      active().filter(({ metadata }) => metadata.uid !== uid),
+    );
     workers.set(uid, worker);
     void worker.done.then(() => workers.get(uid) === worker && workers.delete(uid));
     return worker;

@@ -11,11 +11,11 @@ export const stages = {
     to: ['mounting', 'initialising', 'running', 'stopping', 'reporting'],
   },
   initialising: {
-    steps: ['hold', 'pull', 'start', 'stop', 'discard', 'last-words', 'wait'],
+    steps: ['hold', 'pull', 'start', 'resize', 'stop', 'discard', 'last-words', 'wait'],
     to: ['mounting', 'preparing', 'running', 'stopping', 'reporting'],
   },
   running: {
-    steps: ['hold', 'pull', 'start', 'stop', 'discard', 'last-words', 'wait'],
+    steps: ['hold', 'pull', 'start', 'resize', 'stop', 'discard', 'last-words', 'wait'],
     to: ['mounting', 'preparing', 'initialising', 'stopping', 'reporting'],
   },
   stopping: { steps: ['stop'], to: ['reporting', 'releasing', 'gone'] },

@@ -17,6 +17,7 @@ const owned = [
   'containerStatuses',
   'ephemeralContainerStatuses',
   'qosClass',
+  'resize',
 ] as const satisfies (keyof PodStatus)[];
 
 /** The `status` of a strategic merge patch with only what differs; undefined when nothing does. */

@@ -6,6 +6,7 @@ import { conditionsOf } from './conditions.ts';
 import { containersOf } from './containers.ts';
 import { containerStatus } from './container-status.ts';
 import { isTerminal, mustEnd, verdictOf } from './ending.ts';
+import { resizeStatus } from './resize.ts';
 import type { Role, Seen } from './types.ts';
 
 /** The pod's status. `hostIps` are the node's addresses. Conditions of others (readiness gates) are not in it. */
@@ -29,6 +30,7 @@ export function statusOf(seen: Seen, pod: Pod, hostIps: readonly string[], now: 
   const ips = ipsOf(observed, pod, hostIps);
   const inits = of('init', 'sidecar');
   const ephemeral = sorted('ephemeral');
+  const resize = over ? undefined : resizeStatus(seen, pod);
   const status: PodStatus = {
     phase: verdict ? 'Failed' : phaseOf(pod, all, over),
     ...(verdict ?? { reason: before.reason, message: before.message }),
@@ -39,6 +41,7 @@ export function statusOf(seen: Seen, pod: Pod, hostIps: readonly string[], now: 
     containerStatuses: sorted('main'),
     ...(ephemeral.length > 0 && { ephemeralContainerStatuses: ephemeral }),
     qosClass: before.qosClass ?? qosClassOf(pod.spec),
+    ...(resize && { resize }),
   };
   // What has ended needs its sandbox no more: it is as good as gone.
   const sandboxReady = observed?.ready === true && !over;

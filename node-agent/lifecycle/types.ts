@@ -1,7 +1,7 @@
 /** What the lifecycle knows of one pod, and the steps it may take. Plain data: everything here can be printed and compared. */
 import type { Container, EphemeralContainer, Pod } from '#lib/kinds/gen/core-v1.ts';
 import type { UnpackedImage } from '../images/types.ts';
-import type { ObservedContainer, ObservedPod } from '../runtime/types.ts';
+import type { ObservedContainer, ObservedPod, PodResize } from '../runtime/types.ts';
 import type { Rest } from './backoff.ts';
 
 /** Where a container stands in its pod: regular init, native sidecar (init with restartPolicy Always), main, or added by a debugger. */
@@ -68,6 +68,8 @@ export interface Notes {
   rejected: { reason: string; message: string } | undefined;
   /** Must go because of what it, or the node, uses. */
   evicted?: Eviction | undefined;
+  /** Why running containers do not get what the pod now wants for them. */
+  resize?: 'Infeasible' | 'Deferred' | undefined;
   /** Whether the API has the status of the pod with everything stopped. */
   reported: boolean;
   /** Whether the pod's volumes and sandbox have been taken down. */
@@ -103,6 +105,8 @@ export type Step =
   | { do: 'hold'; container: string; reason: 'CrashLoopBackOff' | 'ImagePullBackOff'; message: string; retryAt: number }
   | { do: 'pull'; container: string; attempt: number }
   | { do: 'start'; container: string; role: Role; attempt: number }
+  /** Let what runs use more or less. */
+  | { do: 'resize'; to: PodResize }
   /** Stop these: the groups one after the other, each group at once. */
   | { do: 'stop'; groups: Stopping[][] }
   /** Remove the remains of a run that nobody needs any more. */

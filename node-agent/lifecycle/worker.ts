@@ -8,6 +8,7 @@ import type { OnTally } from '../probes/prober.ts';
 import { containersOf, reportedStatus, runsOf } from './containers.ts';
 import { verdictOf } from './ending.ts';
 import type { Hands } from './hands.ts';
+import { resizeVerdict } from './resize.ts';
 import { lastWordsMissing, nextStep, stageOf } from './next-step.ts';
 import { perform } from './perform.ts';
 import { stages } from './stages.ts';
@@ -40,8 +41,14 @@ const firstRetryMs = 500;
 const longestRetryMs = 120_000;
 const longestBlindRestMs = 5000;
 
-/** Takes up a pod; with `refusal` only to refuse it. */
-export function makeWorker(uid: string, first: Pod | undefined, hands: Hands, refusal: Notes['rejected']): Worker {
+/** Takes up a pod; with `refusal` only to refuse it. `others` are the node's other active pods. */
+export function makeWorker(
+  uid: string,
+  first: Pod | undefined,
+  hands: Hands,
+  refusal: Notes['rejected'],
+  others: () => readonly Pod[],
+): Worker {
   const { env } = hands;
   const stopping = new AbortController();
   const log = env.log.with({ pod: first ? `${first.metadata.namespace}/${first.metadata.name}` : uid });
@@ -126,6 +133,11 @@ export function makeWorker(uid: string, first: Pod | undefined, hands: Hands, re
     }
   }
 
+  function judgeResize(): void {
+    const resize = pod && exists ? resizeVerdict(look(), pod, others, hands.room()) : undefined;
+    if (resize !== notes.resize) note({ resize });
+  }
+
   const onTally: OnTally = (container, runId, kind, tally) => {
     const health = notes.containers[container.name]?.health;
     if (health?.id !== runId) return;
@@ -174,6 +186,7 @@ export function makeWorker(uid: string, first: Pod | undefined, hands: Hands, re
     if (pod && refusal) hands.events.record({ regarding: pod, type: 'Warning', ...refusal });
     while (!stopping.signal.aborted) {
       woken = false;
+      judgeResize();
       const seen = look();
       tellDeadline(seen);
       offerStatus(seen);
@@ -239,7 +252,7 @@ export function makeWorker(uid: string, first: Pod | undefined, hands: Hands, re
 const interruptible = new Set<Step['do']>(['mount', 'prepare', 'pull', 'start', 'delete']);
 
 function restsByDecision(step: Step): boolean {
-  return ['mount', 'prepare', 'release', 'delete', 'report'].includes(step.do);
+  return ['mount', 'prepare', 'resize', 'release', 'delete', 'report'].includes(step.do);
 }
 
 /**

@@ -69,7 +69,16 @@ export function makeMemoryRuntime(env: Env): MemoryRuntime {
       if (!before?.ready) {
         const { uid, namespace, name } = spec;
         const containers = before?.containers ?? [];
-        pods.set(uid, { uid, namespace, name, ready: true, createdAt: env.now(), ips, containers });
+        pods.set(uid, {
+          uid,
+          namespace,
+          name,
+          ready: true,
+          createdAt: env.now(),
+          ips,
+          containers,
+          resources: spec.resources,
+        });
       }
       return Promise.resolve(structuredClone(pods.get(spec.uid)!));
     },
@@ -90,6 +99,7 @@ export function makeMemoryRuntime(env: Env): MemoryRuntime {
         state: 'running',
         image: spec.image.name,
         imageId: spec.image.id,
+        ...(spec.asked && { asked: spec.asked }),
         createdAt: env.now(),
         startedAt: env.now(),
         logPath: spec.logPath,
@@ -102,6 +112,16 @@ export function makeMemoryRuntime(env: Env): MemoryRuntime {
         );
       }
       return Promise.resolve(structuredClone(run));
+    },
+    resizePod(uid, wanted) {
+      const pod = pods.get(uid);
+      if (!pod) return Promise.reject(new Error('no sandbox'));
+      pod.resources = wanted.pod;
+      for (const { id, asked } of wanted.containers) {
+        const run = pod.containers.find((item) => item.id === id);
+        if (run?.state === 'running') run.asked = asked;
+      }
+      return Promise.resolve(structuredClone(pod));
     },
     async stopContainer(id, graceMs, signal) {
       const found = find(id);

@@ -4,6 +4,7 @@
  * idempotent: doing twice is doing once.
  */
 import type { Duplex } from 'node:stream';
+import type { ResourceRequirements } from '#lib/kinds/gen/core-v1.ts';
 import type { UnpackedImage } from '../images/types.ts';
 
 /** What all containers of a pod share. */
@@ -76,6 +77,8 @@ export interface ContainerSpec {
   stdinOnce: boolean;
   mounts: Mount[];
   resources: CgroupResources;
+  /** What `resources` were computed from: kept with the run, and told again with it. */
+  asked?: ResourceRequirements;
   oomScoreAdj: number;
   /** Size of the writable layer; absent for no limit. */
   ephemeralStorageBytes?: number;
@@ -119,6 +122,8 @@ export interface ObservedContainer {
   /** What the termination message file held, as it is. */
   message?: string;
   logPath: string;
+  /** What it was last given resources for. */
+  asked?: ResourceRequirements;
 }
 
 export interface ObservedPod {
@@ -131,6 +136,14 @@ export interface ObservedPod {
   /** The pod's addresses; the node's for host network pods. */
   ips: string[];
   containers: ObservedContainer[];
+  /** Limits of the pod's cgroup as a whole. */
+  resources?: CgroupResources;
+}
+
+/** Other limits for a pod that runs, and for some of its containers. */
+export interface PodResize {
+  pod: CgroupResources;
+  containers: { id: string; resources: CgroupResources; asked: ResourceRequirements }[];
 }
 
 /** A container could not be made or started: upstream's reasons and sentences for the container's waiting state. */
@@ -151,6 +164,8 @@ export interface Runtime {
   preparePod(spec: SandboxSpec, signal: AbortSignal): Promise<ObservedPod>;
   /** Creates and starts one container. Rejects with StartError. */
   startContainer(spec: ContainerSpec, signal: AbortSignal): Promise<ObservedContainer>;
+  /** Gives a pod and its running containers other limits while they run on; containers that do not run are passed over. Rejects when the kernel will not. */
+  resizePod(uid: string, wanted: PodResize): Promise<ObservedPod>;
   /** SIGTERM (or the image's stop signal), then SIGKILL after `graceMs`; resolves when it has exited. 0 kills at once. */
   stopContainer(id: string, graceMs: number, signal: AbortSignal): Promise<void>;
   /** Removes an exited container's remains, except its log. */

@@ -87,6 +87,7 @@ export async function makeBench(): Promise<Bench> {
     list: () => call<ObservedPod[]>('list'),
     preparePod: (spec, signal) => callUnder<ObservedPod>(signal, 'preparePod', spec),
     startContainer: (spec, signal) => callUnder<ObservedContainer>(signal, 'startContainer', spec),
+    resizePod: (uid, wanted) => call<ObservedPod>('resizePod', uid, wanted),
     stopContainer: (id, graceMs, signal) => callUnder<void>(signal, 'stopContainer', id, graceMs),
     removeContainer: (id) => call<void>('removeContainer', id),
     removePod: (uid) => call<void>('removePod', uid),

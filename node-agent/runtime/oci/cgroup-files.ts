@@ -4,12 +4,14 @@ import path from 'node:path';
 import type { CgroupResources, CgroupUsage } from '../types.ts';
 import { numberAfter, readUsage } from './cgroup-usage.ts';
 import { podControllers, resourceWrites } from './cgroups.ts';
-import type { CgroupVersion } from './cgroups.ts';
+import type { CgroupVersion, CgroupWrite } from './cgroups.ts';
 import { signalProcess } from './process-table.ts';
 
 export interface Cgroups {
   /** Makes a cgroup and limits it; children may be limited in turn. */
   make(cgroup: string, resources: CgroupResources): void;
+  /** Changes the settings of a cgroup that is there. */
+  apply(cgroup: string, writes: readonly CgroupWrite[]): void;
   /** Sends SIGKILL to everything in the cgroup and below; the number of processes there were. */
   kill(cgroup: string): number;
   /** Removes the cgroup and all below. False when processes are still in it. */
@@ -39,13 +41,17 @@ export function openCgroups(version: CgroupVersion, mount = '/sys/fs/cgroup'): C
   /** Every process is in all hierarchies, so one tells who is in a cgroup. */
   const members = (cgroup: string) => of('pids', cgroup);
 
+  function apply(cgroup: string, writes: readonly CgroupWrite[]): void {
+    for (const { controller, file, value } of writes) writeFileSync(path.join(of(controller, cgroup), file), value);
+  }
+
   return {
     make(cgroup, resources) {
       if (version === 'v2') enableControllers(mount, cgroup);
       else for (const controller of podControllers) mkdirSync(of(controller, cgroup), { recursive: true });
-      for (const { controller, file, value } of resourceWrites(resources, version))
-        writeFileSync(path.join(of(controller, cgroup), file), value);
+      apply(cgroup, resourceWrites(resources, version));
     },
+    apply,
     kill(cgroup) {
       let count = 0;
       for (const folder of withFoldersBelow(members(cgroup))) {

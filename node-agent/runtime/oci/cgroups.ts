@@ -61,7 +61,11 @@ export function resourceWrites(resources: CgroupResources, version: CgroupVersio
             'cpu.max',
             cpuQuota === undefined ? undefined : `${cpuQuota < 0 ? 'max' : cpuQuota} ${cpuPeriod}`,
           ),
-          write('memory', 'memory.max', memoryLimitBytes),
+          write(
+            'memory',
+            'memory.max',
+            memoryLimitBytes !== undefined && memoryLimitBytes < 0 ? 'max' : memoryLimitBytes,
+          ),
           write('memory', 'memory.low', memoryLowBytes),
         ]
       : [

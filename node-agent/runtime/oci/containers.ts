@@ -214,6 +214,8 @@ function recordOf(shop: Workshop, id: string, spec: ContainerSpec): ContainerRec
     tty: spec.tty,
     stdin: spec.stdin,
     bootId: shop.host.bootId,
+    resources: spec.resources,
+    ...(spec.asked && { asked: spec.asked }),
   };
 }
 

@@ -23,6 +23,7 @@ const verbsUnder = (signal: AbortSignal): Record<string, Verb> => ({
   list: () => runtime.list(),
   preparePod: (spec) => runtime.preparePod(spec, signal),
   startContainer: (spec) => runtime.startContainer(spec, signal),
+  resizePod: (uid, wanted) => runtime.resizePod(uid, wanted),
   stopContainer: (id, graceMs) => runtime.stopContainer(id, graceMs, signal),
   removeContainer: (id) => runtime.removeContainer(id),
   removePod: (uid) => runtime.removePod(uid),

@@ -15,8 +15,18 @@ export interface Exit {
 export const unknownExitCode = 255;
 
 export function observeContainer(record: ContainerRecord, exit: Exit | undefined): ObservedContainer {
-  const { id, name, attempt, image, imageId, imageDigest, createdAt, started, logPath } = record;
-  const base = { id, name, attempt, image, imageId, ...(imageDigest && { imageDigest }), createdAt, logPath };
+  const { id, name, attempt, image, imageId, imageDigest, createdAt, started, logPath, asked } = record;
+  const base = {
+    id,
+    name,
+    attempt,
+    image,
+    imageId,
+    ...(imageDigest && { imageDigest }),
+    createdAt,
+    logPath,
+    ...(asked && { asked }),
+  };
   if (!started) return { ...base, state: 'created' };
   if (!exit) return { ...base, state: 'running', pid: started.pid, startedAt: started.at };
   return {
@@ -46,6 +56,7 @@ export function observePod(
     createdAt: record.createdAt,
     ips: hostNetwork ? [...nodeIps] : record.address === '' ? [] : [record.address],
     containers: containers.sort((a, b) => a.createdAt - b.createdAt),
+    resources: record.spec.resources,
   };
 }
 

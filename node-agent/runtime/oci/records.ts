@@ -1,6 +1,6 @@
 /** What the runtime remembers of its pods: a small file each, replaced whole, written before the world is changed. */
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
-import type { SandboxSpec } from '../types.ts';
+import type { ContainerSpec, SandboxSpec } from '../types.ts';
 
 export interface PodRecord {
   spec: SandboxSpec;
@@ -30,6 +30,9 @@ export interface ContainerRecord {
   tty: boolean;
   stdin: boolean;
   bootId: string;
+  /** Its limits now, and what they were computed from. */
+  resources?: ContainerSpec['resources'];
+  asked?: NonNullable<ContainerSpec['asked']>;
   /** Absent until the program was started. */
   started?: { at: number; pid: number };
 }

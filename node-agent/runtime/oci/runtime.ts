@@ -19,6 +19,7 @@ import { prepareHost, probeHost } from './host.ts';
 import { observeContainer, observePod } from './observe.ts';
 import { writeRecord } from './records.ts';
 import { recover } from './recover.ts';
+import { resizePod } from './resize.ts';
 import { makeSandbox, removeSandbox, sandboxStands, weighTier } from './sandbox.ts';
 import { makeTurns } from './turns.ts';
 import { containersUsage, podUsage } from './usage.ts';
@@ -139,6 +140,16 @@ export function makeOciRuntime(options: OciRuntimeOptions, env: Env): OciRuntime
         const container = await all.starter.start(pod, spec, signal);
         all.ends.settle(pod, container);
         return observeContainer(container.record, container.exit);
+      });
+    },
+    async resizePod(uid, wanted) {
+      const all = await opened();
+      return await inTurn(uid, async () => {
+        const pod = all.shop.pods.get(uid);
+        if (!pod) throw new Error(`Cannot resize pod ${uid}: it has no sandbox`);
+        for (const container of pod.containers.values()) all.ends.settle(pod, container);
+        resizePod(all.shop, pod, wanted);
+        return observe(all, pod);
       });
     },
     async stopContainer(id, graceMs, signal) {

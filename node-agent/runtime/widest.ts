@@ -1,0 +1,22 @@
+/** Limits that allow what either of two allows. */
+import type { CgroupResources } from './types.ts';
+
+/** The wider of each limit; what one does not limit is not limited. */
+export function widest(a: CgroupResources, b: CgroupResources): CgroupResources {
+  const cpuShares = Math.max(a.cpuShares ?? 0, b.cpuShares ?? 0);
+  const cpuQuota = wider(a.cpuQuota, b.cpuQuota);
+  const memoryLimitBytes = wider(a.memoryLimitBytes, b.memoryLimitBytes);
+  const memoryLowBytes = Math.max(a.memoryLowBytes ?? 0, b.memoryLowBytes ?? 0);
+  const pidsLimit = wider(a.pidsLimit, b.pidsLimit);
+  return {
+    ...(cpuShares > 0 && { cpuShares }),
+    ...(cpuQuota !== undefined && { cpuQuota, cpuPeriod: b.cpuPeriod ?? a.cpuPeriod ?? 100_000 }),
+    ...(memoryLimitBytes !== undefined && { memoryLimitBytes }),
+    ...(memoryLowBytes > 0 && { memoryLowBytes }),
+    ...(pidsLimit !== undefined && { pidsLimit }),
+  };
+}
+
+function wider(a: number | undefined, b: number | undefined): number | undefined {
+  return a === undefined || b === undefined ? undefined : Math.max(a, b);
+}
