@@ -17,6 +17,16 @@ suite('node-agent/lifecycle/admit', () => {
     assert.equal(refusalOf(makePod(), [makePod(), makePod(), makePod()], room)?.reason, 'OutOfpods');
   });
 
+  test('refusalOf() counts what the walls of pods take beside their containers', () => {
+    const walled = { ...asking({ cpu: '1' }), spec: { ...asking({ cpu: '1' }).spec, overhead: { cpu: '250m' } } };
+    assert.equal(refusalOf(walled, [asking({ cpu: '750m' })], room), undefined);
+    for (const [pod, other] of [
+      [walled, asking({ cpu: '1' })],
+      [asking({ cpu: '1' }), walled],
+    ] as const)
+      assert.equal(refusalOf(pod, [other], room)?.reason, 'OutOfcpu');
+  });
+
   test('refusalOf() refuses settings of the kernel that are not safe, and profiles that nothing would enforce', () => {
     const setting = (name: string, more = {}) =>
       refusalOf(makePod({ ...more, securityContext: { sysctls: [{ name, value: '1' }] } }), [], room)?.message;

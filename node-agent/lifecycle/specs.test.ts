@@ -153,6 +153,28 @@ suite('node-agent/lifecycle specs', () => {
     assert.deepEqual(podResources(pod), { cpuShares: 1536, memoryLowBytes: 2 ** 30 });
   });
 
+  test('podResources() gives the pod what its wall takes beside its containers, and limits only what is limited', () => {
+    const overhead = { cpu: '250m', memory: '64Mi' };
+    const limits = { cpu: '1', memory: '1Gi' };
+    const limited = makePod({
+      overhead,
+      containers: [makeContainer('app', { resources: { limits, requests: limits } })],
+    });
+    const memory = 2 ** 30 + 64 * 2 ** 20;
+    assert.deepEqual(podResources(limited), {
+      cpuShares: 1280,
+      cpuQuota: 125_000,
+      cpuPeriod: 100_000,
+      memoryLimitBytes: memory,
+      memoryLowBytes: memory,
+    });
+    const asking = { resources: { requests: { cpu: '500m' } } };
+    assert.deepEqual(podResources(makePod({ overhead, containers: [makeContainer('app', asking)] })), {
+      cpuShares: 768,
+      memoryLowBytes: 64 * 2 ** 20,
+    });
+  });
+
   test('oomScoreAdjOf() spares those who asked for much', () => {
     const of = (resources: object) => makePod({ containers: [makeContainer('app', { resources })] });
     const guaranteed = of({ limits: { cpu: '1', memory: '1Gi' } });
