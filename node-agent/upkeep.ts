@@ -14,6 +14,7 @@ import type { NodeResources } from './node/allocatable.ts';
 import { enforceAllocatable } from './node/enforce-allocatable.ts';
 import { collectImages } from './node/image-garbage.ts';
 import { rotateLogs } from './node/log-rotation.ts';
+import { removeOldLogs } from './node/old-logs.ts';
 import type { OciRuntime } from './runtime/oci/runtime.ts';
 import { heedStorageLimits } from './storage/heed-limits.ts';
 
@@ -41,6 +42,7 @@ export async function keepUp(parts: UpkeepParts, signal: AbortSignal): Promise<v
   const ownImageFs = await hasOwnImageFs(parts);
   const memoryOfPods = resources.podsLimit.memoryLimitBytes;
   void rotateLogs({ env, runtime, pods }, signal);
+  void removeOldLogs({ env, logDir }, signal);
   void heedStorageLimits({ env, runtime, pods, logDir }, signal);
   void collectImages({ env, images, imageDir: parts.imageDir, pods }, signal);
   void enforceAllocatable({ env, runtime, events, node, limit: resources.podsLimit }, signal);

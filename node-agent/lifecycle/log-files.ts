@@ -1,5 +1,6 @@
 /** Where container logs are: `<namespace>_<pod>_<uid>/<container>/<attempt>.log`, as the kubelet has them. */
-import { open, readdir, rm } from 'node:fs/promises';
+import { access, open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
 import type { Pod } from '#lib/kinds/gen/core-v1.ts';
 import { makeLogFilter } from '../server/cri-log.ts';
 
@@ -17,17 +18,52 @@ export function logPath(logDir: string, pod: Pick<Pod, 'metadata'>, container: s
   return `${podLogDir(logDir, pod)}/${container}/${attempt}.log`;
 }
 
-/** The pods that have logs, by uid. */
+/** In a folder of logs whose pod is gone: since when, in milliseconds since the epoch. */
+const goneMark = '.gone';
+
+/** The pods that have logs and are not known to be gone, by uid. */
 export async function uidsWithLogs(logDir: string): Promise<string[]> {
   const names = await readdir(logDir);
-  return names.flatMap((name) => /^[^_]+_[^_]+_([^_]+)$/.exec(name)?.[1] ?? []);
+  const uids = names.map(async (name) => {
+    const uid = /^[^_]+_[^_]+_([^_]+)$/.exec(name)?.[1];
+    const isGone = await access(`${logDir}/${name}/${goneMark}`).then(
+      () => true,
+      () => false,
+    );
+    return uid === undefined || isGone ? [] : [uid];
+  });
+  return (await Promise.all(uids)).flat();
 }
 
-/** Removes the logs of a pod, of which no more than the uid need be known. */
-export async function removeLogs(logDir: string, uid: string): Promise<void> {
-  for (const name of await readdir(logDir)) {
-    if (name.endsWith(`_${uid}`)) await rm(`${logDir}/${name}`, { recursive: true, force: true });
+/** Removes the log of one run, with what rotation has put aside of it. */
+export async function removeLog(file: string): Promise<void> {
+  const folder = path.dirname(file);
+  const name = path.basename(file);
+  const names = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return [];
+    throw error;
+  });
+  for (const part of names) {
+    if (part === name || part.startsWith(`${name}.`)) await rm(`${folder}/${part}`, { force: true });
   }
+}
+
+/** Says of the logs of a pod, of which no more than the uid need be known, that it is gone: they are kept for a while. */
+export async function leaveLogs(logDir: string, uid: string, now: number): Promise<void> {
+  for (const name of await readdir(logDir)) {
+    if (name.endsWith(`_${uid}`)) await writeFile(`${logDir}/${name}/${goneMark}`, String(now));
+  }
+}
+
+/** The folders of logs whose pods are gone, and since when. */
+export async function logsLeft(logDir: string): Promise<{ folder: string; goneAt: number }[]> {
+  const found = (await readdir(logDir)).map(async (name) => {
+    const folder = `${logDir}/${name}`;
+    const text = await readFile(`${folder}/${goneMark}`, 'utf8').catch(() => undefined);
+    // A mark that was being written when the machine fell counts as an old one.
+    return text === undefined ? [] : [{ folder, goneAt: Number(text) || 0 }];
+  });
+  return (await Promise.all(found)).flat();
 }
 
 /** The end of a log's text; '' for one that is gone. */

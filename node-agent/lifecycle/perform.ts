@@ -1,12 +1,11 @@
 /** Takes one step for a pod. Every step may be cut short and taken again. */
-import { rm } from 'node:fs/promises';
 import type { Pod } from '#lib/kinds/gen/core-v1.ts';
 import { pod as podKind } from '#lib/kinds/pod.ts';
 import { isReason } from '#lib/meta/errors.ts';
 import { VolumeError } from '../volumes/volumes.ts';
 import { dnsFaults } from './dns.ts';
 import type { Hands } from './hands.ts';
-import { readLastWords, removeLogs } from './log-files.ts';
+import { leaveLogs, readLastWords, removeLog } from './log-files.ts';
 import { fieldPathOf } from './containers.ts';
 import { pullImage } from './pull-image.ts';
 import { asGiven } from './resize.ts';
@@ -62,7 +61,7 @@ export async function perform(step: Step, scene: Scene): Promise<void> {
     case 'discard':
       await hands.runtime.removeContainer(step.container.id);
       hands.observer.forgetFailedRun(scene.uid, step.container.id);
-      await rm(step.container.logPath, { force: true });
+      await removeLog(step.container.logPath);
       return hands.observer.refresh();
     case 'report':
       await scene.status.settled(signal);
@@ -76,7 +75,7 @@ export async function perform(step: Step, scene: Scene): Promise<void> {
       return noteContainer(name, { lastWords: { id, text: await readLastWords(logPath) } });
     }
     case 'forget':
-      return removeLogs(hands.facts.logDir, scene.uid);
+      return leaveLogs(hands.facts.logDir, scene.uid, hands.env.now());
   }
 }
 

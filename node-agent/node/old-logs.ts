@@ -1,0 +1,50 @@
+/** Logs outlive their pods for a while, for whoever asks why one ended; then, or when there are too many, the oldest go. */
+import { lstat, readdir, rm } from 'node:fs/promises';
+import path from 'node:path';
+import type { Env } from '#lib/env/env.ts';
+import { logsLeft } from '../lifecycle/log-files.ts';
+
+export interface OldLogsOptions {
+  env: Env;
+  logDir: string;
+  keepMs?: number;
+  maxPods?: number;
+  maxBytes?: number;
+}
+
+const defaultKeepMs = 3600_000;
+const defaultMaxPods = 100;
+const defaultMaxBytes = 100 * 1024 * 1024;
+const lookEachMs = 60_000;
+
+/** Looks after the logs of pods that are gone until aborted; failures are told and tried again the next time. */
+export async function removeOldLogs(options: OldLogsOptions, signal: AbortSignal): Promise<void> {
+  const { env } = options;
+  while (!signal.aborted) {
+    await removeOldLogsOnce(options).catch((error) => env.log.warn('Cannot remove old logs, trying again', { error }));
+    await env.sleep(lookEachMs, signal).catch(() => {});
+  }
+}
+
+/** Looks once. The logs of the pods that went last are kept: so many, of so many bytes, and none for longer than `keepMs`. */
+export async function removeOldLogsOnce({
+  env,
+  logDir,
+  keepMs = defaultKeepMs,
+  maxPods = defaultMaxPods,
+  maxBytes = defaultMaxBytes,
+}: OldLogsOptions): Promise<void> {
+  const newestFirst = (await logsLeft(logDir)).toSorted((a, b) => b.goneAt - a.goneAt);
+  let bytes = 0;
+  for (const [i, { folder, goneAt }] of newestFirst.entries()) {
+    bytes += await bytesBelow(folder);
+    if (i < maxPods && bytes <= maxBytes && env.now() - goneAt < keepMs) continue;
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function bytesBelow(folder: string): Promise<number> {
+  const entries = await readdir(folder, { recursive: true });
+  const sizes = await Promise.all(entries.map(async (name) => (await lstat(path.join(folder, name))).size));
+  return sizes.reduce((sum, size) => sum + size, 0);
+}
