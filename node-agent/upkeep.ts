@@ -42,7 +42,7 @@ export async function keepUp(parts: UpkeepParts, signal: AbortSignal): Promise<v
   const ownImageFs = await hasOwnImageFs(parts);
   const memoryOfPods = resources.podsLimit.memoryLimitBytes;
   void rotateLogs({ env, runtime, pods }, signal);
-  void removeOldLogs({ env, logDir }, signal);
+  void removeOldLogs({ env, logDir, pods }, signal);
   void heedStorageLimits({ env, runtime, pods, logDir }, signal);
   void collectImages({ env, images, imageDir: parts.imageDir, pods }, signal);
   void enforceAllocatable({ env, runtime, events, node, limit: resources.podsLimit }, signal);

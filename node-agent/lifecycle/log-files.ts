@@ -56,12 +56,14 @@ export async function leaveLogs(logDir: string, uid: string, now: number): Promi
 }
 
 /** The folders of logs whose pods are gone, and since when. */
-export async function logsLeft(logDir: string): Promise<{ folder: string; goneAt: number }[]> {
+export async function logsLeft(logDir: string): Promise<{ folder: string; uid: string; goneAt: number }[]> {
   const found = (await readdir(logDir)).map(async (name) => {
     const folder = `${logDir}/${name}`;
     const text = await readFile(`${folder}/${goneMark}`, 'utf8').catch(() => undefined);
     // A mark that was being written when the machine fell counts as an old one.
-    return text === undefined ? [] : [{ folder, goneAt: Number(text) || 0 }];
+    return text === undefined
+      ? []
+      : [{ folder, uid: name.slice(name.lastIndexOf('_') + 1), goneAt: Number(text) || 0 }];
   });
   return (await Promise.all(found)).flat();
 }

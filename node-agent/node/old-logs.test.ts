@@ -24,7 +24,8 @@ suite('node-agent/node old logs', () => {
 
   test('removeOldLogsOnce() keeps the latest, and nothing of pods that are there', async () => {
     const env = makeFakeEnv({ startMs: 1_000_000 });
-    for (const uid of ['here', 'c', 'b', 'a']) {
+    const pods = { seen: (uid: string) => (uid === 'back' ? {} : undefined) };
+    for (const uid of ['here', 'back', 'c', 'b', 'a']) {
       make(uid, 100_000);
       if (uid === 'here') continue;
       await leaveLogs(logDir, uid, env.now());
@@ -32,14 +33,14 @@ suite('node-agent/node old logs', () => {
     }
     assert.deepEqual(await uidsWithLogs(logDir), ['here']);
     const once = async (more: object) => {
-      await removeOldLogsOnce({ env, logDir, ...more });
+      await removeOldLogsOnce({ env, logDir, pods, ...more });
       return left();
     };
-    assert.deepEqual(await once({}), ['a', 'b', 'c', 'here']);
-    assert.deepEqual(await once({ maxBytes: 250_000 }), ['a', 'b', 'here']);
-    assert.deepEqual(await once({ maxPods: 1 }), ['a', 'here']);
+    assert.deepEqual(await once({}), ['a', 'b', 'back', 'c', 'here']);
+    assert.deepEqual(await once({ maxBytes: 250_000 }), ['a', 'b', 'back', 'here']);
+    assert.deepEqual(await once({ maxPods: 1 }), ['a', 'back', 'here']);
     await env.advance(3600_000);
-    assert.deepEqual(await once({}), ['here']);
+    assert.deepEqual(await once({}), ['back', 'here']);
   });
 
   test('removeLog() takes what was put aside of the same run, and no more', async () => {

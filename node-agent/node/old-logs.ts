@@ -7,6 +7,8 @@ import { logsLeft } from '../lifecycle/log-files.ts';
 export interface OldLogsOptions {
   env: Env;
   logDir: string;
+  /** What is undefined for a pod that is gone: one from a file may have come back as it was. */
+  pods: { seen(uid: string): unknown };
   keepMs?: number;
   maxPods?: number;
   maxBytes?: number;
@@ -30,11 +32,13 @@ export async function removeOldLogs(options: OldLogsOptions, signal: AbortSignal
 export async function removeOldLogsOnce({
   env,
   logDir,
+  pods,
   keepMs = defaultKeepMs,
   maxPods = defaultMaxPods,
   maxBytes = defaultMaxBytes,
 }: OldLogsOptions): Promise<void> {
-  const newestFirst = (await logsLeft(logDir)).toSorted((a, b) => b.goneAt - a.goneAt);
+  const gone = (await logsLeft(logDir)).filter(({ uid }) => pods.seen(uid) === undefined);
+  const newestFirst = gone.toSorted((a, b) => b.goneAt - a.goneAt);
   let bytes = 0;
   for (const [i, { folder, goneAt }] of newestFirst.entries()) {
     bytes += await bytesBelow(folder);
