@@ -1,5 +1,6 @@
 /** Clients that list, watch, lose their connections and go on: what they were told is what happened, though many write at once. */
 import assert from 'node:assert/strict';
+import { Etcd3 } from 'etcd3';
 import { makeRealEnv } from '#lib/env/real.ts';
 import type { Resource } from '#lib/meta/object.ts';
 import { makeEtcdStore } from '../../apiserver/store/etcd.ts';
@@ -47,6 +48,45 @@ suite(`history (WHERRY_TEST_SEED=${seed})`, () => {
     const changes = await changesBetween(start, end);
     for (const { selector, listedAt, events } of await Promise.all(clients)) {
       assert.deepEqual(events, expected(changes, selector, listedAt), `labelSelector=${selector}`);
+    }
+  });
+
+  test('a client of a quiet kind goes on where it was, however much else was written meanwhile', async () => {
+    const quiet = (await space.configMap('quiet')).body.metadata.resourceVersion;
+    const folder = `/registry/coordination.k8s.io/leases/${space.name}/`;
+    const etcd = new Etcd3({ hosts: api.etcd.endpoint });
+    try {
+      // More than the server's history holds; by way of etcd, where many are written at once.
+      const names = Array.from({ length: 100 }, (_, i) => `busy-${i}`);
+      const lease = (name: string, round: number) => ({
+        apiVersion: 'coordination.k8s.io/v1',
+        kind: 'Lease',
+        metadata: { name, namespace: space.name, uid: `${name}-uid`, creationTimestamp: '2026-01-01T00:00:00Z' },
+        spec: { leaseTransitions: round },
+      });
+      for (let round = 0; round < 205; round++) {
+        const puts = names.map((name) => etcd.put(folder + name).value(JSON.stringify(lease(name, round))));
+        await etcd
+          .if(folder, 'Create', '==', 0)
+          .then(...puts)
+          .commit();
+      }
+      const leases = `/apis/coordination.k8s.io/v1/namespaces/${space.name}/leases`;
+      assert.equal((await api.ask('GET', leases)).body.items.length, names.length);
+      const firstOf = async (path: string) => {
+        const watch = await api.watch(`${path}?watch=1&resourceVersion=${quiet}`);
+        const event = await watch.next();
+        watch.close();
+        return event;
+      };
+      // Of the busy kind the past is gone.
+      const { type, object } = await firstOf(leases);
+      assert.deepEqual([type, object.code, object.reason], ['ERROR', 410, 'Expired']);
+      const loud = (await space.configMap('loud')).body;
+      assert.deepEqual(await firstOf(maps), { type: 'ADDED', object: loud });
+    } finally {
+      await etcd.delete().prefix(folder);
+      etcd.close();
     }
   });
 

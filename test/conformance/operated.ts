@@ -20,13 +20,17 @@ resources:
 `;
 }
 
-/** The server. Secrets are encrypted by key 1; there is a place for an audit policy, and none in it; `former.key` is believed in tokens. */
+/**
+ * The server. Secrets are encrypted by key 1; there is a place for an audit policy, and none in it; `former.key` is believed in tokens; owners are
+ * named by those only who may delete what they own.
+ */
 export function operatedApi(): Promise<TestApi> {
   started ??= startTestApi((config, folder) => {
     config.encryptionConfigFile = join(folder, 'encryption.yaml');
     writeFileSync(config.encryptionConfigFile, encryptionBy(1));
     config.pki.serviceAccountOtherKeyFiles = [join(folder, 'former.key')];
     writeFileSync(join(folder, 'former.key'), readFileSync(config.pki.serviceAccountKeyFile));
+    config.admission = { enable: ['OwnerReferencesPermissionEnforcement'] };
     config.audit = { policyFile: join(folder, 'audit-policy.yaml'), logFile: join(folder, 'log/audit.log') };
   });
   return started;
