@@ -41,6 +41,12 @@ export interface NodeAgentConfig {
    * kernel say that the disk is full, for some ten milliseconds and a loop device more each start.
    */
   ephemeralStorage?: 'evict' | 'refuse';
+  /**
+   * What pods get to end when the machine goes down, in seconds, and how many of them at the end belong to critical pods. Absent or 0, as by default: they end with
+   * the machine. Whether the machine goes down, and not the agent alone, is asked of systemd.
+   */
+  shutdownGracePeriod?: number;
+  shutdownGracePeriodCriticalPods?: number;
   /** A folder of pods that run here whatever the API says: a file each, YAML or JSON. None when absent. */
   staticPodDir?: string;
 }

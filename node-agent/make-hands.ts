@@ -34,6 +34,8 @@ export interface HandsParts {
   images: Images;
   runtime: OciRuntime;
   view: View;
+  /** Why no pod is taken any more; undefined while pods are. */
+  closed(): { reason: string; message: string } | undefined;
 }
 
 /** Opens the node's volumes, and puts together the rest. */
@@ -89,7 +91,7 @@ export async function makeHands(
     prober: makeProber({ env, events, executor: runtime, meter: probeMetrics }),
     probeMetrics,
     facts,
-    pressure,
+    pressure: { refusalOf: (pod) => pressure.refusalOf(pod) ?? parts.closed() },
     services: () => view.list(serviceKind),
     room: () => {
       const node = view.get(nodeKind, { namespace: '', name: nodeName });

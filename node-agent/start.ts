@@ -5,6 +5,7 @@ import { connect } from '#lib/client/connect.ts';
 import type { Client, View } from '#lib/client/types.ts';
 import { makeView } from '#lib/client/view.ts';
 import type { Env } from '#lib/env/env.ts';
+import { stopLimitMs } from '#lib/env/service.ts';
 import type { Service } from '#lib/env/service.ts';
 import type { Node } from '#lib/kinds/gen/core-v1.ts';
 import { node as nodeKind } from '#lib/kinds/node.ts';
@@ -28,8 +29,10 @@ import { readMachine } from './node/machine.ts';
 import { makeOciRuntime } from './runtime/oci/runtime.ts';
 import type { OciRuntime } from './runtime/oci/runtime.ts';
 import { startServer } from './server/server.ts';
+import { checkShutdown } from './shutdown/plan.ts';
+import { endPods, isMachineStopping, shutdownRefusal, shuttingDown } from './shutdown/shutdown.ts';
 import { followStaticPods } from './static-pods/folder.ts';
-import { keepUp } from './upkeep.ts';
+import { keepUp, nodeAsRegarded } from './upkeep.ts';
 
 const defaultMaxPods = 110;
 const defaultBridge = 'wherry0';
@@ -37,6 +40,10 @@ const defaultBridge = 'wherry0';
 /** How long stopping waits for calls that are under way, and for steps. */
 const stopGraceMs = 500;
 const stopWithinMs = 1500;
+/** How long the API may take to hear that the node goes down. */
+const toldWithinMs = 1000;
+/** How much longer than its pods' end the agent's own may take. */
+const afterPodsMs = 5000;
 
 /**
  * Starts the agent. It registers and takes up its pods as soon as the API answers and the node has a pod range, which may be later than this
@@ -46,15 +53,20 @@ export async function start(config: NodeAgentConfig, env: Env): Promise<Service>
   for (const folder of [config.stateDir, config.runDir, config.logDir, config.imageDir]) {
     await mkdir(folder, { recursive: true, mode: 0o755 });
   }
+  checkShutdown(config);
   const stopping = new AbortController();
   const client = connect(config.server, env);
   const ends: (() => unknown)[] = [];
-  const booted = boot(config, env, client, ends, stopping.signal).catch((error: unknown) => {
+  const shutdown: { endPods?: () => Promise<void> } = {};
+  const booted = boot(config, env, client, ends, shutdown, stopping.signal).catch((error: unknown) => {
     // A node that cannot run pods must not look as if it could: the process ends, and whoever watches it starts it again.
     if (!stopping.signal.aborted) throw error;
   });
+  const graceMs = (config.shutdownGracePeriod ?? 0) * 1000;
   return {
+    ...(graceMs > 0 && { stopLimitMs: graceMs + afterPodsMs + stopLimitMs }),
     async stop() {
+      if (graceMs > 0 && (await isMachineStopping())) await shutdown.endPods?.();
       stopping.abort(new Error('The agent stops'));
       // What is under way may end; what an API server that is away has not been told, the next agent finds out by itself.
       const cancel = env.after(stopGraceMs, () => client.close());
@@ -84,6 +96,7 @@ async function boot(
   env: Env,
   client: Client,
   ends: (() => unknown)[],
+  shutdown: { endPods?: () => Promise<void> },
   signal: AbortSignal,
 ): Promise<void> {
   const machine = await readMachine(config.stateDir);
@@ -99,6 +112,7 @@ async function boot(
   // A node that is short of something says so from the first moment on.
   pressure.look(await observeNode(config), env.now());
   let pods: Pods | undefined;
+  let goesDown = false;
   const registries = followNodeRegistries(config.stateDir, env);
   ends.push(() => registries.close());
   const images = makeImages(
@@ -143,7 +157,17 @@ async function boot(
   const runtime = openRuntime(config, podCidr, env);
   ends.push(() => runtime.close());
   const [hands] = await Promise.all([
-    makeHands(config, { env, client, machine, resources, pressure, images, runtime, view }),
+    makeHands(config, {
+      env,
+      client,
+      machine,
+      resources,
+      pressure,
+      images,
+      runtime,
+      view,
+      closed: () => (goesDown ? shutdownRefusal : undefined),
+    }),
     runtime.prepareNode(),
   ]);
   ends.push(
@@ -197,6 +221,15 @@ async function boot(
   });
   ends.push(() => server.stop());
   node.becomeReady(server.port);
+  shutdown.endPods = async () => {
+    goesDown = true;
+    const told = node.becomeUnready(shuttingDown);
+    await endPods({ env, config, pods: taken, events: hands.events, node: nodeAsRegarded(nodeName) });
+    const over = new AbortController();
+    // An API that does not answer is not waited for.
+    await Promise.race([told, env.sleep(toldWithinMs, over.signal).catch(() => {})]);
+    over.abort(new Error('The pods have ended'));
+  };
   env.log.info('Ready for pods', { node: config.nodeName, podCidr, port: server.port });
 }
 

@@ -66,6 +66,6 @@ export async function keepUp(parts: UpkeepParts, signal: AbortSignal): Promise<v
 }
 
 /** Nodes are told about under their name, by which `kubectl describe` looks. */
-function nodeAsRegarded(name: string): Resource {
+export function nodeAsRegarded(name: string): Resource {
   return { apiVersion: 'v1', kind: 'Node', metadata: { name, uid: name, resourceVersion: '' } } as Resource;
 }

@@ -8,10 +8,12 @@ import { makeRealEnv } from './real.ts';
 /** A started service. `stop` ends everything it started and resolves when that is done. */
 export interface Service {
   stop(): Promise<void>;
+  /** How long stopping may take, for what needs longer than others. */
+  stopLimitMs?: number;
 }
 
 /** How long a service may take to stop after a signal before the process ends all the same. */
-const stopLimitMs = 5000;
+export const stopLimitMs = 5000;
 
 /**
  * Runs a service as a process: `--config FILE` names a JSON file with its configuration. Ends with 0 after SIGTERM or
@@ -29,7 +31,8 @@ export async function runService<C>(service: string, start: (config: C, env: Env
     const running = await Promise.race([start(config, env), stopped.then(() => process.exit(0))]);
     const signal = await stopped;
     env.log.info('Stopping', { signal });
-    const cancel = setTimeout(() => fail(env, new Error(`not stopped after ${stopLimitMs} ms`)), stopLimitMs);
+    const limitMs = running.stopLimitMs ?? stopLimitMs;
+    const cancel = setTimeout(() => fail(env, new Error(`not stopped after ${limitMs} ms`)), limitMs);
     await running.stop();
     clearTimeout(cancel);
     process.exit(0);

@@ -33,7 +33,10 @@ export function verdictOf(
   now: number,
 ): { reason: string; message: string } | undefined {
   if (isTerminal(pod)) return undefined;
-  if (notes.evicted !== undefined) return { reason: 'Evicted', message: notes.evicted.message };
+  if (notes.evicted !== undefined) {
+    const { reason = 'Evicted', message } = notes.evicted;
+    return { reason, message };
+  }
   const deadline = deadlineOf(pod);
   if (deadline === undefined || deadline > now) return undefined;
   return { reason: 'DeadlineExceeded', message: 'Pod was active on the node longer than the specified deadline' };

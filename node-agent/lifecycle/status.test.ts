@@ -129,6 +129,12 @@ suite('node-agent/lifecycle/status', () => {
     assert.deepEqual([condition?.reason, condition?.message], ['TerminationByKubelet', evicted.message]);
   });
 
+  test('statusOf() says of pods that go with their machine that they were terminated', () => {
+    const evicted = { reason: 'Terminated' as const, message: 'The machine goes down.', disrupts: true };
+    const { phase, reason, message } = statusAt(makeSeen(makePod(), [makeEnd('app', 137)], { evicted }));
+    assert.deepEqual([phase, reason, message], ['Failed', 'Terminated', 'The machine goes down.']);
+  });
+
   test('statusOf() counts a run that the runtime lost as ended with code 137', () => {
     const first = makeSeen(makePod(), [makeRun('app')]);
     const pod = { ...first.pod!, status: statusAt(first) };

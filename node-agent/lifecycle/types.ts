@@ -43,6 +43,8 @@ export interface ContainerNotes {
 export interface Eviction {
   /** The sentence that says so. */
   message: string;
+  /** `Evicted` when absent, which an event tells of too; `Terminated` for what goes with its machine. */
+  reason?: 'Evicted' | 'Terminated';
   /** What its containers get at most; the least there is when absent. */
   graceSeconds?: number;
   /** Goes for the node's sake and not its own: told as a disruption. */

@@ -220,14 +220,10 @@ export function makeWorker(
     wake,
     evict(eviction) {
       if (!pod || notes.evicted !== undefined) return;
-      const { message, annotations } = eviction;
-      hands.events.record({
-        regarding: pod,
-        type: 'Warning',
-        reason: 'Evicted',
-        message,
-        ...(annotations && { annotations }),
-      });
+      const { message, annotations, reason = 'Evicted' } = eviction;
+      // Of a node that goes down its own event tells.
+      if (reason === 'Evicted')
+        hands.events.record({ regarding: pod, type: 'Warning', reason, message, ...(annotations && { annotations }) });
       note({ evicted: eviction });
       wake();
     },

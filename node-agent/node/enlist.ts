@@ -26,6 +26,8 @@ export interface EnlistParts {
 export interface Enlisted {
   registration: Registration;
   becomeReady(port: number): void;
+  /** Pods cannot run here any more, and why; resolves when the API knows, or cannot be told. */
+  becomeUnready(why: string): Promise<void>;
 }
 
 /** How long a list of images serves for the Node's status. */
@@ -63,6 +65,10 @@ export async function enlist(parts: EnlistParts, signal: AbortSignal): Promise<E
       notReady = undefined;
       agentPort = port;
       registration.update();
+    },
+    becomeUnready(why) {
+      notReady = why;
+      return registration.write();
     },
   };
 }

@@ -93,6 +93,30 @@ suite('node-agent/node/registration', () => {
     await registration.stop();
   });
 
+  test('a change that is told of is written at once, and what says nothing new five minutes after the last', async () => {
+    const { client, env, parts, inputs } = setUp();
+    inputs.notReady = undefined;
+    const registration = await register(parts, never);
+    const seen = async () => {
+      const { metadata, status } = await client.get(nodeKind, ref);
+      const { message, lastHeartbeatTime } = conditionOf(status?.conditions, 'Ready')!;
+      return { version: metadata.resourceVersion, message, lastHeartbeatTime };
+    };
+    await env.advance(20_000);
+    const before = await seen();
+    inputs.notReady = 'node is shutting down';
+    await registration.write();
+    const after = await seen();
+    assert.deepEqual([before.message, after.message], ['kubelet is posting ready status', 'node is shutting down']);
+    // Many may tell of what is known already.
+    for (let i = 0; i < 5; i++) registration.update();
+    await env.advance(289_000);
+    assert.deepEqual(await seen(), after);
+    await env.advance(21_000);
+    assert.notEqual((await seen()).lastHeartbeatTime, after.lastHeartbeatTime);
+    await registration.stop();
+  });
+
   test('observe() mends at once what others have written', async () => {
     const { client, env, parts, inputs } = setUp();
     inputs.notReady = undefined;

@@ -15,6 +15,8 @@ export interface Registration {
   node(): Node;
   /** The status may have changed: look now. */
   update(): void;
+  /** Writes the status now; resolves when it is written, or could not be. */
+  write(): Promise<void>;
   /** The Node as the API has it now: what others have written into its status since, such as that it is lost, is mended at once. */
   observe(seen: Node): void;
   /** Resolves when nothing is written any more. */
@@ -53,10 +55,17 @@ export async function register(parts: RegistrationParts, signal: AbortSignal): P
     writtenAt = env.monotonic();
   }
 
+  let writing: Promise<unknown> = Promise.resolve();
+  /** One after the other: each says how things are when its turn comes. */
+  async function tryWrite(): Promise<void> {
+    writing = writing.then(writeStatus).catch((error: unknown) => env.log.warn('Cannot write node status', { error }));
+    await writing;
+  }
+
   async function keepStatus(): Promise<void> {
     while (!stopping.signal.aborted) {
       asked = false;
-      await writeStatus().catch((error: unknown) => env.log.warn('Cannot write node status', { error }));
+      await tryWrite();
       if (!asked) await rest(lookEachMs);
     }
   }
@@ -97,6 +106,7 @@ export async function register(parts: RegistrationParts, signal: AbortSignal): P
       asked = true;
       wakeUp();
     },
+    write: tryWrite,
     observe(seen) {
       const { uid, resourceVersion } = seen.metadata;
       if (uid !== node.metadata.uid || BigInt(resourceVersion) <= BigInt(node.metadata.resourceVersion)) return;
