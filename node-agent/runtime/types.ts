@@ -52,6 +52,8 @@ export interface Mount {
   /** Of a read-only mount: so is all that is mounted below it on the node (Linux 5.12 and later). */
   recursive?: boolean;
   propagation: 'private' | 'rslave' | 'rshared';
+  /** `source` is a block device, which the container finds at `target` and may use. */
+  device?: boolean;
 }
 
 export interface ContainerSpec {

@@ -8,10 +8,13 @@ import { hostPath } from './host-path.ts';
 
 const provisionedByKey = 'pv.kubernetes.io/provisioned-by';
 
+/** What a claim stands for. */
 export interface ClaimedFolder {
   path: string;
   /** Whether it is the pod's to own: what may only be read is not, nor a folder of the node's that was not made for claims. */
   giveable: boolean;
+  /** Whether the path is a block device rather than a folder. */
+  device?: boolean;
 }
 
 /** The name of the claim behind a volume; undefined for volumes of other sorts. */
@@ -38,6 +41,7 @@ export async function claimedFolder(client: Client, pod: Pod, volume: Volume): P
   const bound: PersistentVolume = await client.get(persistentVolume, { namespace: '', name: volumeName });
   if (bound.spec.claimRef?.uid !== claim.metadata.uid) refuse(`PV ${volumeName} is bound to another claim`);
   const writable = !volume.persistentVolumeClaim?.readOnly;
+  if (bound.spec.volumeMode === 'Block') return { path: await blockDevice(bound), giveable: false, device: true };
   if (bound.spec.hostPath) {
     const madeForClaims = bound.metadata.annotations?.[provisionedByKey] !== undefined;
     return { path: await hostPath(bound.spec.hostPath), giveable: writable && madeForClaims };
@@ -48,4 +52,14 @@ export async function claimedFolder(client: Client, pod: Pod, volume: Volume): P
     return { path, giveable: writable };
   }
   throw new Error(`PersistentVolume ${volumeName} has no source this node can mount`);
+}
+
+/** The device of a volume that is shown as one: upstream too has only local volumes of that sort among those of a node. */
+async function blockDevice({ metadata, spec }: PersistentVolume): Promise<string> {
+  const path = spec.local?.path;
+  if (path === undefined) throw new Error(`PersistentVolume ${metadata.name} has no block device this node can show`);
+  const found = await stat(path).catch(() => undefined);
+  if (!found) throw new Error(`path "${path}" does not exist`);
+  if (!found.isBlockDevice()) throw new Error(`path "${path}" is not a block device`);
+  return path;
 }

@@ -11,6 +11,7 @@ import type { AnyContainer } from '../lifecycle/types.ts';
 import type { Mount } from '../runtime/types.ts';
 import { writePayload } from './atomic-writer.ts';
 import { claimedFolder, claimOf } from './claims.ts';
+import { devicesOf, refuseMode } from './devices.ts';
 import { hostPath } from './host-path.ts';
 import { mountPoints, mountTmpfs, removeTree } from './mounts.ts';
 import { giveToGroup } from './ownership.ts';
@@ -124,7 +125,8 @@ export async function makeVolumes(options: VolumesOptions): Promise<Volumes> {
     if (showsObjects(volume)) return show(pod, volume);
     if (volume.hostPath) return hostPath(volume.hostPath);
     if (claimOf(pod, volume) !== undefined) {
-      const { path: folder, giveable } = await claimedFolder(client, pod, volume);
+      const { path: folder, giveable, device = false } = await claimedFolder(client, pod, volume);
+      refuseMode(pod, volume.name, device);
       if (giveable) await giveToPod(pod, folder);
       return folder;
     }
@@ -213,7 +215,7 @@ export async function makeVolumes(options: VolumesOptions): Promise<Volumes> {
           propagation: propagations[mount.mountPropagation ?? 'None'],
         });
       }
-      return mounts;
+      return [...mounts, ...devicesOf(pod, spec, paths)];
     },
     unmount: (uid) =>
       serially(uid, async () => {

@@ -1,5 +1,6 @@
 /** Volumes of all kinds, as containers see them. Those that the pods suite has (live updates, tokens) are not repeated. */
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -292,6 +293,65 @@ suite('volumes', function () {
     await place.exec('mounter', 'umount /host/below', 'app');
     await place.kubectl('delete', 'pod', 'mounter', '--wait');
     assert.equal(readFileSync(`${folder}/file`, 'utf8'), 'of the node');
+  });
+
+  test('a volume of a block device is shown as one, to read and write or to read alone', async () => {
+    writeFileSync(`${folder}/disk`, Buffer.alloc(1024 * 1024));
+    const device = execFileSync('losetup', ['--find', '--show', `${folder}/disk`], { encoding: 'utf8' }).trim();
+    try {
+      const { nodeName = '' } = (await place.pod('files')).spec;
+      const claim = {
+        accessModes: ['ReadWriteOnce'],
+        volumeMode: 'Block',
+        storageClassName: '',
+        resources: { requests: { storage: '1Mi' } },
+      };
+      const hostname = { key: 'kubernetes.io/hostname', operator: 'In', values: [nodeName] };
+      await place.cluster.apply([
+        {
+          apiVersion: 'v1',
+          kind: 'PersistentVolume',
+          metadata: { name: 'volumes-disk' },
+          spec: {
+            capacity: { storage: '1Mi' },
+            accessModes: ['ReadWriteOnce'],
+            volumeMode: 'Block',
+            claimRef: { namespace: 'volumes', name: 'disk' },
+            local: { path: device },
+            nodeAffinity: { required: { nodeSelectorTerms: [{ matchExpressions: [hostname] }] } },
+          },
+        },
+        {
+          apiVersion: 'v1',
+          kind: 'PersistentVolumeClaim',
+          metadata: { name: 'disk', namespace: 'volumes' },
+          spec: { ...claim, volumeName: 'volumes-disk' },
+        },
+      ]);
+      const volume = (readOnly: boolean) => ({ name: 'disk', persistentVolumeClaim: { claimName: 'disk', readOnly } });
+      const volumeDevices = [{ name: 'disk', devicePath: '/dev/mine' }];
+      await place.run('disk', { containers: [container(forever, { volumeDevices })], volumes: [volume(false)] });
+      await place.run('look', { containers: [container(forever, { volumeDevices })], volumes: [volume(true)] });
+      await place.run('amiss', {
+        containers: [container(forever, { volumeMounts: [{ name: 'disk', mountPath: '/mine' }] })],
+        volumes: [volume(false)],
+      });
+      await place.ready('disk');
+      await place.ready('look');
+      const write = 'test -b /dev/mine && printf written | dd of=/dev/mine conv=notrunc,fsync 2>/dev/null';
+      await place.exec('disk', write);
+      assert.equal(await place.exec('look', 'head -c 7 /dev/mine'), 'written');
+      await assert.rejects(place.exec('look', write));
+      await eventually('the refusal', async () =>
+        (await place.events('amiss')).some((line) =>
+          line.endsWith('volume disk has volumeMode Block, but is specified in volumeMounts'),
+        ),
+      );
+      await place.kubectl('delete', 'pod', 'disk', 'look', 'amiss', '--wait');
+    } finally {
+      execFileSync('losetup', ['--detach', device]);
+      await place.cluster.kubectl('delete', 'pv', 'volumes-disk', '--wait=false');
+    }
   });
 
   test('a volume that outgrows its limit costs the pod its place', async () => {

@@ -10,7 +10,7 @@ import { grantCapabilities } from './capabilities.ts';
 import { podCgroup } from './cgroups.ts';
 import { conmonArguments, readReport } from './conmon.ts';
 import { containerFolders, podFolders } from './folders.ts';
-import { listDevices } from './devices.ts';
+import { listDevices, volumeDevices } from './devices.ts';
 import { mountsBelow } from './mount-table.ts';
 import { overlayMount } from './overlay.ts';
 import { isConmonOf, readPidFile, signalProcess } from './process-table.ts';
@@ -125,6 +125,7 @@ export function makeContainerStarter(shop: Workshop): ContainerStarter {
       seccompProgram: profile && programs.find(profile),
       host: shop.host,
       hostDevices: privileged ? listDevices() : [],
+      volumeDevices: volumeDevices(spec.mounts),
       cgroup: `${podCgroup(shop.cgroupRoot, pod.record.spec)}/${id}`,
       rootfs,
       paths: { pins, shm, etc },

@@ -1,6 +1,8 @@
 /** The device files of this machine. */
-import { lstatSync, readdirSync } from 'node:fs';
+import { lstatSync, readdirSync, statSync } from 'node:fs';
+import type { Stats } from 'node:fs';
 import path from 'node:path';
+import type { Mount } from '../types.ts';
 import type { OciDevice } from './oci-types.ts';
 
 /** The node's devices, for privileged containers. Terminals and shared memory are each container's own. */
@@ -12,10 +14,21 @@ export function listDevices(folder = '/dev'): OciDevice[] {
     if (!found) return [];
     if (found.isDirectory()) return listDevices(file);
     if (!found.isCharacterDevice() && !found.isBlockDevice()) return [];
-    const { major, minor } = deviceNumbers(found.rdev);
-    const type = found.isBlockDevice() ? 'b' : 'c';
-    return [{ path: file, type, major, minor, fileMode: found.mode & 0o777, uid: found.uid, gid: found.gid }];
+    return [describe(file, found)];
   });
+}
+
+/** The block devices among a container's mounts, as it finds them. Throws for a source that is gone. */
+export function volumeDevices(mounts: readonly Mount[]): { device: OciDevice; readOnly: boolean }[] {
+  return mounts
+    .filter(({ device }) => device)
+    .map(({ source, target, readOnly }) => ({ device: describe(target, statSync(source)), readOnly }));
+}
+
+function describe(file: string, found: Stats): OciDevice {
+  const { major, minor } = deviceNumbers(found.rdev);
+  const type = found.isBlockDevice() ? 'b' : 'c';
+  return { path: file, type, major, minor, fileMode: found.mode & 0o777, uid: found.uid, gid: found.gid };
 }
 
 /** As glibc packs them. */

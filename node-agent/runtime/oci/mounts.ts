@@ -21,7 +21,8 @@ export function containerMounts(inputs: {
 }): OciMount[] {
   const { pod, container, paths, terminationFile } = inputs;
   const { privileged, readOnlyRootFilesystem } = container.security;
-  const taken = new Set(container.mounts.map(({ target }) => withoutSlash(target)));
+  const volumes = container.mounts.filter(({ device }) => !device);
+  const taken = new Set(volumes.map(({ target }) => withoutSlash(target)));
   const filesReadOnly = readOnlyRootFilesystem;
   const own: Mount[] = [
     bind(pod.hostIpc ? '/dev/shm' : paths.shm, '/dev/shm', false),
@@ -34,7 +35,7 @@ export function containerMounts(inputs: {
   return [
     ...kernelMounts(privileged).filter(({ destination }) => !taken.has(destination)),
     ...own.filter(({ target }) => !taken.has(withoutSlash(target))).map(bindMount),
-    ...container.mounts.toSorted((a, b) => depth(a) - depth(b)).map(bindMount),
+    ...volumes.toSorted((a, b) => depth(a) - depth(b)).map(bindMount),
   ];
 }
 

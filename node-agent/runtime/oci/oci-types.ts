@@ -49,7 +49,7 @@ export interface OciSpec {
     devices?: OciDevice[];
     seccomp?: SeccompProfile;
     resources: {
-      devices: { allow: boolean; access: string }[];
+      devices: { allow: boolean; access: string; type?: 'c' | 'b'; major?: number; minor?: number }[];
       cpu?: { shares?: number; quota?: number; period?: number };
       memory?: { limit: number; swap?: number };
       pids?: { limit: number };

@@ -39,6 +39,20 @@ suite('OCI specification', () => {
     expectGolden('privileged.json', rendered);
   });
 
+  test('renderSpec() shows the block devices of volumes, and lets the container use no others', () => {
+    const device = { path: '/dev/xvda', type: 'b' as const, major: 7, minor: 1, fileMode: 0o660, uid: 0, gid: 6 };
+    const mounts = [
+      { source: '/node/b', target: '/dev/xvda', readOnly: true, device: true, propagation: 'private' as const },
+    ];
+    const rendered = render({ mounts }, { volumeDevices: [{ device, readOnly: true }] });
+    assert.deepEqual(rendered.linux.devices, [device]);
+    assert.deepEqual(rendered.linux.resources.devices, [
+      { allow: false, access: 'rwm' },
+      { allow: true, access: 'r', type: 'b', major: 7, minor: 1 },
+    ]);
+    assert.ok(!rendered.mounts.some(({ destination }) => destination === '/dev/xvda'));
+  });
+
   test('renderSpec() gives each container of cgroup v2 a cgroup namespace', () => {
     const host = { cgroup: 'v2' as const, swapAccounting: false, leastOomScoreAdj: 500 };
     const { linux, process } = render({ oomScoreAdj: -997, resources: { memoryLimitBytes: 1 } }, { host });
@@ -67,6 +81,7 @@ function render(wishes: ContainerWishes, more: Partial<SpecInputs> = {}) {
     hostDevices: privileged
       ? [{ path: '/dev/kmsg', type: 'c', major: 1, minor: 11, fileMode: 0o644, uid: 0, gid: 0 }]
       : [],
+    volumeDevices: [],
     cgroup: '/wherry/kubepods/besteffort/poda0/c0',
     rootfs: '/state/rootfs',
     paths: { pins: '/run/a0', shm: '/run/a0/shm', etc: '/run/a0/etc' },

@@ -20,6 +20,8 @@ export interface SpecInputs {
   host: Pick<HostFacts, 'cgroup' | 'swapAccounting' | 'leastOomScoreAdj'>;
   /** The node's devices, for privileged containers. */
   hostDevices: OciDevice[];
+  /** Those of volumes. */
+  volumeDevices: { device: OciDevice; readOnly: boolean }[];
   /** The container's cgroup below each hierarchy. */
   cgroup: string;
   rootfs: string;
@@ -49,6 +51,7 @@ export function renderSpec(inputs: SpecInputs): OciSpec {
   const { privileged, procMount } = container.security;
   const shown = privileged || procMount === 'Unmasked';
   const propagation = rootfsPropagation(container);
+  const devices = [...inputs.hostDevices, ...inputs.volumeDevices.map(({ device }) => device)];
   return {
     ociVersion: '1.0.0',
     process: renderProcess(inputs),
@@ -60,11 +63,20 @@ export function renderSpec(inputs: SpecInputs): OciSpec {
       cgroupsPath: inputs.cgroup,
       ...(propagation !== undefined && { rootfsPropagation: propagation }),
       ...(!shown && { maskedPaths, readonlyPaths }),
-      ...(privileged && { devices: inputs.hostDevices }),
+      ...(devices.length > 0 && { devices }),
       ...(inputs.seccomp && { seccomp: inputs.seccomp }),
       resources: {
         // What every container needs (null, zero, ptmx and their like) the runtime allows by itself.
-        devices: [{ allow: privileged, access: 'rwm' }],
+        devices: [
+          { allow: privileged, access: 'rwm' },
+          ...inputs.volumeDevices.map(({ device: { type, major, minor }, readOnly }) => ({
+            allow: true,
+            access: readOnly ? 'r' : 'rwm',
+            type,
+            major,
+            minor,
+          })),
+        ],
         ...limits(container.resources, host.swapAccounting),
         // As upstream: when one process of a container runs out of memory, all of it ends.
         ...(host.cgroup === 'v2' && {
