@@ -16,14 +16,15 @@ export interface ProbeTarget {
 
 export interface ProbeResult {
   result: 'success' | 'failure';
-  /** For the Unhealthy event. */
+  /** For the Unhealthy event, or that of a success that is doubtful. */
   output: string;
+  doubtful?: boolean;
 }
 
 /** The part of an answer's body that is read, as upstream. */
 const bodyLimitBytes = 10 * 1024;
 const userAgent = 'kube-probe/1.32';
-const mostRedirects = 10;
+const mostRequests = 10;
 
 /** Tries once, within the probe's timeout from `now`. */
 export async function tryProbe(
@@ -67,15 +68,19 @@ async function tryExec(
 export async function tryHttp(target: HttpTarget, timeoutMs: number): Promise<ProbeResult> {
   const signal = AbortSignal.timeout(timeoutMs);
   let next = target;
-  for (let redirects = 0; redirects <= mostRedirects; redirects++) {
-    const url = `${next.secure ? 'https' : 'http'}://${urlHost(next.host)}:${next.port}${next.path}`;
+  let url = '';
+  for (let requests = 0; requests < mostRequests; requests++) {
+    url = `${next.secure ? 'https' : 'http'}://${urlHost(next.host)}:${next.port}${next.path}`;
     try {
       const { status, body, location } = await request(next, signal);
       if (status < 200 || status >= 400) {
         return { result: 'failure', output: `HTTP probe failed with statuscode: ${status}` };
       }
       const to = status >= 300 && location !== undefined ? new URL(location, url) : undefined;
-      if (!to || to.hostname !== new URL(url).hostname) return { result: 'success', output: body };
+      if (!to || to.hostname !== new URL(url).hostname) {
+        if (status < 300) return { result: 'success', output: body };
+        return { result: 'success', output: `Probe terminated redirects, Response body: ${body}`, doubtful: true };
+      }
       const secure = to.protocol === 'https:';
       const port = to.port === '' ? (secure ? 443 : 80) : Number(to.port);
       next = { ...next, secure, port, path: `${to.pathname}${to.search}` };
@@ -84,7 +89,7 @@ export async function tryHttp(target: HttpTarget, timeoutMs: number): Promise<Pr
       return { result: 'failure', output: `Get "${url}": ${why}` };
     }
   }
-  return { result: 'failure', output: `stopped after ${mostRedirects} redirects` };
+  return { result: 'failure', output: `Get "${url}": stopped after ${mostRequests} redirects.` };
 }
 
 function urlHost(host: string): string {

@@ -47,14 +47,24 @@ export function makeProber({ env, events, executor, meter }: ProberOptions): Pro
     };
     async function once(): Promise<void> {
       const begunAt = env.now();
-      const { result, output } = await tryProbe(probe, { id: run.id, container, podIp }, executor, begunAt);
+      const {
+        result,
+        output,
+        doubtful = false,
+      } = await tryProbe(probe, { id: run.id, container, podIp }, executor, begunAt);
       if (stopped) return;
       const seconds = (env.now() - begunAt) / 1000;
       meter?.observe({ pod, container: container.name, probe: titles[kind], result, seconds });
-      if (result === 'failure') {
-        const message = `${titles[kind]} probe failed: ${output}`;
-        const fieldPath = fieldPathOf(pod, container.name);
-        events.record({ regarding: pod, fieldPath, type: 'Warning', reason: 'Unhealthy', message });
+      if (result === 'failure' || doubtful) {
+        const reason = doubtful ? 'ProbeWarning' : 'Unhealthy';
+        const message = `${titles[kind]} probe ${doubtful ? 'warning' : 'failed'}: ${output}`;
+        events.record({
+          regarding: pod,
+          fieldPath: fieldPathOf(pod, container.name),
+          type: 'Warning',
+          reason,
+          message,
+        });
       }
       tally = judge(tally, result, probe);
       again(Math.max(0, begunAt + periodMs - env.now()));

@@ -4,10 +4,14 @@ import net from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import fc from 'fast-check';
-import type { Container, Probe } from '#lib/kinds/gen/core-v1.ts';
+import { makeFakeEnv } from '#lib/env/fake.ts';
+import type { Container, HTTPGetAction, Probe } from '#lib/kinds/gen/core-v1.ts';
+import { makeContainer, makePod, makeRun, makeSeen, startMs } from '../lifecycle/pods.fixture.ts';
+import type { Seen } from '../lifecycle/types.ts';
 import { tryProbe } from './actions.ts';
 import { healthAfter, judge, noTally, probesFor } from './judge.ts';
-import { portOf } from './target.ts';
+import { makeProber } from './prober.ts';
+import { httpTarget, portOf } from './target.ts';
 
 const noExec = { execSync: () => Promise.resolve({ exitCode: 0, output: '', timedOut: false }) };
 const attempt = (probe: Probe, container: Container = { name: 'app' }) =>
@@ -62,6 +66,7 @@ suite('node-agent/probes', () => {
   test('tryProbe() asks over HTTP, follows redirects on the same host, and gives up in time', async () => {
     const server = http.createServer((request, response) => {
       if (request.url === '/slow') return;
+      if (request.url === '/loop') return void response.writeHead(302, { location: '/loop' }).end();
       const status = Number(request.url!.slice(1, 4));
       const location = request.url!.slice(4);
       response.writeHead(status, location ? { location } : {}).end(request.headers['user-agent']);
@@ -72,13 +77,89 @@ suite('node-agent/probes', () => {
       assert.deepEqual(await get('/200'), { result: 'success', output: 'kube-probe/1.32' });
       assert.deepEqual(await get('/500'), { result: 'failure', output: 'HTTP probe failed with statuscode: 500' });
       assert.equal((await get('/302/404')).result, 'failure');
-      assert.equal((await get('/302http://elsewhere.example/')).result, 'success');
+      assert.deepEqual(await get('/302http://elsewhere.example/'), {
+        result: 'success',
+        output: 'Probe terminated redirects, Response body: kube-probe/1.32',
+        doubtful: true,
+      });
+      assert.deepEqual(await get('/loop'), {
+        result: 'failure',
+        output: `Get "http://127.0.0.1:${port}/loop": stopped after 10 redirects.`,
+      });
       assert.match((await get('/slow')).output, /context deadline exceeded/);
     } finally {
       server.closeAllConnections();
       server.close();
     }
     assert.match((await attempt({ httpGet: { port } })).output, /connect: connection refused$/);
+  });
+
+  test('httpTarget() sends headers as given, several of a name too', () => {
+    const header = (name: string, value: string) => ({ name, value });
+    const httpHeaders = [
+      header('X-A', '1'),
+      header('x-a', '2'),
+      header('Host', 'name.example'),
+      header('accept', ''),
+      header('Authorization', 'Basic eA=='),
+    ];
+    const target = (action: Partial<HTTPGetAction>) =>
+      httpTarget(
+        { port: 'web', ...action },
+        { name: 'app', ports: [{ name: 'web', containerPort: 81 }] },
+        '10.0.0.1',
+        'me',
+      );
+    assert.deepEqual(target({ httpHeaders, scheme: 'HTTPS', host: 'there', path: 'a?b=c' }), {
+      secure: true,
+      host: 'there',
+      port: 81,
+      path: '/a?b=c',
+      headers: { 'User-Agent': 'me', 'X-A': ['1', '2'], Host: 'name.example', Authorization: 'Basic eA==' },
+    });
+    assert.deepEqual(target({}).headers, { 'User-Agent': 'me', Accept: '*/*' });
+  });
+
+  test('makeProber() waits for a slow probe, then tries at once, and ends with its run', async () => {
+    const env = makeFakeEnv({ startMs });
+    const tries: number[] = [];
+    let finish: ((exitCode: number) => void) | undefined;
+    const execSync = () =>
+      new Promise<{ exitCode: number; output: string; timedOut: boolean }>((resolve) => {
+        tries.push((env.now() - startMs) / 1000);
+        finish = (exitCode) => resolve({ exitCode, output: 'poorly', timedOut: false });
+      });
+    const said: string[] = [];
+    const prober = makeProber({
+      env,
+      events: { record: ({ reason, message }) => void said.push(`${reason}: ${message}`), stop: () => {} },
+      executor: { execSync },
+    });
+    const readinessProbe = { exec: { command: ['x'] }, initialDelaySeconds: 5, periodSeconds: 2 };
+    const pod = makePod({ containers: [makeContainer('app', { readinessProbe })] });
+    const tallies: string[] = [];
+    const follow = (seen: Seen | undefined) =>
+      prober.follow('uid-1', seen, (_, __, kind, { last, row }) => void tallies.push(`${kind} ${last} ${row}`));
+    const seen = makeSeen(pod, [makeRun('app')]);
+    follow(seen);
+    await env.advance(4_900);
+    assert.deepEqual(tries, []);
+    await env.advance(9_100);
+    // It has hung for nine seconds: four tries fell due meanwhile, and none was begun.
+    assert.deepEqual(tries, [5]);
+    follow(seen);
+    finish!(1);
+    await env.advance(0);
+    assert.deepEqual(tries, [5, 14]);
+    finish!(0);
+    await env.advance(2_000);
+    assert.deepEqual(tries, [5, 14, 16]);
+    assert.deepEqual(said, ['Unhealthy: Readiness probe failed: poorly']);
+    assert.deepEqual(tallies, ['readiness failure 1', 'readiness success 1']);
+    follow(undefined);
+    finish!(1);
+    await env.advance(60_000);
+    assert.deepEqual([tries.length, tallies.length, said.length, env.pending()], [3, 2, 1, 0]);
   });
 
   test('tryProbe() knocks at TCP ports', async () => {
