@@ -22,7 +22,6 @@ import type { Arrival, Filter, Handler, RequestContext, RequestObserver } from '
 import { requestInfoOf } from './request-info.ts';
 import { indexPaths } from './index-path.ts';
 import { makeResources } from './resources.ts';
-import type { Route } from './route.ts';
 
 export interface AppOptions {
   verbs: Verbs;
@@ -84,8 +83,10 @@ export function buildApp(options: AppOptions): App {
     ),
   );
 
-  const isUpgradable = (route: Route | undefined) =>
-    route !== undefined && (options.upgrades?.has(`${route.kind.plural}/${route.subresource}`) ?? false);
+  const isUpgradable = ({ request, route, info }: RequestContext) =>
+    route !== undefined &&
+    (options.upgrades?.has(`${route.kind.plural}/${route.subresource}`) ||
+      (info.verb === 'watch' && route.subresource === '' && wantsWebSocket(request)));
 
   /** Serves the request to its end. Never rejects: failures are answered, or end the connection. */
   const run = async (context: RequestContext): Promise<void> => {
@@ -147,7 +148,10 @@ export function buildApp(options: AppOptions): App {
       observer.onRequest(context);
       apps[request.httpVersionMajor === 2 ? 2 : 1](request, response);
     },
-    takesOver: (request) => isUpgradable(begin({ request })?.route),
+    takesOver(request) {
+      const context = begin({ request });
+      return context !== undefined && isUpgradable(context);
+    },
     upgrade(request, socket, head) {
       socket.on('error', (error) => env.log.debug('An upgraded connection failed', { error }));
       const context = begin({ request, upgrade: { socket, head } });
@@ -186,6 +190,10 @@ const tellServed =
     onServe(context);
     return next(context);
   };
+
+function wantsWebSocket({ headers }: Request): boolean {
+  return headers.upgrade?.toLowerCase() === 'websocket';
+}
 
 /** The name that a client gives its request. */
 function auditIdOf({ headers }: Request): string | undefined {

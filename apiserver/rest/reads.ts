@@ -3,7 +3,6 @@ import { badRequest, fieldForbidden, invalidObject, isReason } from '#lib/meta/e
 import { parseFieldSelector } from '#lib/meta/selectors.ts';
 import { matchFaults } from '../verbs/list-mode.ts';
 import type { Caller, WatchTarget } from '../verbs/types.ts';
-import { isGone } from './answer.ts';
 import { includeOf, sendEntry, sendList } from './exchange.ts';
 import type { Exchange, Serving } from './exchange.ts';
 import { demandStream } from './negotiate.ts';
@@ -11,6 +10,7 @@ import type { Accepted } from './negotiate.ts';
 import { isOn, listOptions, numberOf } from './query.ts';
 import { watchStart } from './watch-start.ts';
 import { makeWatchStream } from './watch-stream.ts';
+import type { WatchSink } from './watch-sink.ts';
 import type { WatchStream } from './watch-stream.ts';
 
 /** Watches without a time limit of their own end after half an hour to an hour. */
@@ -41,60 +41,68 @@ export async function list(exchange: Exchange, accepted: Accepted, serving: Serv
   await sendList(exchange, result, accepted, serving);
 }
 
-/** Streams until either side ends it; `open` holds the streams that are under way. */
+/** Streams until either side ends it, into what `openSink` opens once the watch is granted; `open` holds the streams that are under way. */
 export async function watch(
-  exchange: Exchange,
+  { route, query, caller }: Pick<Exchange, 'route' | 'query' | 'caller'>,
   accepted: Accepted,
   { verbs, env }: Serving,
   open: Set<WatchStream>,
+  openSink: () => WatchSink | Promise<WatchSink>,
 ): Promise<void> {
-  const { response, route, query, caller } = exchange;
   const { kind, namespace } = route;
   demandStream(accepted);
   const { labelSelector = '', fieldSelector = '' } = listOptions(query, namespace);
-  const start = watchStart(query);
+  const from = watchStart(query);
   const include = includeOf(query);
   const seconds = numberOf(query, 'timeoutSeconds');
   const target = { kind, namespace, labelSelector, fieldSelector: named(route.name, fieldSelector) };
-  let source: { close(): void } | undefined;
-  let stream: WatchStream | undefined;
-  // The head of the answer goes out once the watch is granted, which its first event may tell before verbs.watch() returns.
-  const started = () => {
-    if (stream) return stream;
-    const made = makeWatchStream(
-      response,
+  const start = async (source?: { close(): void }): Promise<WatchStream> => {
+    const sink = await openSink();
+    const stream = makeWatchStream(
+      sink,
       {
         kind,
         accepted,
         include,
         bookmarks: isOn(query, 'allowWatchBookmarks'),
-        marksInitialState: start.marksState,
+        marksInitialState: from.marksState,
         timeoutMs: seconds ? Math.min(Math.max(seconds, 0) * 1000, longestMs) : watchTimeoutMs * (1 + env.random()),
       },
       env,
       () => {
-        open.delete(made);
+        open.delete(stream);
         source?.close();
       },
     );
-    open.add(made);
-    return (stream = made);
+    open.add(stream);
+    if (sink.isOver()) stream.end();
+    return stream;
   };
-  if (start.atLeast !== undefined) await reach(verbs, caller, target, start.atLeast);
+  if (from.atLeast !== undefined) await reach(verbs, caller, target, from.atLeast);
+  let stream: WatchStream | undefined;
+  // The stream begins once the watch is granted, which its first events may tell before verbs.watch() returns.
+  const early: ((stream: WatchStream) => void)[] = [];
+  const tell = (what: (stream: WatchStream) => void) => void (stream ? what(stream) : early.push(what));
+  let source: { close(): void };
   try {
-    source = await verbs.watch(caller, [target], start.after, {
+    source = await verbs.watch(caller, [target], from.after, {
       onChanges: (changes, revision, synced) =>
-        started().onChanges(synced && !start.tellsState ? [] : changes, revision, synced),
-      onEnd: (error) => started().onEnd(error),
+        tell((stream) => stream.onChanges(synced && !from.tellsState ? [] : changes, revision, synced)),
+      onEnd: (error) => tell((stream) => stream.onEnd(error)),
     });
   } catch (error) {
     // A position that is gone is told as an event, which is where watchers look for it.
     if (!isReason(error, 'Expired')) throw error;
-    started().fail(error);
+    (await start()).fail(error);
     return;
   }
-  started();
-  if (isGone(response) || response.writableEnded) source.close();
+  try {
+    stream = await start(source);
+  } catch (error) {
+    source.close();
+    throw error;
+  }
+  for (const what of early) what(stream);
 }
 
 /** Waits until the state is as new as a client has seen it elsewhere; one that is older than all that is kept has been reached long ago. */

@@ -10,6 +10,8 @@ import type { Accepted } from './negotiate.ts';
 import { get, list, watch } from './reads.ts';
 import type { RequestInfo } from './request-info.ts';
 import type { Route } from './route.ts';
+import { answerSink, webSocketSink } from './watch-sink.ts';
+import type { WatchSink } from './watch-sink.ts';
 import type { WatchStream } from './watch-stream.ts';
 import { create, patch, remove, removeCollection, update } from './writes.ts';
 
@@ -42,13 +44,29 @@ export function makeResources(
   const endAll = () => {
     for (const stream of open) stream.end();
   };
+  const startWatch = async (
+    asked: Exchange | Upgrade,
+    accepted: Accepted,
+    openSink: () => WatchSink | Promise<WatchSink>,
+  ): Promise<void> => {
+    await watch(asked, accepted, serving, open, openSink);
+    if (isStopping) endAll();
+  };
+  /** Runs it unless too many of its like are under way. */
+  const counted = async (verb: Verb, run: () => Promise<void>): Promise<void> => {
+    const limit = verb === 'watch' ? watchLimit : requestLimit;
+    if ((verb === 'watch' ? open.size : underWay) >= limit) throw tooMany();
+    underWay++;
+    try {
+      await run();
+    } finally {
+      underWay--;
+    }
+  };
   const actions: Record<Verb, Action> = {
     get,
     list,
-    async watch(exchange, accepted, serving) {
-      await watch(exchange, accepted, serving, open);
-      if (isStopping) endAll();
-    },
+    watch: (exchange, accepted) => startWatch(exchange, accepted, () => answerSink(exchange.response)),
     create,
     update,
     patch,
@@ -63,20 +81,18 @@ export function makeResources(
       if (handler) return handler(exchange);
       const verb = verbOf(request.method ?? '', route, context.info);
       if (!verb || !allows(route, verb)) throw notAllowed();
-      const limit = verb === 'watch' ? watchLimit : requestLimit;
-      if ((verb === 'watch' ? open.size : underWay) >= limit) throw tooMany();
-      underWay++;
-      try {
-        await actions[verb](exchange, negotiate(request.headers.accept, hasTables(route, verb)), serving);
-      } finally {
-        underWay--;
-      }
+      await counted(verb, () =>
+        actions[verb](exchange, negotiate(request.headers.accept, hasTables(route, verb)), serving),
+      );
     },
     async upgrade(upgrade) {
-      const { kind, subresource } = upgrade.route;
-      const handler = upgrades.get(`${kind.plural}/${subresource}`);
-      if (!handler) throw notAllowed();
-      await handler(upgrade);
+      const { request, route, context } = upgrade;
+      const handler = upgrades.get(`${route.kind.plural}/${route.subresource}`);
+      if (handler) return handler(upgrade);
+      demandName(route.name);
+      if (verbOf(request.method ?? '', route, context.info) !== 'watch' || !allows(route, 'watch')) throw notAllowed();
+      const accepted = negotiate(request.headers.accept);
+      await counted('watch', () => startWatch(upgrade, accepted, () => webSocketSink(upgrade, accepted, serving.env)));
     },
     endWatches() {
       isStopping = true;

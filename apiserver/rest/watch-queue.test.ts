@@ -3,6 +3,7 @@ import { EventEmitter } from 'node:events';
 import type { WatchChange } from '../verbs/types.ts';
 import type { Response } from './answer.ts';
 import { makeWatchQueue } from './watch-queue.ts';
+import { answerSink } from './watch-sink.ts';
 
 /** A connection that takes what it is given, until it is told that it is full. */
 class Connection extends EventEmitter {
@@ -35,7 +36,7 @@ suite('makeWatchQueue()', () => {
     const connection = new Connection();
     const dropped: number[] = [];
     const queue = makeWatchQueue(
-      connection as unknown as Response,
+      answerSink(connection as unknown as Response),
       limitBytes,
       ({ entry }) => entry.bytes,
       (unread) => dropped.push(unread),

@@ -3,14 +3,14 @@
  * there is room: neither a long initial state nor a slow reader costs a copy of what it has not read.
  */
 import type { WatchChange } from '../verbs/types.ts';
-import type { Response } from './answer.ts';
+import type { WatchSink } from './watch-sink.ts';
 
 export interface WatchQueue {
   /** Changes beyond the bound end the watch, but for the initial state, which may be of any size. */
   push(changes: readonly WatchChange[], isInitial: boolean): void;
   /** An event that exists as bytes. */
   pushBytes(bytes: Buffer): void;
-  /** Ends the answer once all of it is written. */
+  /** Ends the stream once all of it is written. */
   endAfter(): void;
 }
 
@@ -19,7 +19,7 @@ const pieceBytes = 128 * 1024;
 
 /** `onOverflow` is told the unread bytes once they exceed `limitBytes`; nothing is written after that. */
 export function makeWatchQueue(
-  response: Response,
+  sink: Pick<WatchSink, 'write' | 'end' | 'onDrain'>,
   limitBytes: number,
   render: (change: WatchChange) => Buffer,
   onOverflow: (unreadBytes: number) => void,
@@ -42,11 +42,11 @@ export function makeWatchQueue(
         size += bytes.length;
         parts.push(bytes);
       }
-      isFull = !response.write(parts.length === 1 ? parts[0]! : Buffer.concat(parts));
+      isFull = !sink.write(parts);
     }
     if (head < waiting.length) return;
     [waiting, head, waitingBytes, initialBytes] = [[], 0, 0, 0];
-    if (ends) response.end();
+    if (ends) sink.end();
   };
   const add = (item: WatchChange | Buffer) => {
     waiting.push(item);
@@ -56,7 +56,7 @@ export function makeWatchQueue(
     if (isFull && waitingBytes > limitBytes + initialBytes) onOverflow(waitingBytes);
     else flush();
   };
-  response.on('drain', () => {
+  sink.onDrain(() => {
     isFull = false;
     flush();
   });
@@ -65,7 +65,7 @@ export function makeWatchQueue(
     push(changes, isInitial) {
       // Nearly always there is one, and room for it.
       if (changes.length === 1 && !isFull && head === waiting.length) {
-        isFull = !response.write(render(changes[0]!));
+        isFull = !sink.write([render(changes[0]!)]);
         return;
       }
       for (const change of changes) add(change);

@@ -7,6 +7,7 @@ import { expired } from '#lib/meta/errors.ts';
 import { entryOf } from '../store/entry.ts';
 import type { Response } from './answer.ts';
 import { negotiate } from './negotiate.ts';
+import { answerSink } from './watch-sink.ts';
 import { makeWatchStream } from './watch-stream.ts';
 
 /** An answer that keeps what is written to it. */
@@ -48,7 +49,7 @@ suite('makeWatchStream()', () => {
 
   const start = (more: { bookmarks?: boolean; marksInitialState?: boolean; timeoutMs?: number } = {}) =>
     makeWatchStream(
-      answer as unknown as Response,
+      answerSink(answer as unknown as Response),
       {
         kind: configMap,
         accepted: negotiate(undefined),

@@ -3,11 +3,11 @@ import type { Env } from '#lib/env/env.ts';
 import type { Kind } from '#lib/kinds/define-kind.ts';
 import { ApiError } from '#lib/meta/errors.ts';
 import type { WatchHandlers } from '../verbs/types.ts';
-import type { Response } from './answer.ts';
 import type { Accepted } from './negotiate.ts';
 import type { IncludeObject } from './shapes.ts';
 import { makeWatchEvents } from './watch-events.ts';
 import { makeWatchQueue } from './watch-queue.ts';
+import type { WatchSink } from './watch-sink.ts';
 
 export interface WatchStreamOptions {
   kind: Kind;
@@ -35,9 +35,9 @@ const lastBookmarkBeforeMs = 2000;
 /** Unread bytes at which a watcher is dropped; it lists again. */
 const unreadLimitBytes = 32 * 1024 * 1024;
 
-/** Starts the answer. `onClose` runs once, when either side has ended it. */
+/** Starts the stream. `onClose` runs once, when either side has ended it. */
 export function makeWatchStream(
-  response: Response,
+  sink: WatchSink,
   options: WatchStreamOptions,
   env: Env,
   onClose: () => void,
@@ -54,9 +54,9 @@ export function makeWatchStream(
     for (const cancel of cancels) cancel();
     onClose();
   };
-  const queue = makeWatchQueue(response, unreadLimitBytes, events.change, (unreadBytes) => {
+  const queue = makeWatchQueue(sink, unreadLimitBytes, events.change, (unreadBytes) => {
     env.log.warn('A watcher reads too slowly and is dropped', { kind: kind.plural, unreadBytes });
-    response.destroy();
+    sink.destroy();
     close();
   });
   const bookmark = (annotations?: Record<string, string>) => {
@@ -64,7 +64,7 @@ export function makeWatchStream(
   };
   const end = () => {
     if (closed) return;
-    response.end();
+    sink.end();
     close();
   };
   const later = (delayMs: number, run: () => void) => {
@@ -80,10 +80,8 @@ export function makeWatchStream(
       bookmarkRegularly();
     });
 
-  response.writeHead(200, { 'content-type': events.contentType, 'cache-control': 'no-cache, private' });
-  response.flushHeaders();
-  response.on('close', close);
-  response.on('error', close);
+  sink.begin(events.contentType);
+  sink.onClose(close);
   later(options.timeoutMs, end);
   if (options.bookmarks) {
     bookmarkRegularly();

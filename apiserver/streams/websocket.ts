@@ -28,19 +28,29 @@ export function chooseProtocol<P extends string>(request: IncomingMessage, spoke
   return chosen;
 }
 
-/** Completes the upgrade. Messages wait until resume(); failures of the socket end in its `close` event. */
-export function acceptWebSocket({ request, socket, head }: Upgrade, protocol: string, env: Env): Promise<WebSocket> {
+/**
+ * Completes the upgrade. Messages wait until resume(); failures of the socket end in its `close` event. Without a heartbeat a client may leave what it is
+ * sent unread for as long as it likes.
+ */
+export function acceptWebSocket(
+  { request, socket, head }: Upgrade,
+  protocol: string,
+  env: Env,
+  { heartbeat = true }: { heartbeat?: boolean } = {},
+): Promise<WebSocket> {
   // `ws` refuses names with a slash, which one of ours has: it does not see the header, we answer it.
   delete request.headers['sec-websocket-protocol'];
   const server = new WebSocketServer({ noServer: true, maxPayload: largestMessage, clientTracking: false });
   if (protocol !== '') server.on('headers', (lines) => lines.push(`Sec-WebSocket-Protocol: ${protocol}`));
   return new Promise((resolve, reject) => {
-    socket.once('close', () => reject(new Error('the client left during the upgrade')));
+    const leave = () => reject(new Error('the client left during the upgrade'));
+    if (socket.destroyed) return leave();
+    socket.once('close', leave);
     server.on('wsClientError', (error) => reject(badRequest(error.message)));
     server.handleUpgrade(request, socket, head, (webSocket) => {
       webSocket.on('error', (error) => env.log.debug('A WebSocket failed', { error }));
       webSocket.pause();
-      keepAlive(webSocket, env);
+      if (heartbeat) keepAlive(webSocket, env);
       resolve(webSocket);
     });
   });
