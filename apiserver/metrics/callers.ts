@@ -1,4 +1,4 @@
-/** Metrics of who asks, as upstream's `endpoints/filters/metrics.go` and `authentication/request/x509`. */
+/** Metrics of who asks and who may, as upstream's `endpoints/filters/metrics.go` and `authentication/request/x509`. */
 import type { TLSSocket } from 'node:tls';
 import type { Env } from '#lib/env/env.ts';
 import type { Registry } from '#lib/metrics/registry.ts';
@@ -20,6 +20,14 @@ export function measureCallers(registry: Registry, env: Env): RequestObserver {
   ]);
   const success = attempts.with('success');
   const failure = attempts.with('failure');
+  const decisions = registry.counter(
+    'authorization_attempts_total',
+    "[ALPHA] Counter of authorization attempts broken down by result. It can be either 'allowed', 'denied', 'no-opinion' or 'error'.",
+    ['result'],
+  );
+  const permitted = decisions.with('allowed');
+  // None of the authorizers denies for the others: they are silent.
+  const silence = decisions.with('no-opinion');
   const expiration = registry
     .histogram(
       'apiserver_client_certificate_expiration_seconds',
@@ -46,7 +54,8 @@ export function measureCallers(registry: Registry, env: Env): RequestObserver {
       const until = endOf(socketOf(context.request));
       if (until !== undefined) expiration.observe(Math.max(0, until - env.now() / 1000));
     },
-    onEnd({ user, failure: why }) {
+    onEnd({ user, isAllowed, failure: why }) {
+      if (isAllowed !== undefined) (isAllowed ? permitted : silence).add();
       if (user) {
         success.add();
         users.with(wordFor(user.name)).add();

@@ -5,6 +5,7 @@ import { makeRegistry } from '#lib/metrics/registry.ts';
 import type { Registry } from '#lib/metrics/registry.ts';
 import type { Handler } from '../rest/request-context.ts';
 import { tellBuild } from './build-info.ts';
+import { tellFeatures } from './features.ts';
 import { measureHealth } from './health.ts';
 import type { HealthMeter } from './health.ts';
 import { metricsPaths } from './paths.ts';
@@ -22,5 +23,6 @@ export function makeMetrics(env: Env): Metrics {
   const health = makeRegistry();
   measureProcess(registry, env);
   tellBuild(registry);
+  tellFeatures(registry);
   return { registry, onHealth: measureHealth([registry, health]), paths: metricsPaths(registry, health) };
 }

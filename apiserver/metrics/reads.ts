@@ -1,8 +1,17 @@
 /** Metrics of lists and watches, which memory serves, as upstream's `endpoints/metrics` and `storage/cacher/metrics`. */
 import type { Kind } from '#lib/kinds/define-kind.ts';
+import { qualified } from '#lib/meta/errors.ts';
 import type { Histogram } from '#lib/metrics/histogram.ts';
 import type { Counter, Registry } from '#lib/metrics/registry.ts';
 import type { Verbs } from '../verbs/types.ts';
+
+interface Series {
+  total: Counter;
+  size: Histogram;
+  initial: Counter;
+  lists: Counter;
+  returned: Counter;
+}
 
 /** The verbs, and what their lists and watches tell counted by kind. */
 export function measureReads(verbs: Verbs, registry: Registry): Verbs {
@@ -29,7 +38,12 @@ export function measureReads(verbs: Verbs, registry: Registry): Verbs {
     '[ALPHA] Number of objects returned for a LIST request from watch cache',
     prefix,
   );
-  const known = new Map<Kind, { total: Counter; size: Histogram; lists: Counter; returned: Counter }>();
+  const initials = registry.counter(
+    'apiserver_init_events_total',
+    '[ALPHA] Counter of init events processed in watch cache broken by resource type.',
+    ['resource'],
+  );
+  const known = new Map<Kind, Series>();
   const seriesOf = (kind: Kind) => {
     let found = known.get(kind);
     if (!found) {
@@ -38,6 +52,7 @@ export function measureReads(verbs: Verbs, registry: Registry): Verbs {
       found = {
         total: events.with(...values),
         size: sizes.with(...values),
+        initial: initials.with(qualified(kind)),
         lists: lists.with(folder, ''),
         returned: returned.with(folder),
       };
@@ -54,12 +69,15 @@ export function measureReads(verbs: Verbs, registry: Registry): Verbs {
       series.returned.add(result.entries.length);
       return result;
     },
-    watch(caller, targets, after, handlers) {
+    async watch(caller, targets, after, handlers) {
       const series = targets.map(({ kind }) => seriesOf(kind));
-      return verbs.watch(caller, targets, after, {
+      // What it begins with is told before it is granted.
+      let isGranted = false;
+      const watching = await verbs.watch(caller, targets, after, {
         onChanges(changes, revision, synced) {
           for (const { target, entry } of changes) {
-            const { total, size } = series[target]!;
+            const { total, size, initial } = series[target]!;
+            if (!isGranted) initial.add();
             total.add();
             size.observe(entry.bytes.length);
           }
@@ -67,6 +85,8 @@ export function measureReads(verbs: Verbs, registry: Registry): Verbs {
         },
         onEnd: (error) => handlers.onEnd(error),
       });
+      isGranted = true;
+      return watching;
     },
   };
 }

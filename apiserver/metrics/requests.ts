@@ -4,6 +4,7 @@ import type { Kind } from '#lib/kinds/define-kind.ts';
 import type { Histogram } from '#lib/metrics/histogram.ts';
 import type { Counter, Gauge, Registry } from '#lib/metrics/registry.ts';
 import type { RequestContext, RequestObserver } from '../rest/request-context.ts';
+import type { Route } from '../rest/route.ts';
 import { scopeOf } from '../rest/request-info.ts';
 import { applyPatchType } from '../verbs/patching.ts';
 import { makePeaks } from './peaks.ts';
@@ -62,6 +63,12 @@ export function measureRequests(registry: Registry, env: Env): RequestObserver {
     return made;
   };
 
+  /** No release is named yet that comes without one of these. */
+  const tellDeprecated = ({ kind, subresource }: Route) => {
+    if (kind.deprecatedSince === undefined) return;
+    families.deprecated.with(kind.group, kind.version, kind.plural, subresource, '').set(1);
+  };
+
   return {
     onServe(context) {
       if (context.isLongRunning) seriesOf(context).open.add(1);
@@ -77,6 +84,7 @@ export function measureRequests(registry: Registry, env: Env): RequestObserver {
       let counter = series.byCode.get(code);
       if (!counter) series.byCode.set(code, (counter = families.total.with(...series.labels, String(code))));
       counter.add();
+      if (context.isAllowed && context.route) tellDeprecated(context.route);
       const seconds = (env.monotonic() - context.startedAtMs) / 1000;
       series.duration.observe(seconds);
       series.sli.observe(seconds - context.queuedMs / 1000);
@@ -127,6 +135,11 @@ function register(registry: Registry) {
       'apiserver_request_terminations_total',
       '[ALPHA] Number of requests which apiserver terminated in self-defense.',
       [...verbAndPlace, 'code'],
+    ),
+    deprecated: registry.gauge(
+      'apiserver_requested_deprecated_apis',
+      '[STABLE] Gauge of deprecated APIs that have been requested, broken out by API group, version, resource, subresource, and removed_release.',
+      ['group', 'version', 'resource', 'subresource', 'removed_release'],
     ),
     aborts: registry.counter(
       'apiserver_request_aborts_total',

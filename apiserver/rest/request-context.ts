@@ -32,6 +32,8 @@ export interface RequestContext {
   user: Caller | undefined;
   /** Whom the request is taken for: another than `user` when that one impersonates. Nobody known until the filters have found out. */
   caller: Caller;
+  /** What authorization has decided; undefined while it has not. */
+  isAllowed: boolean | undefined;
   /** Whether it is being served, or was: nothing held it up or turned it away before. */
   isServed: boolean;
   /** How long flow control has held it up. */
@@ -104,6 +106,7 @@ export function makeRequestContext(arrival: Arrival): RequestContext {
     ownPath,
     user: undefined,
     caller: anonymous,
+    isAllowed: undefined,
     isServed: false,
     queuedMs: 0,
     isLate: false,

@@ -131,6 +131,39 @@ suite('metrics', () => {
     }
   });
 
+  test('what a watch begins with is counted', async () => {
+    await space.configMap('there-before');
+    const all = (await api.ask('GET', `${space.path}/configmaps`)).body.items.length;
+    const begun = await growth('apiserver_init_events_total', { resource: 'configmaps' }, async () => {
+      const watch = await api.watch(`${space.path}/configmaps?watch=1`);
+      for (let i = 0; i < all; i++) await watch.next();
+      await space.configMap('there-after');
+      assert.equal((await watch.next()).object.metadata.name, 'there-after');
+      watch.close();
+    });
+    assert.equal(begun, all);
+  });
+
+  test('what authorization says is counted', async () => {
+    const may = (result: string, token?: string) =>
+      growth('authorization_attempts_total', { result }, () =>
+        api.ask('GET', `${space.path}/configmaps`, token === undefined ? {} : { token }),
+      );
+    assert.equal(await may('no-opinion', 'file-token'), 1);
+    assert.equal(await may('no-opinion'), 0);
+    // The request that reads them is one of them.
+    assert.equal(await may('allowed'), 2);
+  });
+
+  test('who still asks for what is deprecated is told of', async () => {
+    const name = 'apiserver_requested_deprecated_apis';
+    const old = { group: '', version: 'v1', resource: 'componentstatuses', subresource: '', removed_release: '' };
+    await api.ask('GET', '/api/v1/componentstatuses');
+    const text = await read();
+    assert.equal(valueIn(text, name, old), 1);
+    assert.equal(valueIn(text, name), 1);
+  });
+
   test('requests to what lies behind an object are connections', async () => {
     const absent = { ...ofMaps('CONNECT', 'resource', { code: '404' }), resource: 'pods' };
     for (const subresource of ['proxy', 'log']) {
@@ -223,6 +256,12 @@ suite('metrics', () => {
     await once(socket.resume(), 'close');
     const deadline = Date.now() + 5000;
     while (valueIn(await read(), name) === before) assert.ok(Date.now() < deadline, 'it was not counted');
+  });
+
+  test('features that are on are told by upstream names', async () => {
+    const text = await read();
+    assert.equal(valueIn(text, 'kubernetes_feature_enabled', { name: 'WatchList', stage: 'BETA' }), 1);
+    assert.equal(valueIn(text, 'kubernetes_feature_enabled', { name: 'JobPodFailurePolicy', stage: '' }), 1);
   });
 
   test('they are for those whom a role lets see them', async () => {
