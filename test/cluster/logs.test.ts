@@ -1,5 +1,6 @@
 /** `kubectl logs` with each of its options. */
 import assert from 'node:assert/strict';
+import { readdirSync } from 'node:fs';
 import { eventually } from '../harness/cluster.ts';
 import { container, forever, makePlace } from './place.ts';
 import type { Place } from './place.ts';
@@ -39,6 +40,15 @@ suite('logs', function () {
         }),
       ],
       volumes: [{ name: 'data', emptyDir: {} }],
+    });
+    // Each line takes some hundred bytes of the log, which is put aside from ten million on; the node looks every ten seconds.
+    await place.run('plenty', {
+      restartPolicy: 'Never',
+      containers: [
+        container(
+          `yes ${'x'.repeat(60)} | head -n 110000 | cat -n; until test -e /go; do sleep 0.1; done; echo more; until test -e /end; do sleep 0.1; done`,
+        ),
+      ],
     });
     await place.ready('talker');
   });
@@ -80,6 +90,25 @@ suite('logs', function () {
     assert.equal(follower.output(), `${expected.join('\n')}\n`);
     assert.equal(await logs('ends'), `${expected.join('\n')}\n`);
     assert.equal(await logs('ends', '--tail=3'), '19998\n19999\n20000\n');
+  });
+
+  test('logs are whole over a rotation, for those who look back and those who follow', async () => {
+    const { nodeName, uid } = await place.pod('plenty').then(({ spec, metadata }) => ({ ...spec, ...metadata }));
+    const { logDir } = place.cluster.layout.nodes.find(({ name }) => name === nodeName)!;
+    const folder = `${logDir}/logs_plenty_${uid}`;
+    const follower = place.cluster.spawnKubectl(['-n', 'logs', 'logs', '-f', 'plenty']);
+    await eventually('a rotation', () => readdirSync(`${folder}/app`).length === 2);
+    await place.exec('plenty', 'touch /go');
+    await eventually('more', async () => (await logs('plenty', '--tail=1')) === 'more\n');
+    assert.match(await logs('plenty', '--tail=3'), /^ *109999\tx+\n *110000\tx+\nmore\n$/);
+    const all = await logs('plenty');
+    assert.equal(all.split('\n').length, 110_002);
+    await place.exec('plenty', 'touch /end');
+    assert.equal(await follower.exited, 0);
+    assert.ok(follower.output() === all);
+    // What was logged stays for a while when the pod has gone.
+    await place.kubectl('delete', 'pod', 'plenty', '--wait');
+    assert.equal(readdirSync(`${folder}/app`).length, 2);
   });
 
   test('the run before is kept', async () => {
