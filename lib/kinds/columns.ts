@@ -10,7 +10,7 @@ export const none = '<none>';
 export const unset = '<unset>';
 export const unknown = '<unknown>';
 
-/** A column of text. */
+/** A column of text; where upstream calls a column so that holds numbers, those stay numbers. */
 export function text<T>(name: string, value: (object: T, context: PrintContext) => Cell): Column<T> {
   return { name, type: 'string', value };
 }

@@ -1,6 +1,6 @@
 import { invalid } from '#lib/meta/errors.ts';
 import { checkImmutable, checkKeys, checkTotal, decodedBytes } from './checks/keyed-data.ts';
-import { ageColumn, integer, nameColumn } from './columns.ts';
+import { ageColumn, nameColumn, text } from './columns.ts';
 import { defineKind } from './define-kind.ts';
 import type { ConfigMap } from './gen/core-v1.ts';
 
@@ -26,7 +26,7 @@ export const configMap = defineKind<ConfigMap>({
   },
   columns: [
     nameColumn,
-    integer('Data', ({ data, binaryData }) => Object.keys(data ?? {}).length + Object.keys(binaryData ?? {}).length),
+    text('Data', ({ data, binaryData }) => Object.keys(data ?? {}).length + Object.keys(binaryData ?? {}).length),
     ageColumn,
   ],
 });

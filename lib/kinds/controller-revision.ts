@@ -1,7 +1,7 @@
 import { controllerOf } from '#lib/meta/owners.ts';
 import { invalid, required } from '#lib/meta/errors.ts';
 import { unchanged } from './checks/metadata.ts';
-import { ageColumn, integer, nameColumn, none, text } from './columns.ts';
+import { ageColumn, nameColumn, none, text } from './columns.ts';
 import { defineKind } from './define-kind.ts';
 import type { ControllerRevision } from './gen/apps-v1.ts';
 
@@ -29,7 +29,7 @@ export const controllerRevision = defineKind<ControllerRevision>({
       const group = owner.apiVersion.includes('/') ? `.${owner.apiVersion.split('/')[0]}` : '';
       return `${owner.kind.toLowerCase()}${group}/${owner.name}`;
     }),
-    integer('Revision', ({ revision }) => revision),
+    text('Revision', ({ revision }) => revision),
     ageColumn,
   ],
 });

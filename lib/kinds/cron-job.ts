@@ -66,7 +66,7 @@ export const cronJob = defineKind<CronJob>({
     nameColumn,
     text('Schedule', ({ spec }) => spec.schedule),
     text('Timezone', ({ spec }) => spec.timeZone ?? none),
-    text('Suspend', ({ spec }) => yesOrNo(spec.suspend)),
+    { name: 'Suspend', type: 'boolean', value: ({ spec }) => yesOrNo(spec.suspend) },
     integer('Active', ({ status }) => status?.active?.length ?? 0),
     text('Last Schedule', ({ status }, context) =>
       status?.lastScheduleTime ? since(status.lastScheduleTime, context) : none,

@@ -6,7 +6,7 @@ import { goStruct } from './checks/go-value.ts';
 import { unchangedSelector } from './checks/selectors.ts';
 import { atMostWhole, intOrPercent, isZero, nonNegative } from './checks/values.ts';
 import { checkCounts, checkSelectedTemplate } from './checks/workloads.ts';
-import { ageColumn, containerColumns, integer, nameColumn, selectorColumn, text } from './columns.ts';
+import { ageColumn, containerColumns, nameColumn, selectorColumn, text } from './columns.ts';
 import { makerWarnings } from './checks/workload-warnings.ts';
 import { defineKind } from './define-kind.ts';
 import type { Deployment, DeploymentSpec } from './gen/apps-v1.ts';
@@ -73,8 +73,8 @@ export const deployment = defineKind<Deployment>({
   columns: [
     nameColumn,
     text('Ready', ({ spec, status }) => `${status?.readyReplicas ?? 0}/${spec.replicas ?? 1}`),
-    integer('Up-to-date', ({ status }) => status?.updatedReplicas ?? 0),
-    integer('Available', ({ status }) => status?.availableReplicas ?? 0),
+    text('Up-to-date', ({ status }) => status?.updatedReplicas ?? 0),
+    text('Available', ({ status }) => status?.availableReplicas ?? 0),
     ageColumn,
     ...containerColumns<Deployment>(({ spec }) => spec.template.spec?.containers),
     selectorColumn(({ spec }) => spec.selector),

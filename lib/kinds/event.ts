@@ -1,5 +1,5 @@
 import { pathSegmentFaults } from '#lib/meta/names.ts';
-import { integer, since, text, wide } from './columns.ts';
+import { since, text, wide } from './columns.ts';
 import { defineKind, type PrintContext } from './define-kind.ts';
 import { checkEvent } from './event-check.ts';
 import type { Event } from './gen/core-v1.ts';
@@ -35,7 +35,7 @@ export const event = defineKind<Event>({
     wide(text('Source', sourceOf)),
     text('Message', ({ message }) => (message ?? '').trim()),
     wide(text('First Seen', (object, context) => firstSeenOf(object, context))),
-    wide(integer('Count', ({ series, count }) => series?.count ?? (count || 1))),
+    wide(text('Count', ({ series, count }) => series?.count ?? (count || 1))),
     wide({ name: 'Name', type: 'string', format: 'name', value: ({ metadata }) => metadata.name }),
   ],
   fields: {

@@ -1,4 +1,4 @@
-import { ageColumn, integer, nameColumn, none, text, unknown, unset } from './columns.ts';
+import { ageColumn, nameColumn, none, text, unknown, unset } from './columns.ts';
 import { defineKind } from './define-kind.ts';
 import type {
   HorizontalPodAutoscaler,
@@ -47,8 +47,8 @@ export const horizontalPodAutoscaler = defineKind<HorizontalPodAutoscaler>({
     text('Reference', ({ spec: { scaleTargetRef } }) => `${scaleTargetRef.kind}/${scaleTargetRef.name}`),
     text('Targets', ({ spec, status }) => formatMetrics(spec.metrics ?? [], status?.currentMetrics ?? [])),
     text('MinPods', ({ spec }) => (spec.minReplicas === undefined ? unset : String(spec.minReplicas))),
-    integer('MaxPods', ({ spec }) => spec.maxReplicas),
-    integer('Replicas', ({ status }) => status?.currentReplicas ?? 0),
+    text('MaxPods', ({ spec }) => spec.maxReplicas),
+    text('Replicas', ({ status }) => status?.currentReplicas ?? 0),
     ageColumn,
   ],
 });

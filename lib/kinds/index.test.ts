@@ -37,6 +37,27 @@ suite('kinds', () => {
     }
   });
 
+  test('columns are called text but for those that upstream calls otherwise', () => {
+    const others = kinds.flatMap(({ kind, columns = [] }) => {
+      const those = columns.filter(({ type }) => type !== 'string').map(({ name, type }) => `${name}: ${type}`);
+      return those.length > 0 ? [`${kind} has ${those.join(', ')}`] : [];
+    });
+    assert.deepEqual(others.sort(), [
+      'CSIDriver has AttachRequired: boolean, PodInfoOnMount: boolean, StorageCapacity: boolean, RequiresRepublish: boolean',
+      'CSINode has Drivers: integer',
+      'CronJob has Suspend: boolean, Active: integer',
+      'DaemonSet has Desired: integer, Current: integer, Ready: integer, Up-to-date: integer, Available: integer',
+      'MutatingWebhookConfiguration has Webhooks: integer',
+      'PodDisruptionBudget has Allowed Disruptions: integer',
+      'PriorityClass has Value: integer, Global-Default: boolean',
+      'ReplicaSet has Desired: integer, Current: integer, Ready: integer',
+      'ReplicationController has Desired: integer, Current: integer, Ready: integer',
+      'ValidatingAdmissionPolicy has Validations: integer',
+      'ValidatingWebhookConfiguration has Webhooks: integer',
+      'VolumeAttachment has Attached: boolean',
+    ]);
+  });
+
   for (const kind of kinds) {
     test(`${kind.apiVersion} ${kind.kind} takes any object of its shape without falling over`, () => {
       const context = {

@@ -3,7 +3,7 @@ import { jsonFault } from '#lib/meta/json-fault.ts';
 import { put } from '#lib/meta/json-map.ts';
 import { checkImmutable, checkKeys, checkTotal, decodedBytes } from './checks/keyed-data.ts';
 import { unchanged } from './checks/metadata.ts';
-import { ageColumn, integer, nameColumn, text } from './columns.ts';
+import { ageColumn, nameColumn, text } from './columns.ts';
 import { defineKind } from './define-kind.ts';
 import type { Secret } from './gen/core-v1.ts';
 
@@ -38,7 +38,7 @@ export const secret = defineKind<Secret>({
   columns: [
     nameColumn,
     text('Type', ({ type }) => type ?? ''),
-    integer('Data', ({ data }) => Object.keys(data ?? {}).length),
+    text('Data', ({ data }) => Object.keys(data ?? {}).length),
     ageColumn,
   ],
   fields: { type: ({ type }) => type ?? '' },

@@ -1,4 +1,4 @@
-import { ageColumn, integer, nameColumn } from './columns.ts';
+import { ageColumn, nameColumn, text } from './columns.ts';
 import { defineKind } from './define-kind.ts';
 import type { ServiceAccount } from './gen/core-v1.ts';
 
@@ -23,5 +23,5 @@ export const serviceAccount = defineKind<ServiceAccount>({
       : [
           `metadata.annotations[${mountable}]: deprecated in v1.32+; prefer separate namespaces to isolate access to mounted secrets`,
         ],
-  columns: [nameColumn, integer('Secrets', ({ secrets }) => secrets?.length ?? 0), ageColumn],
+  columns: [nameColumn, text('Secrets', ({ secrets }) => secrets?.length ?? 0), ageColumn],
 });

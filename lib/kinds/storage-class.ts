@@ -48,11 +48,7 @@ export const storageClass = defineKind<StorageClass>({
     text('Provisioner', ({ provisioner }) => provisioner),
     text('ReclaimPolicy', ({ reclaimPolicy }) => reclaimPolicy ?? 'Delete'),
     text('VolumeBindingMode', ({ volumeBindingMode }) => volumeBindingMode ?? unset),
-    {
-      name: 'AllowVolumeExpansion',
-      type: 'boolean',
-      value: ({ allowVolumeExpansion }) => allowVolumeExpansion ?? false,
-    },
+    text('AllowVolumeExpansion', ({ allowVolumeExpansion }) => allowVolumeExpansion ?? false),
     ageColumn,
   ],
 });

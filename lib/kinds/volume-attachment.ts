@@ -30,7 +30,7 @@ export const volumeAttachment = defineKind<VolumeAttachment>({
   checkStatus: ({ status }) => checkStatus(status),
   columns: [
     nameColumn,
-    text('Attacher', ({ spec }) => spec.attacher),
+    { ...text('Attacher', ({ spec }) => spec.attacher), format: 'name' },
     text('PV', ({ spec }) => spec.source.persistentVolumeName ?? ''),
     text('Node', ({ spec }) => spec.nodeName),
     { name: 'Attached', type: 'boolean', value: ({ status }) => status?.attached ?? false },
