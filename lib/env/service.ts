@@ -28,7 +28,10 @@ export async function runService<C>(service: string, start: (config: C, env: Env
   const stopped = waitForSignal();
   try {
     const config = JSON.parse(readFileSync(values.config, 'utf8')) as C;
-    const running = await Promise.race([start(config, env), stopped.then(() => process.exit(0))]);
+    let isStarting = true;
+    void stopped.then(() => isStarting && process.exit(0));
+    const running = await start(config, env);
+    isStarting = false;
     const signal = await stopped;
     env.log.info('Stopping', { signal });
     const limitMs = running.stopLimitMs ?? stopLimitMs;
