@@ -1,6 +1,7 @@
 /** `wherry down`: everything that runs or is mounted goes, what is on disk stays for the next `up`. */
-import { existsSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import type { NodeConfig } from '../processes/node.ts';
 import { removeCgroups } from './cgroups.ts';
 import { disconnectNodes } from './host-network.ts';
 import type { ClusterLayout, NodeLayout } from './layout.ts';
@@ -10,9 +11,14 @@ import { insideNode, stemOf } from './up.ts';
 
 const teardown = fileURLToPath(new URL('../processes/node-teardown.ts', import.meta.url));
 
+/** How long processes may take beside that. */
+const usualSeconds = 20;
+
 /** Ends the cluster's processes and pods and removes its network. Repeats safely. */
 export async function down(cluster: ClusterLayout): Promise<void> {
-  await Promise.all(cluster.nodes.map((node) => endSupervised(stemOf(cluster, node.name))));
+  await Promise.all(
+    cluster.nodes.map((node) => endSupervised(stemOf(cluster, node.name), usualSeconds + podSeconds(node))),
+  );
   await Promise.all([...cluster.nodes.map(tearDownNode), endSupervised(stemOf(cluster, 'control-plane'))]);
   await endSupervised(stemOf(cluster, 'etcd'));
   await releaseMountNamespaces(
@@ -22,6 +28,14 @@ export async function down(cluster: ClusterLayout): Promise<void> {
   for (const node of cluster.nodes) removeCgroups(node.cgroupRoot);
   await disconnectNodes(cluster);
   rmSync(cluster.runDir, { recursive: true, force: true });
+}
+
+/** How long a node's pods may take to end when the machine goes down. */
+function podSeconds({ stateDir }: NodeLayout): number {
+  const file = `${stateDir}/node.json`;
+  if (!existsSync(file)) return 0;
+  const { agent } = JSON.parse(readFileSync(file, 'utf8')) as NodeConfig;
+  return agent.shutdownGracePeriod ?? 0;
 }
 
 /** Removes the cluster's state as well. */

@@ -42,15 +42,17 @@ export async function isSupervised(stem: string): Promise<boolean> {
   );
 }
 
-/** Ends the supervisor of `stem` and its command; resolves when both are gone, after 20 s by force. */
-export async function endSupervised(stem: string): Promise<void> {
+/** Ends the supervisor of `stem` and its command; resolves when both are gone, after `withinSeconds` by force. */
+export async function endSupervised(stem: string, withinSeconds = 20): Promise<void> {
   if (!(await isSupervised(stem))) return endLeftChild(stem);
   const pid = Number(readFileSync(`${stem}.pid`, 'utf8'));
   process.kill(pid, 'SIGTERM');
   try {
-    await run('flock', ['-w', '20', `${stem}.lock`, 'true']);
+    await run('flock', ['-w', String(withinSeconds), `${stem}.lock`, 'true'], {
+      timeoutMs: (withinSeconds + 10) * 1000,
+    });
   } catch {
-    // It ignored the request for 20 seconds: the same for both, without asking.
+    // It ignored the request for so long: the same for both, without asking.
     process.kill(pid, 'SIGKILL');
     await endLeftChild(stem);
   }

@@ -14,13 +14,16 @@ export interface NodeConfig {
 
 async function start(config: NodeConfig, env: Env): Promise<Service> {
   const named = (service: string): Env => ({ ...env, log: env.log.with({ service }) });
-  const services = await Promise.all([
+  const [agent, proxy] = await Promise.all([
     startAgent(config.agent, named('node-agent')),
     startProxy(config.proxy, named('proxy')),
   ]);
   return {
+    ...(agent.stopLimitMs !== undefined && { stopLimitMs: agent.stopLimitMs }),
     async stop() {
-      await Promise.all(services.map((service) => service.stop()));
+      // Pods that end may still call services.
+      await agent.stop();
+      await proxy.stop();
     },
   };
 }

@@ -2,21 +2,34 @@
 import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
-import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import tls from 'node:tls';
 import { runCommand } from '#lib/env/command.ts';
+import type { EventList, Pod } from '#lib/kinds/gen/core-v1.ts';
+import { conditionOf } from '#lib/meta/conditions.ts';
 import { issue } from '#lib/pki/certificates.ts';
 import { assertNothingRemains, eventually, startTestCluster, testImage } from '../harness/cluster.ts';
 import type { TestCluster } from '../harness/cluster.ts';
+import { reconfigure } from '../harness/reconfigure.ts';
 
 suite('wherry up and down', function () {
   this.timeout(240_000);
   let cluster: TestCluster;
+  /** Stands before the machine's own: says what the file beside it says. */
+  let systemctl: string;
+  const machineIs = (state: 'running' | 'stopping') => writeFileSync(`${systemctl}/state`, `${state}\n`);
+  const path = process.env.PATH;
   suiteSetup(async () => {
+    systemctl = mkdtempSync('/tmp/wherry-systemctl-');
+    writeFileSync(`${systemctl}/systemctl`, `#!/bin/sh\nexec cat ${systemctl}/state\n`, { mode: 0o755 });
+    machineIs('running');
+    process.env.PATH = `${systemctl}:${path}`;
     cluster = await startTestCluster('updown', 1);
   });
   suiteTeardown(async () => {
+    process.env.PATH = path;
     await cluster.remove();
+    rmSync(systemctl, { recursive: true });
     await assertNothingRemains(cluster.layout);
   });
 
@@ -142,6 +155,32 @@ suite('wherry up and down', function () {
     await eventually('kubectl is told of', isTold);
     await cluster.wherry('up', '--audit-policy', 'none');
     await eventually('nothing is told any more', async () => !(await isTold()));
+  });
+
+  test('down ends pods in their order when the machine goes down, where that is configured, and says why', async () => {
+    await reconfigure(cluster, 'node-1', { shutdownGracePeriod: 4, shutdownGracePeriodCriticalPods: 2 });
+    const overrides = (priorityClassName: string) => JSON.stringify({ spec: { priorityClassName } });
+    await cluster.kubectl('run', 'plain', `--image=${testImage}`);
+    await cluster.kubectl('run', 'vital', `--image=${testImage}`, '--overrides', overrides('system-node-critical'));
+    await cluster.kubectl('wait', '--for=condition=Ready', 'pod/plain', 'pod/vital', '--timeout=60s');
+    machineIs('stopping');
+    await cluster.wherry('down');
+    await assertNothingRemains(cluster.layout);
+    machineIs('running');
+    await cluster.wherry('up');
+    const [plain, vital] = await Promise.all(['plain', 'vital'].map((name) => cluster.get<Pod>('pod', name)));
+    for (const { status } of [plain!, vital!]) {
+      assert.deepEqual(
+        [status?.phase, status?.reason, status?.message],
+        ['Failed', 'Terminated', 'Pod was terminated in response to imminent node shutdown.'],
+      );
+      const target = conditionOf(status?.conditions, 'DisruptionTarget');
+      assert.deepEqual([target?.status, target?.reason], ['True', 'TerminationByKubelet']);
+    }
+    const endOf = ({ status }: Pod) => Date.parse(status!.containerStatuses![0]!.state!.terminated!.finishedAt!);
+    assert.ok(endOf(plain!) < endOf(vital!), 'the vital pod ends last');
+    const { items } = JSON.parse(await cluster.kubectl('get', 'events', '-o', 'json')) as EventList;
+    assert.ok(items.some(({ reason }) => reason === 'NodeShutdown'));
   });
 
   test('up --nodes 2 adds a node to a running cluster', async () => {
