@@ -106,6 +106,11 @@ nc -ll -p 9090 -e sh /serve`;
       await node('/metrics/resource', nodeName),
       /^pod_memory_working_set_bytes\{namespace="proxy",pod="web"\} \d+ \d+$/m,
     );
+    assert.match(
+      await node('/metrics/cadvisor', nodeName),
+      /^container_network_receive_bytes_total\{container="",id="[^"]+",image="",name="",namespace="proxy",pod="web",interface="eth0"\} [1-9]/m,
+    );
+    assert.match(await node('/metrics/probes', nodeName), /^(# HELP prober_probe_duration_seconds|$)/);
     await assert.rejects(
       node('/containerLogs/proxy/none/app', nodeName),
       /the server could not find the requested resource|pod does not exist/,
