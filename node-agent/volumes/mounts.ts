@@ -21,8 +21,9 @@ export function parseMountInfo(text: string): string[] {
     );
 }
 
-export async function mountTmpfs(target: string, options: string): Promise<void> {
-  await execute('mount', ['-t', 'tmpfs', '-o', options, 'tmpfs', target]);
+/** Mounts a new file system of a type that needs no device, such as `tmpfs`. */
+export async function mountFileSystem(type: string, target: string, options: string): Promise<void> {
+  await execute('mount', ['-t', type, '-o', options, type, target]);
 }
 
 /** Binds without resolving names again: `source` may be a /proc/PID/fd link to what was opened safely. */

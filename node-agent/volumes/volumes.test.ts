@@ -24,6 +24,7 @@ import type { FakeEnv } from '#lib/env/fake.ts';
 import type { ConfigMap, Secret, Volume } from '#lib/kinds/gen/core-v1.ts';
 import { makeContainer, makePod } from '../lifecycle/pods.fixture.ts';
 import { writePayload } from './atomic-writer.ts';
+import { hugePageSize } from './empty-dir.ts';
 import { mountPoints, parseMountInfo, removeTree } from './mounts.ts';
 import type { PayloadFile } from './payload.ts';
 import { bindSubPath } from './sub-path.ts';
@@ -152,6 +153,25 @@ suite('node-agent/volumes', () => {
     await volumes.unmount(pod.metadata.uid);
     assert.equal(existsSync(folder), false);
     assert.deepEqual(await volumes.uids(), []);
+  });
+
+  test('mount() takes an emptyDir from huge pages, of the size that the pod asks for', async () => {
+    const asking = (...sizes: string[]) => ({
+      containers: [
+        makeContainer('app', {
+          resources: { requests: Object.fromEntries(sizes.map((size) => [`hugepages-${size}`, '2Mi'])) },
+        }),
+      ],
+    });
+    const mount = (medium: string, more: object) => mountOne({ emptyDir: { medium } }, more);
+    await assert.rejects(mount('HugePages', asking()), /there is no resource request for huge pages$/);
+    await assert.rejects(mount('HugePages', asking('2Mi', '1Gi')), /multiple huge page sizes$/);
+    await assert.rejects(mount('HugePages-1Gi', asking('2Mi')), /requires a resource request/);
+    assert.equal(hugePageSize(podWith([], asking('2Mi', '1Gi')), 'HugePages-1Gi'), '1Gi');
+    if (!existsSync('/sys/kernel/mm/hugepages/hugepages-2048kB')) return;
+    const { pod, folder } = await mount('HugePages', asking('2Mi'));
+    assert.match(readFileSync('/proc/mounts', 'utf8'), new RegExp(`${folder} hugetlbfs .*pagesize=2M`));
+    await volumes.unmount(pod.metadata.uid);
   });
 
   test('mount() checks what a hostPath is', async () => {

@@ -1,10 +1,9 @@
 /** The volumes of pods: made before the sandbox, kept up to date while the pod lives, taken down after it. */
-import { chmod, mkdir, readdir } from 'node:fs/promises';
+import { mkdir, readdir } from 'node:fs/promises';
 import path from 'node:path';
 import type { Client } from '#lib/client/types.ts';
 import type { Env } from '#lib/env/env.ts';
 import type { ConfigMap, Pod, Secret, Volume } from '#lib/kinds/gen/core-v1.ts';
-import { unitsOf } from '#lib/meta/quantities.ts';
 import type { NodeFacts } from '../lifecycle/downward.ts';
 import { expand } from '../lifecycle/expansion.ts';
 import type { AnyContainer } from '../lifecycle/types.ts';
@@ -12,8 +11,9 @@ import type { Mount } from '../runtime/types.ts';
 import { writePayload } from './atomic-writer.ts';
 import { claimedFolder, claimOf } from './claims.ts';
 import { devicesOf, refuseMode } from './devices.ts';
+import { emptyDir } from './empty-dir.ts';
 import { hostPath } from './host-path.ts';
-import { mountPoints, mountTmpfs, removeTree } from './mounts.ts';
+import { mountFileSystem, mountPoints, removeTree } from './mounts.ts';
 import { giveToGroup } from './ownership.ts';
 import { needsOf, payloadOf } from './payload.ts';
 import type { PayloadSources } from './payload.ts';
@@ -73,7 +73,7 @@ export async function makeVolumes(options: VolumesOptions): Promise<Volumes> {
   const memoryDir = path.join(options.runDir, 'volumes');
   await mkdir(podsDir, { recursive: true, mode: 0o750 });
   await mkdir(memoryDir, { recursive: true, mode: 0o750 });
-  if (!(await mountPoints()).includes(memoryDir)) await mountTmpfs(memoryDir, 'mode=0750');
+  if (!(await mountPoints()).includes(memoryDir)) await mountFileSystem('tmpfs', memoryDir, 'mode=0750');
   const tokens = makeTokens(client, env);
   /** Pods with mounted volumes, and how to cancel the refresh of their tokens. */
   const mounted = new Map<string, { pod: Pod; cancel: (() => void) | undefined }>();
@@ -132,13 +132,7 @@ export async function makeVolumes(options: VolumesOptions): Promise<Volumes> {
     }
     if (!volume.emptyDir) throw new Error('this node has no way to mount such a volume');
     const folder = diskPath(uid, volume.name);
-    await mkdir(folder, { recursive: true });
-    await chmod(folder, 0o777);
-    if (volume.emptyDir.medium === 'Memory' && !(await mountPoints()).includes(folder)) {
-      const { sizeLimit } = volume.emptyDir;
-      const bytes = sizeLimit === undefined ? options.memoryBytes : Math.min(unitsOf(sizeLimit), options.memoryBytes);
-      await mountTmpfs(folder, `mode=0777,size=${bytes}`);
-    }
+    await emptyDir(folder, pod, volume.emptyDir, options.memoryBytes);
     await giveToPod(pod, folder);
     return folder;
   }
