@@ -236,7 +236,8 @@ export const clusterRoles: Readonly<Record<string, DefaultClusterRole>> = {
     ],
   },
 
-  // Our own: agents lay routes to the pods of other nodes, so they look at those nodes, which a kubelet must not.
+  // Our own: agents lay routes to the pods of other nodes, so they look at those nodes, which a kubelet must not. Whoever takes a node's key over
+  // reads the addresses, labels and conditions of all nodes; no rule tells an agent's route follower from the agent.
   'wherry:node-network': { rules: [allow(read, 'core', 'nodes')] },
 };
 
