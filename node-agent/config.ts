@@ -34,6 +34,11 @@ export interface NodeAgentConfig {
   /** Kept back from pods, for what runs them and for the rest of the machine. */
   kubeReserved?: Reservation;
   systemReserved?: Reservation;
+  /**
+   * `static` gives each container of a guaranteed pod that asks for whole processors some for itself, and needs processors kept back; by default, `none`, all
+   * share all, within their limits.
+   */
+  cpuManagerPolicy?: 'none' | 'static';
   /** When pods have to go because the node runs short; upstream's defaults when absent. */
   eviction?: EvictionConfig;
   /**

@@ -7,6 +7,9 @@ import type { Env } from '#lib/env/env.ts';
 import { node as nodeKind } from '#lib/kinds/node.ts';
 import { service as serviceKind } from '#lib/kinds/service.ts';
 import type { NodeAgentConfig } from './config.ts';
+import { makeCpus } from './cpus/cpus.ts';
+import { readProcessors } from './cpus/machine.ts';
+import { reservedProcessors } from './cpus/reserved.ts';
 import type { Pressure } from './eviction/pressure.ts';
 import type { Images } from './images/types.ts';
 import { containersOf } from './lifecycle/containers.ts';
@@ -57,6 +60,15 @@ export async function makeHands(
     logDir,
     seccompDir: path.join(config.stateDir, 'seccomp'),
   };
+  const processors = readProcessors();
+  const { cpuManagerPolicy: policy = 'none' } = config;
+  const cpus = makeCpus({
+    env,
+    runtime,
+    file: path.join(config.stateDir, 'cpu_manager_state'),
+    policy,
+    plan: { machine: processors, reserved: policy === 'none' ? [] : reservedProcessors(processors, config) },
+  });
   const events = makeRecorder('kubelet', client, env, nodeName);
   const objects = makeObjects(client, env);
   const probeMetrics = makeProbeMeter();
@@ -92,10 +104,15 @@ export async function makeHands(
     probeMetrics,
     facts,
     pressure: { refusalOf: (pod) => pressure.refusalOf(pod) ?? parts.closed() },
+    cpus,
     services: () => view.list(serviceKind),
     room: () => {
       const node = view.get(nodeKind, { namespace: '', name: nodeName });
-      return { allocatable: node?.status?.allocatable ?? facts.allocatable, labels: node?.metadata.labels ?? {} };
+      return {
+        allocatable: node?.status?.allocatable ?? facts.allocatable,
+        labels: node?.metadata.labels ?? {},
+        pinsCpus: cpus.pins,
+      };
     },
     limit: makeLimit(2 * machine.cpus),
   };

@@ -7,6 +7,8 @@ import { containersOf } from './containers.ts';
 export interface NodeRoom {
   allocatable: Readonly<Record<string, number | string>>;
   labels: Readonly<Record<string, string>>;
+  /** Whether guaranteed pods may have processors for themselves. */
+  pinsCpus?: boolean;
 }
 
 /** Kernel settings that concern nobody outside the pod; this node allows no others (`pkg/kubelet/sysctl/safe_sysctls.go`). */

@@ -17,6 +17,8 @@ export interface ContainerInputs {
   env: ReadonlyMap<string, string>;
   mounts: Mount[];
   logPath: string;
+  /** The processors it may run on; undefined for all. */
+  cpus?: string | undefined;
   /** Memory of the node, for the oom score. */
   nodeMemoryBytes: number;
   /** Folder of seccomp profiles that `Localhost` names files in. */
@@ -54,7 +56,7 @@ export function containerSpec(inputs: ContainerInputs): ContainerSpec {
     stdin: spec.stdin ?? false,
     stdinOnce: spec.stdinOnce ?? false,
     mounts,
-    resources: containerResources(spec.resources),
+    resources: { ...containerResources(spec.resources), ...(inputs.cpus !== undefined && { cpus: inputs.cpus }) },
     asked: spec.resources ?? {},
     oomScoreAdj: oomScoreAdjOf(pod, spec, inputs.nodeMemoryBytes),
     ...(storage !== undefined && { ephemeralStorageBytes: unitsOf(storage) }),

@@ -4,6 +4,7 @@ import type { Recorder } from '#lib/control/events.ts';
 import type { Env } from '#lib/env/env.ts';
 import type { ConfigMap, Secret, Service } from '#lib/kinds/gen/core-v1.ts';
 import type { Pressure } from '../eviction/pressure.ts';
+import type { Cpus } from '../cpus/cpus.ts';
 import type { Images } from '../images/types.ts';
 import type { HookRunner } from '../probes/hooks.ts';
 import type { Prober } from '../probes/prober.ts';
@@ -48,6 +49,7 @@ export interface Hands {
   facts: HostFacts;
   /** Whether the node is too short of something to take more. */
   pressure: Pick<Pressure, 'refusalOf'>;
+  cpus: Cpus;
   /** What the node has and is called, as the API sees it now. */
   room(): NodeRoom;
   /** All Services of the cluster. */

@@ -109,6 +109,7 @@ async function prepare(pod: Pod, { hands, signal }: Scene): Promise<void> {
 
 async function release({ hands, uid, note }: Scene): Promise<void> {
   await hands.runtime.removePod(uid);
+  hands.cpus.release(uid);
   await hands.volumes.unmount(uid);
   await hands.observer.refresh();
   note({ released: true, volumes: undefined });

@@ -11,6 +11,7 @@ import { configMap } from '#lib/kinds/config-map.ts';
 import type { Pod, PodSpec } from '#lib/kinds/gen/core-v1.ts';
 import { node as nodeKind } from '#lib/kinds/node.ts';
 import { pod as podKind } from '#lib/kinds/pod.ts';
+import { makeCpus } from '../cpus/cpus.ts';
 import type { Images } from '../images/types.ts';
 import { PullError } from '../images/types.ts';
 import { makeObjects } from '../node/objects.ts';
@@ -87,6 +88,13 @@ class Node {
         seccompDir: '/nowhere',
       },
       pressure: { refusalOf: () => undefined },
+      cpus: makeCpus({
+        env,
+        runtime: { pin: () => Promise.resolve() },
+        file: path.join(this.logDir, 'cpu_manager_state'),
+        policy: 'none',
+        plan: { machine: [], reserved: [] },
+      }),
       services: () => [],
       room: () => ({ allocatable: { cpu: '2', memory: '4Gi', pods: '10' }, labels: {} }),
       limit: makeLimit(4),

@@ -58,7 +58,7 @@ export async function makePods(
   }
 
   function refusal(pod: Pod): ReturnType<typeof refusalOf> {
-    return hands.pressure.refusalOf(pod) ?? refusalOf(pod, active(), hands.room());
+    return hands.pressure.refusalOf(pod) ?? refusalOf(pod, active(), hands.room()) ?? hands.cpus.admit(pod);
   }
 
   function workerOf(uid: string, pod: Pod | undefined): Worker {
@@ -151,6 +151,8 @@ export async function makePods(
   ])) {
     if (!workers.has(uid)) workerOf(uid, undefined);
   }
+
+  hands.cpus.keepOnly((uid) => workers.has(uid));
 
   return {
     seen: (uid) => (workers.get(uid) ?? workers.get(own.uidOf(uid) ?? ''))?.seen(),

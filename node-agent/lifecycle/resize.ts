@@ -1,6 +1,6 @@
 /** Changing what running containers may use: what differs, whether the node can give it, and what the API hears. Pure. */
 import type { Pod, PodStatus, ResourceRequirements } from '#lib/kinds/gen/core-v1.ts';
-import { podRequests } from '#lib/kinds/pod-spec/resources.ts';
+import { podRequests, qosClassOf } from '#lib/kinds/pod-spec/resources.ts';
 import { equal } from '#lib/meta/equal.ts';
 import { parseQuantity } from '#lib/meta/quantities.ts';
 import type { ObservedContainer, PodResize } from '../runtime/types.ts';
@@ -31,6 +31,8 @@ export function resizeVerdict(
   room: NodeRoom,
 ): ResizeVerdict | undefined {
   if (changesOf(observed, pod).length === 0) return undefined;
+  // As upstream: which processors such a pod has is settled when it comes.
+  if (room.pinsCpus && qosClassOf(pod.spec) === 'Guaranteed') return 'Infeasible';
   const requests = podRequests(pod.spec);
   const beyond = (name: string) =>
     room.allocatable[name] !== undefined && (requests.get(name) ?? 0n) > parseQuantity(room.allocatable[name]);

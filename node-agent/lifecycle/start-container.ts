@@ -34,7 +34,10 @@ export async function startContainer(step: Step & { do: 'start' }, pod: Pod, sce
     const rendered = await render(spec, step.attempt, pod, scene);
     await mkdir(path.dirname(rendered.logPath), { recursive: true });
     const hook = spec.lifecycle?.postStart;
+    // Who had the processors before must be off them; and who got them while this one started is alone there.
+    if (hands.cpus.pins) await hands.cpus.spread();
     const run = await hands.limit(() => hands.runtime.startContainer(rendered, signal));
+    if (hands.cpus.pins) await hands.cpus.spread();
     tell('Normal', 'Created', `Created container: ${spec.name}`);
     tell('Normal', 'Started', `Started container ${spec.name}`);
     noteContainer(spec.name, {
@@ -114,6 +117,7 @@ async function render(spec: AnyContainer, attempt: number, pod: Pod, { hands, lo
     env: variables,
     mounts,
     logPath: logPath(facts.logDir, pod, spec.name, attempt),
+    cpus: hands.cpus.of(pod.metadata.uid, spec.name),
     nodeMemoryBytes: facts.memoryBytes,
     seccompDir: facts.seccompDir,
   });

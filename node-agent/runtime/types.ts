@@ -41,6 +41,8 @@ export interface CgroupResources {
   /** What the kernel takes back last when memory runs short, where it can tell (cgroup v2). */
   memoryLowBytes?: number;
   pidsLimit?: number;
+  /** The processors to run on, as `0-3,7`; all when absent. */
+  cpus?: string;
 }
 
 export interface Mount {
@@ -317,6 +319,12 @@ export interface PodsLimiter {
   podsWorkingSet(): Promise<number>;
   /** Calls `listener` when they come up against their limit of memory, where the kernel tells (cgroup v2). Resolves to the way to stop. */
   onPodsShort(listener: () => void): Promise<() => void>;
+}
+
+/** Capability: say which processors containers run on. */
+export interface CpuPinner {
+  /** Moves all that runs to where `cpusOf` says, by the pod's uid and the container's name. */
+  pin(cpusOf: (uid: string, container: string) => string): Promise<void>;
 }
 
 /** Capability: begin a container's log file anew after it was renamed; for rotation. */

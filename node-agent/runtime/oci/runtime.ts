@@ -4,7 +4,7 @@ import type { Env } from '#lib/env/env.ts';
 import { makePodNetwork } from '../../network/pod-network.ts';
 import type { NetworkOptions } from '../../network/pod-network.ts';
 import { StartError } from '../types.ts';
-import type { Attacher, Executor, LayerLister, LogReopener, ObservedPod, PodsLimiter } from '../types.ts';
+import type { Attacher, CpuPinner, Executor, LayerLister, LogReopener, ObservedPod, PodsLimiter } from '../types.ts';
 import type { PortOpener, Runtime, StatsReader } from '../types.ts';
 import { makeAttacher, makePortOpener, reopenLog } from './attach.ts';
 import { openCgroups } from './cgroup-files.ts';
@@ -20,6 +20,7 @@ import { observeContainer, observePod } from './observe.ts';
 import { writeRecord } from './records.ts';
 import { recover } from './recover.ts';
 import { resizePod } from './resize.ts';
+import { pinContainers } from './pin.ts';
 import { makeSandbox, removeSandbox, sandboxStands, weighTier } from './sandbox.ts';
 import { makeTurns } from './turns.ts';
 import { containersUsage, podUsage } from './usage.ts';
@@ -50,6 +51,7 @@ export type OciRuntime = Runtime &
   StatsReader &
   LayerLister &
   PodsLimiter &
+  CpuPinner &
   LogReopener & {
     /** Makes the machine and its pod network ready, and adopts what an earlier process left: all that the first pod would wait for. */
     prepareNode(): Promise<void>;
@@ -216,6 +218,7 @@ export function makeOciRuntime(options: OciRuntimeOptions, env: Env): OciRuntime
       shop.cgroups.make(podsCgroup(shop.cgroupRoot), resources);
       for (const qos of ['Burstable', 'BestEffort'] as const) weighTier(shop, qos);
     },
+    pin: async (cpusOf) => pinContainers((await opened()).shop, cpusOf),
     async podsWorkingSet() {
       const { shop } = await opened();
       return shop.cgroups.usage(podsCgroup(shop.cgroupRoot)).workingSetBytes;

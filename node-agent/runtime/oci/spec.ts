@@ -138,11 +138,12 @@ function limits(
   resources: ContainerSpec['resources'],
   swapAccounting: boolean,
 ): Omit<OciSpec['linux']['resources'], 'devices'> {
-  const { cpuShares, cpuQuota, cpuPeriod, memoryLimitBytes, pidsLimit } = resources;
+  const { cpuShares, cpuQuota, cpuPeriod, memoryLimitBytes, pidsLimit, cpus } = resources;
   const cpu = {
     ...(cpuShares !== undefined && { shares: cpuShares }),
     ...(cpuQuota !== undefined && { quota: cpuQuota }),
     ...(cpuPeriod !== undefined && { period: cpuPeriod }),
+    ...(cpus !== undefined && { cpus }),
   };
   return {
     ...(Object.keys(cpu).length > 0 && { cpu }),
