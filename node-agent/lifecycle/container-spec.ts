@@ -51,6 +51,7 @@ export function containerSpec(inputs: ContainerInputs): ContainerSpec {
     user,
     ...(runAsGroup !== undefined && { runAsGroup }),
     supplementalGroups: groups,
+    ...(podContext.supplementalGroupsPolicy === 'Strict' && { strictGroups: true }),
     runAsNonRoot,
     tty: spec.tty ?? false,
     stdin: spec.stdin ?? false,

@@ -105,6 +105,11 @@ suite('node-agent/lifecycle specs', () => {
     assert.equal(sandboxSpec(makePod({ hostname: `${'h'.repeat(62)}-x` }), facts).hostname, 'h'.repeat(62));
   });
 
+  test('sandboxSpec() bounds the processes of a pod where the node is told so', () => {
+    assert.equal(sandboxSpec(makePod(), { ...facts, podPidsLimit: 9 }).resources.pidsLimit, 9);
+    assert.equal(sandboxSpec(makePod(), facts).resources.pidsLimit, undefined);
+  });
+
   test('sandboxSpec() refuses a full name that is longer than the kernel takes', () => {
     const full = (hostname: string) =>
       sandboxSpec(makePod({ hostname, subdomain: 'sub', setHostnameAsFQDN: true }), facts).hostname;
@@ -124,6 +129,8 @@ suite('node-agent/lifecycle specs', () => {
     const spec = render(makeContainer('app'), makePod({ securityContext: { fsGroup: 7, supplementalGroups: [5] } }));
     assert.deepEqual(spec.env, ['PATH=/bin', 'A=pod']);
     assert.deepEqual([spec.user, spec.workingDir, spec.supplementalGroups], ['nobody', '/srv', [5, 7]]);
+    const strict = makePod({ securityContext: { supplementalGroupsPolicy: 'Strict' } });
+    assert.deepEqual([spec.strictGroups, render(makeContainer('app'), strict).strictGroups], [undefined, true]);
   });
 
   test('containerSpec() refuses root where it must not be', () => {

@@ -74,6 +74,8 @@ export interface ContainerSpec {
   /** Overrides the group that `user` gives. */
   runAsGroup?: number;
   supplementalGroups: number[];
+  /** Without the groups that the image's /etc/group lists the user in. */
+  strictGroups?: boolean;
   /** Refuse to start as uid 0. */
   runAsNonRoot: boolean;
   tty: boolean;

@@ -21,6 +21,7 @@ suite('container users', () => {
       gid: 5,
       additionalGids: [5, 10, 3000],
     });
+    assert.deepEqual(resolve('app', { strictGroups: true, supplementalGroups: [3000] }).additionalGids, [1001, 3000]);
   });
 
   test('resolveUser() refuses names the image does not know', () => {

@@ -13,18 +13,23 @@ export interface UserWishes {
   user: string;
   runAsGroup?: number;
   supplementalGroups: readonly number[];
+  /** The groups that list the user do not count. */
+  strictGroups?: boolean;
 }
 
 /**
  * Looks the user up. A numeric user need not be listed, then its group is 0; a name must be. The groups that list the user
- * count unless the user was given with a group. Throws StartError for unknown names.
+ * count unless the user was given with a group, or the wishes are strict. Throws StartError for unknown names.
  */
 export function resolveUser(wishes: UserWishes, passwd: string, group: string): ContainerUser {
   const [name = '', groupName] = wishes.user.split(':');
   const entry = findUser(name, passwd);
   const groups = readGroups(group);
   const gid = wishes.runAsGroup ?? (groupName ? findGroup(groupName, groups) : entry.gid);
-  const listed = groupName ? [] : groups.filter(({ members }) => members.includes(entry.name)).map((item) => item.gid);
+  const listed =
+    groupName || wishes.strictGroups
+      ? []
+      : groups.filter(({ members }) => members.includes(entry.name)).map((item) => item.gid);
   return {
     uid: entry.uid,
     gid,
