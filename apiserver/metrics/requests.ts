@@ -1,6 +1,7 @@
 /** Metrics of requests, under the names, labels and buckets of upstream's `endpoints/metrics` and `endpoints/filters`. */
 import type { Env } from '#lib/env/env.ts';
 import type { Kind } from '#lib/kinds/define-kind.ts';
+import { qualified } from '#lib/meta/errors.ts';
 import type { Histogram } from '#lib/metrics/histogram.ts';
 import type { Counter, Gauge, Registry } from '#lib/metrics/registry.ts';
 import type { RequestContext, RequestObserver } from '../rest/request-context.ts';
@@ -85,6 +86,7 @@ export function measureRequests(registry: Registry, env: Env): RequestObserver {
       if (!counter) series.byCode.set(code, (counter = families.total.with(...series.labels, String(code))));
       counter.add();
       if (context.isAllowed && context.route) tellDeprecated(context.route);
+      if (context.isDropped) families.dropped.with(qualified(context.route!.kind)).add();
       const seconds = (env.monotonic() - context.startedAtMs) / 1000;
       series.duration.observe(seconds);
       series.sli.observe(seconds - context.queuedMs / 1000);
@@ -140,6 +142,11 @@ function register(registry: Registry) {
       'apiserver_requested_deprecated_apis',
       '[STABLE] Gauge of deprecated APIs that have been requested, broken out by API group, version, resource, subresource, and removed_release.',
       ['group', 'version', 'resource', 'subresource', 'removed_release'],
+    ),
+    dropped: registry.counter(
+      'apiserver_terminated_watchers_total',
+      '[ALPHA] Counter of watchers closed due to unresponsiveness broken by resource type.',
+      ['resource'],
     ),
     aborts: registry.counter(
       'apiserver_request_aborts_total',

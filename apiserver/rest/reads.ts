@@ -43,7 +43,7 @@ export async function list(exchange: Exchange, accepted: Accepted, serving: Serv
 
 /** Streams until either side ends it, into what `openSink` opens once the watch is granted; `open` holds the streams that are under way. */
 export async function watch(
-  { route, query, caller }: Pick<Exchange, 'route' | 'query' | 'caller'>,
+  { route, query, caller, context }: Pick<Exchange, 'route' | 'query' | 'caller' | 'context'>,
   accepted: Accepted,
   { verbs, env }: Serving,
   open: Set<WatchStream>,
@@ -69,7 +69,8 @@ export async function watch(
         timeoutMs: seconds ? Math.min(Math.max(seconds, 0) * 1000, longestMs) : watchTimeoutMs * (1 + env.random()),
       },
       env,
-      () => {
+      (isDropped) => {
+        context.isDropped = isDropped;
         open.delete(stream);
         source?.close();
       },

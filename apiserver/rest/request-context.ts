@@ -40,6 +40,8 @@ export interface RequestContext {
   queuedMs: number;
   /** Whether it was given up because its time was over. */
   isLate: boolean;
+  /** Whether it is a watch that was cut off because the client read too slowly. */
+  isDropped: boolean;
   /** Whether the answer has left, or nobody waits for it any more. */
   isOver: boolean;
   /** The status of the answer; 0 until it begins. */
@@ -110,6 +112,7 @@ export function makeRequestContext(arrival: Arrival): RequestContext {
     isServed: false,
     queuedMs: 0,
     isLate: false,
+    isDropped: false,
     isOver: false,
     code: 0,
     bytesSent: 0,

@@ -41,10 +41,12 @@ suite('makeWatchStream()', () => {
   let env: FakeEnv;
   let answer: Answer;
   let closes: number;
+  let drops: number;
   setup(() => {
     env = makeFakeEnv();
     answer = new Answer();
     closes = 0;
+    drops = 0;
   });
 
   const start = (more: { bookmarks?: boolean; marksInitialState?: boolean; timeoutMs?: number } = {}) =>
@@ -60,7 +62,10 @@ suite('makeWatchStream()', () => {
         ...more,
       },
       env,
-      () => closes++,
+      (isDropped) => {
+        closes++;
+        if (isDropped) drops++;
+      },
     );
   const added = (name: string, size = 0) => {
     const object = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name }, data: { a: 'x'.repeat(size) } };
@@ -126,13 +131,13 @@ suite('makeWatchStream()', () => {
     const stream = start();
     answer.full = true;
     for (let i = 0; i < 40; i++) stream.onChanges([added('a', 1024 * 1024)], 9n, false);
-    assert.deepEqual([answer.state, closes, answer.lines.length], ['destroyed', 1, 1]);
+    assert.deepEqual([answer.state, closes, drops, answer.lines.length], ['destroyed', 1, 1, 1]);
   });
 
   test('is over when the client goes away', () => {
     start({ bookmarks: true });
     answer.emit('close');
     answer.emit('close');
-    assert.deepEqual([closes, env.pending()], [1, 0]);
+    assert.deepEqual([closes, drops, env.pending()], [1, 0, 0]);
   });
 });

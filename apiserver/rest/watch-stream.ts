@@ -35,12 +35,12 @@ const lastBookmarkBeforeMs = 2000;
 /** Unread bytes at which a watcher is dropped; it lists again. */
 const unreadLimitBytes = 32 * 1024 * 1024;
 
-/** Starts the stream. `onClose` runs once, when either side has ended it. */
+/** Starts the stream. `onClose` runs once, when either side has ended it, and hears whether that was because the client read too slowly. */
 export function makeWatchStream(
   sink: WatchSink,
   options: WatchStreamOptions,
   env: Env,
-  onClose: () => void,
+  onClose: (isDropped: boolean) => void,
 ): WatchStream {
   const { kind } = options;
   const events = makeWatchEvents(kind, options.accepted, options.include, env);
@@ -48,16 +48,16 @@ export function makeWatchStream(
   let closed = false;
   const cancels = new Set<() => void>();
 
-  const close = () => {
+  const close = (isDropped = false) => {
     if (closed) return;
     closed = true;
     for (const cancel of cancels) cancel();
-    onClose();
+    onClose(isDropped);
   };
   const queue = makeWatchQueue(sink, unreadLimitBytes, events.change, (unreadBytes) => {
     env.log.warn('A watcher reads too slowly and is dropped', { kind: kind.plural, unreadBytes });
+    close(true);
     sink.destroy();
-    close();
   });
   const bookmark = (annotations?: Record<string, string>) => {
     if (!closed) queue.pushBytes(events.bookmark(reached, annotations));
@@ -81,7 +81,7 @@ export function makeWatchStream(
     });
 
   sink.begin(events.contentType);
-  sink.onClose(close);
+  sink.onClose(() => close());
   later(options.timeoutMs, end);
   if (options.bookmarks) {
     bookmarkRegularly();

@@ -144,6 +144,25 @@ suite('metrics', () => {
     assert.equal(begun, all);
   });
 
+  test('a watcher that does not read is cut off, and counted', async () => {
+    const name = 'apiserver_terminated_watchers_total';
+    const session = api.http2();
+    const stream = session.request({ ':path': `${space.path}/secrets?watch=1` });
+    stream.on('error', () => {});
+    await once(stream, 'response');
+    // The window of HTTP/2 is small, so nearly all of it waits at the server.
+    stream.pause();
+    const data = { a: Buffer.alloc(700_000).toString('base64') };
+    const before = valueIn(await read(), name, { resource: 'secrets' });
+    await api.ask('POST', `${space.path}/secrets`, { body: { metadata: { name: 'large' }, data } });
+    const deadline = Date.now() + 30_000;
+    for (let i = 0; valueIn(await read(), name, { resource: 'secrets' }) === before; i++) {
+      assert.ok(Date.now() < deadline, 'it was not cut off');
+      await space.patch(`${space.path}/secrets/large`, { metadata: { labels: { turn: String(i) } } });
+    }
+    session.close();
+  }).timeout(40_000);
+
   test('what authorization says is counted', async () => {
     const may = (result: string, token?: string) =>
       growth('authorization_attempts_total', { result }, () =>
