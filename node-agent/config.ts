@@ -39,6 +39,8 @@ export interface NodeAgentConfig {
    * share all, within their limits.
    */
   cpuManagerPolicy?: 'none' | 'static';
+  /** How many processes and threads a pod may have that comes from now on; as many as the node when absent. */
+  podPidsLimit?: number;
   /** When pods have to go because the node runs short; upstream's defaults when absent. */
   eviction?: EvictionConfig;
   /**

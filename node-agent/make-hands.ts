@@ -52,6 +52,7 @@ export async function makeHands(
     nodeName,
     clusterDns,
     clusterDomain,
+    ...(config.podPidsLimit !== undefined && { podPidsLimit: config.podPidsLimit }),
     hostHosts: await readFile('/etc/hosts', 'utf8').catch(() => ''),
     hostDns: parseResolvConf(await readFile('/etc/resolv.conf', 'utf8').catch(() => '')),
     hostIps: [config.address],

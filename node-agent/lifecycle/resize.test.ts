@@ -32,6 +32,9 @@ suite('node-agent/lifecycle resize', () => {
     assert.deepEqual([to.pod.cpuQuota, to.containers[0]?.resources.cpuQuota], [20_000, 20_000]);
     assert.deepEqual(to.containers[0]?.asked, asks('200m'));
     assert.equal(nextStep(seenOf(asks('100m'), asks('0.1')), startMs + 1000).do, 'wait');
+    const bounded = seenOf(asks('100m'), asks('100m'));
+    const resources = { ...bounded.observed.resources, pidsLimit: 9 };
+    assert.equal(nextStep({ ...bounded, observed: { ...bounded.observed, resources } }, startMs + 1000).do, 'wait');
   });
 
   test('nextStep() widens the pod first, then starts anew whoever wants that, then narrows the pod', () => {

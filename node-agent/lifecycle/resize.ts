@@ -44,7 +44,8 @@ export function resizeVerdict(
 export function resizeToDo({ observed, notes }: Pick<Seen, 'observed' | 'notes'>, pod: Pod): PodResize | undefined {
   if (notes.resize || observed?.resources === undefined) return undefined;
   const running = changesOf(observed, pod).filter(({ run }) => run.state === 'running');
-  const wanted = podResources(pod);
+  const { pidsLimit } = observed.resources;
+  const wanted = { ...podResources(pod), ...(pidsLimit !== undefined && { pidsLimit }) };
   // Until a container that starts anew has done so, the pod must be wide enough for what it was and for what it becomes.
   const ofPod = running.some(({ restarts }) => restarts) ? widest(observed.resources, wanted) : wanted;
   const now = running.filter(({ restarts }) => !restarts);

@@ -12,6 +12,8 @@ export interface ClusterFacts {
   clusterDns: string;
   clusterDomain: string;
   hostDns: DnsSettings;
+  /** How many processes a pod may have; no limit when absent. */
+  podPidsLimit?: number;
   /** The node's own hosts file. */
   hostHosts: string;
 }
@@ -43,7 +45,10 @@ export function sandboxSpec(pod: Pod, facts: ClusterFacts): SandboxSpec {
     resolvConf: resolvConf(pod, { dns: facts.clusterDns, domain: facts.clusterDomain }, facts.hostDns),
     hosts: hostNetwork ? hostNetworkHostsFile(pod, facts.hostHosts) : hostsFile(pod),
     qos: qosClassOf(spec),
-    resources: podResources(pod),
+    resources: {
+      ...podResources(pod),
+      ...(facts.podPidsLimit !== undefined && { pidsLimit: facts.podPidsLimit }),
+    },
     ports: hostNetwork ? [] : hostPorts(pod),
   };
 }

@@ -105,6 +105,11 @@ suite('node-agent/lifecycle specs', () => {
     assert.equal(sandboxSpec(makePod({ hostname: `${'h'.repeat(62)}-x` }), facts).hostname, 'h'.repeat(62));
   });
 
+  test('sandboxSpec() bounds the processes of a pod where the node is told so', () => {
+    assert.equal(sandboxSpec(makePod(), { ...facts, podPidsLimit: 9 }).resources.pidsLimit, 9);
+    assert.equal(sandboxSpec(makePod(), facts).resources.pidsLimit, undefined);
+  });
+
   test('sandboxSpec() refuses a full name that is longer than the kernel takes', () => {
     const full = (hostname: string) =>
       sandboxSpec(makePod({ hostname, subdomain: 'sub', setHostnameAsFQDN: true }), facts).hostname;

@@ -1,4 +1,4 @@
-/** Guaranteed pods that ask for whole processors have them for themselves, where the node is told so. */
+/** What a node does only when told so: whole processors for guaranteed pods, and a limit of processes for each pod. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import os from 'node:os';
@@ -9,9 +9,9 @@ import { reconfigure } from '../harness/reconfigure.ts';
 import { container, forever } from './place.ts';
 
 const name = 'node-1';
-const kubeReserved = { cpu: '500m' };
+const options = { cpuManagerPolicy: 'static', kubeReserved: { cpu: '500m' }, podPidsLimit: 30 } as const;
 
-suite('a node with the static cpu policy', function () {
+suite('a node with options for resources', function () {
   this.timeout(120_000);
   let cluster: TestCluster;
   const run = (pod: string, spec: Partial<PodSpec>) =>
@@ -41,7 +41,7 @@ suite('a node with the static cpu policy', function () {
     this.timeout(180_000);
     if (last < 1) return this.skip();
     cluster = await startTestCluster('cpus', 1);
-    await reconfigure(cluster, name, { cpuManagerPolicy: 'static', kubeReserved });
+    await reconfigure(cluster, name, options);
     await eventually('the default account', () => cluster.kubectl('get', 'serviceaccount', 'default'));
   });
   suiteTeardown(async function () {
@@ -63,7 +63,7 @@ suite('a node with the static cpu policy', function () {
     await run('late', { containers: [container(forever)] });
     if (own === '1') await mayUse('late', without1);
     // The same configuration, after a kill.
-    await reconfigure(cluster, name, { cpuManagerPolicy: 'static', kubeReserved });
+    await reconfigure(cluster, name, options);
     assert.equal(entries(), 1);
     assert.equal(await allowed('alone'), own);
     if (own === '1') assert.equal(await allowed('shares'), without1);
@@ -85,10 +85,19 @@ suite('a node with the static cpu policy', function () {
     assert.equal(entries(), 0);
   });
 
+  test('a pod has no more processes than it may, and others have theirs', async () => {
+    const many = 'i=0; while test $i -lt 60; do sleep 100 & i=$((i+1)); done; wait';
+    await run('forks', { containers: [container(many)] });
+    await eventually('a refusal by the kernel', async () =>
+      /Resource temporarily unavailable/.test(await cluster.kubectl('logs', 'forks')),
+    );
+    assert.equal(await allowed('shares'), all);
+  });
+
   test('another policy lets all run everywhere again', async () => {
     await run('pinned', whole('1'));
     await eventually('a processor of its own', async () => /^\d+$/.test((await allowed('pinned')) ?? ''));
-    await reconfigure(cluster, name, { cpuManagerPolicy: 'none', kubeReserved });
+    await reconfigure(cluster, name, { ...options, cpuManagerPolicy: 'none' });
     await mayUse('pinned', all);
   });
 });
