@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import http from 'node:http';
+import https from 'node:https';
 import net from 'node:net';
 import type { AddressInfo } from 'node:net';
+import os from 'node:os';
+import path from 'node:path';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import fc from 'fast-check';
 import { makeFakeEnv } from '#lib/env/fake.ts';
@@ -92,6 +97,25 @@ suite('node-agent/probes', () => {
       server.close();
     }
     assert.match((await attempt({ httpGet: { port } })).output, /connect: connection refused$/);
+  });
+
+  test('tryProbe() asks over TLS, whoever has signed, under the name that is given', async () => {
+    const folder = mkdtempSync(path.join(os.tmpdir(), 'wherry-probes-'));
+    const made = { key: `${folder}/key`, cert: `${folder}/cert` };
+    const ask = 'req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 1 -subj /CN=nobody';
+    execFileSync('openssl', [...ask.split(' '), '-keyout', made.key, '-out', made.cert], { stdio: 'ignore' });
+    const identity = { key: readFileSync(made.key), cert: readFileSync(made.cert) };
+    rmSync(folder, { recursive: true });
+    const server = https.createServer(identity, (request, response) => response.end(request.headers.host));
+    const port = await listen(server);
+    try {
+      const httpHeaders = [{ name: 'Host', value: 'name.example' }];
+      const answer = await attempt({ httpGet: { port, scheme: 'HTTPS', httpHeaders } });
+      assert.deepEqual(answer, { result: 'success', output: 'name.example' });
+    } finally {
+      server.closeAllConnections();
+      server.close();
+    }
   });
 
   test('httpTarget() sends headers as given, several of a name too', () => {
