@@ -5,6 +5,7 @@ import { followTls } from '#lib/env/live-tls.ts';
 import type { Service as RunningService } from '#lib/env/service.ts';
 import type { Kind } from '#lib/kinds/define-kind.ts';
 import { kindAt, kinds } from '#lib/kinds/index.ts';
+import { componentStatus } from '#lib/kinds/component-status.ts';
 import { service as serviceKind } from '#lib/kinds/service.ts';
 import type { Registry } from '#lib/metrics/registry.ts';
 import type { Ref } from '#lib/meta/object.ts';
@@ -31,6 +32,7 @@ import { dumpPaths } from './flow/dump-paths.ts';
 import { startFlowControl } from './flow/start.ts';
 import type { FlowConfig } from './flow/start.ts';
 import { startGrpc } from './grpc/server.ts';
+import { makeComponentHealth } from './component-health.ts';
 import { makeHealth } from './health-checks.ts';
 import { announce } from './members/announce.ts';
 import { makeMemberLeases } from './members/leases.ts';
@@ -181,6 +183,7 @@ async function serve(
       },
     },
     attachments: new Map<Kind, Attachment>([[serviceKind, makeServiceAddresses(ips, ports)]]),
+    observers: new Map([[componentStatus, makeComponentHealth(look, async () => void (await store.revision()), env)]]),
     answerers: makeReviews(authorize, authorizer.rulesFor, readers, tokens, env),
     subresources: new Map([['serviceaccounts/token', makeTokenAnswerer(tokens, look, () => world.sync(), env)]]),
   });

@@ -67,7 +67,7 @@ function reportOne(check: Check, env: Env): Handler {
 }
 
 /** Why the check fails; undefined when it does not. */
-async function failureOf(check: Check, env: Env): Promise<string | undefined> {
+export async function failureOf(check: Check, env: Env): Promise<string | undefined> {
   const over = new AbortController();
   const late = env.sleep(checkLimitMs, over.signal).then(() => {
     throw new Error(`no answer within ${checkLimitMs} ms`);

@@ -3,6 +3,7 @@ import type { Verb } from '#lib/kinds/define-kind.ts';
 import { ApiError, badRequest } from '#lib/meta/errors.ts';
 import { goQuote } from '#lib/meta/go-text.ts';
 import { pathSegmentFaults } from '#lib/meta/names.ts';
+import { addWarnings } from './answer.ts';
 import { notAllowed } from './answered-paths.ts';
 import type { Exchange, Serving, SubresourceHandler, Upgrade, UpgradeHandler } from './exchange.ts';
 import { negotiate } from './negotiate.ts';
@@ -81,6 +82,7 @@ export function makeResources(
       if (handler) return handler(exchange);
       const verb = verbOf(request.method ?? '', route, context.info);
       if (!verb || !allows(route, verb)) throw notAllowed();
+      if (route.kind.deprecation) addWarnings(exchange.response, [route.kind.deprecation]);
       await counted(verb, () =>
         actions[verb](exchange, negotiate(request.headers.accept, hasTables(route, verb)), serving),
       );

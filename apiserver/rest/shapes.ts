@@ -26,10 +26,10 @@ export function listParts(kind: Kind, list: ListResult): Buffer[] {
 const comma = Buffer.from(',');
 const tail = Buffer.from(']}\n');
 
-/** meta/v1 ListMeta of a list. */
+/** meta/v1 ListMeta of a list; what is not stored has no revision. */
 export function listMeta(list: ListResult): Record<string, unknown> {
   return {
-    resourceVersion: String(list.revision),
+    ...(list.revision > 0n && { resourceVersion: String(list.revision) }),
     ...(list.continue && { continue: list.continue }),
     ...(list.continue && list.remainingItemCount && { remainingItemCount: list.remainingItemCount }),
   };

@@ -60,6 +60,7 @@ export interface ListOptions {
 
 export interface ListResult {
   entries: Entry[];
+  /** 0 for what is not stored. */
   revision: bigint;
   continue: string;
   remainingItemCount?: number;

@@ -18,6 +18,8 @@ import { decodeObject } from './decode.ts';
 import { remove, removeCollection } from './delete.ts';
 import { transientEntry } from './entries.ts';
 import { bindPod, evictPod } from './pod-subresources.ts';
+import { observedEntry, observedList } from './observed.ts';
+import type { Observer } from './observed.ts';
 import { makeReader } from './reader.ts';
 import { scaleOf } from './scale.ts';
 import type { Caller, Verbs, WriteOptions } from './types.ts';
@@ -40,6 +42,8 @@ export interface VerbsOptions {
   attachments?: ReadonlyMap<Kind, Attachment>;
   /** By kind: those whose objects are answers. */
   answerers?: ReadonlyMap<Kind, Answerer>;
+  /** By kind: those that are found out when they are read. */
+  observers?: ReadonlyMap<Kind, Observer>;
   /** By `plural/subresource`. */
   subresources?: ReadonlyMap<string, SubresourceAnswerer>;
 }
@@ -73,6 +77,8 @@ export function makeVerbs(options: VerbsOptions): Verbs {
     get: (caller, kind, ref, { resourceVersion, subresource = '' } = {}) =>
       translated(async () => {
         demand(options.authorize, caller, 'get', kind, { ...ref, subresource });
+        const observe = options.observers?.get(kind);
+        if (observe) return observedEntry(kind, await observe(), ref.name);
         const entry = await context.reader.get(kind, ref, resourceVersion);
         return subresource === 'scale' ? transientEntry(scaleOf(kind, entry.object), entry.revision) : entry;
       }),
@@ -80,7 +86,8 @@ export function makeVerbs(options: VerbsOptions): Verbs {
     list: (caller, kind, list) =>
       translated(async () => {
         demand(options.authorize, caller, 'list', kind, list);
-        return context.reader.list(kind, list);
+        const observe = options.observers?.get(kind);
+        return observe ? observedList(kind, await observe(), list) : context.reader.list(kind, list);
       }),
 
     watch: (caller, targets, after, handlers) =>

@@ -13,11 +13,12 @@ export const componentStatus = defineKind<ComponentStatus>({
   namespaced: false,
   schema: 'io.k8s.api.core.v1.ComponentStatus',
   verbs: ['get', 'list'],
+  deprecation: 'v1 ComponentStatus is deprecated in v1.19+',
   columns: [
     nameColumn,
     text('Status', (object) => {
-      const healthy = healthOf(object);
-      return healthy === undefined ? 'Unknown' : healthy.status === 'True' ? 'Healthy' : 'Unhealthy';
+      const { status = 'Unknown' } = healthOf(object) ?? {};
+      return status === 'Unknown' ? 'Unknown' : status === 'True' ? 'Healthy' : 'Unhealthy';
     }),
     text('Message', (object) => healthOf(object)?.message ?? ''),
     text('Error', (object) => healthOf(object)?.error ?? ''),

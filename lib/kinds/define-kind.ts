@@ -87,6 +87,8 @@ interface KindSource<T extends Resource> {
   schema: string;
   /** The verbs served; all eight when absent. Review kinds serve `create` alone and are not stored. */
   verbs?: readonly Verb[];
+  /** What everybody who asks for this kind is told, such as that it will go. For kinds that are only read. */
+  deprecation?: string;
   /** Whether `status` is a subresource of its own, written apart from the rest. */
   status?: boolean;
   /** Whether a write of the status leaves all of the metadata as it is, labels and annotations too. */
