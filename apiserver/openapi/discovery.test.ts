@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { kinds } from '#lib/kinds/index.ts';
+import { decodeEnvelope } from '../rest/protobuf.ts';
 import { makeDocuments, type Documents } from './documents.ts';
 
 suite('discovery', () => {
@@ -78,7 +79,26 @@ suite('discovery', () => {
     );
   });
 
+  test('the aggregated form is given as protobuf to those who ask for that', () => {
+    for (const version of ['v2', 'v2beta1']) {
+      const parameters = `;g=apidiscovery.k8s.io;v=${version};as=APIGroupDiscoveryList`;
+      const wish = `application/vnd.kubernetes.protobuf${parameters}`;
+      for (const path of ['/api', '/apis']) {
+        const document = documents(path, `${wish},application/json`);
+        assert.equal(document?.contentType, wish);
+        const { metadata, ...told } = decodeEnvelope(document.body);
+        const { metadata: same, ...expected } = read(path, `application/json${parameters}`) as Record<string, unknown>;
+        assert.deepEqual([metadata ?? {}, withoutEmpty(told)], [same, withoutEmpty(expected)]);
+      }
+    }
+  });
+
   test('a document is the same object every time', () => {
     assert.equal(documents('/api/v1', ''), documents('/api/v1/', ''));
   });
 });
+
+/** Without what protobuf does not tell from what is absent. */
+function withoutEmpty(value: unknown): unknown {
+  return JSON.parse(JSON.stringify(value, (_key, item: unknown) => (item === '' || item === null ? undefined : item)));
+}

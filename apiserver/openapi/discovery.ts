@@ -1,6 +1,7 @@
 /** Discovery: what the API serves, as the older one-document-a-group form and as the aggregated form that needs two requests for all. */
 import { createHash } from 'node:crypto';
 import type { Kind } from '#lib/kinds/define-kind.ts';
+import type { Typed } from '../rest/protobuf.ts';
 
 /** Groups in the order clients try them: a short name that two groups know means the first one's. */
 const groupOrder: readonly string[] = [
@@ -134,7 +135,11 @@ function storageHash(kind: Kind): string {
 }
 
 /** Everything under `/api` or everything under `/apis` in one document. */
-export function aggregatedList(kinds: readonly Kind[], which: 'core' | 'groups', version: 'v2' | 'v2beta1'): object {
+export function aggregatedList(
+  kinds: readonly Kind[],
+  which: 'core' | 'groups',
+  version: 'v2' | 'v2beta1',
+): Typed & { metadata: object; items: object[] } {
   const groups = groupKinds(kinds).filter(({ group }) => (group === '') === (which === 'core'));
   return {
     kind: 'APIGroupDiscoveryList',

@@ -2,6 +2,8 @@
 import { createHash } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
 import type { Kind } from '#lib/kinds/define-kind.ts';
+import { mediaTypes } from '../rest/negotiate.ts';
+import { encodeEnvelope } from '../rest/protobuf.ts';
 import type { Document } from '../rest/send-document.ts';
 import { version } from '../rest/version.ts';
 import { aggregatedList, coreVersions, groupDocument, groupKinds, groupList, resourceList } from './discovery.ts';
@@ -19,7 +21,7 @@ export interface Documents {
 /** `serverAddress`: host and port that clients reach the server by. */
 export function makeDocuments(kinds: readonly Kind[], serverAddress: string): Documents {
   const plain = new Map<string, () => Document>();
-  const aggregated = new Map<string, (version: 'v2' | 'v2beta1') => Document>();
+  const aggregated = new Map<string, (wish: Wish) => Document>();
   addDiscovery(plain, aggregated, kinds, serverAddress);
   addOpenapi(plain, kinds);
   const binary = once(() => packed(encodeSwagger(swaggerDocument(kinds, version.gitVersion)), swaggerProtobuf));
@@ -28,8 +30,8 @@ export function makeDocuments(kinds: readonly Kind[], serverAddress: string): Do
   const find = (path: string, accept: string) => {
     const at = path.startsWith('/api') && path.endsWith('/') ? path.slice(0, -1) : path;
     if (at === '/openapi/v2' && wantsProtobuf(accept)) return binary();
-    const version = aggregated.has(at) ? aggregatedVersion(accept) : undefined;
-    return version ? aggregated.get(at)!(version) : plain.get(at)?.();
+    const wish = aggregated.has(at) ? aggregatedWish(accept) : undefined;
+    return wish ? aggregated.get(at)!(wish) : plain.get(at)?.();
   };
   return Object.assign(find, { paths });
 }
@@ -64,7 +66,7 @@ function wantsProtobuf(accept: string): boolean {
 
 function addDiscovery(
   plain: Map<string, () => Document>,
-  aggregated: Map<string, (version: 'v2' | 'v2beta1') => Document>,
+  aggregated: Map<string, (wish: Wish) => Document>,
   kinds: readonly Kind[],
   serverAddress: string,
 ): void {
@@ -80,15 +82,19 @@ function addDiscovery(
     ['/api', 'core'],
     ['/apis', 'groups'],
   ] as const) {
-    const make = (version: 'v2' | 'v2beta1') => () => ({
-      ...jsonDocument(
-        aggregatedList(kinds, which, version),
-        `application/json;g=apidiscovery.k8s.io;v=${version};as=APIGroupDiscoveryList`,
-      ),
-      public: true,
+    const make = ({ version, mediaType }: Wish): Document => {
+      const value = aggregatedList(kinds, which, version);
+      const body = mediaType === mediaTypes.protobuf ? encodeEnvelope(value)! : jsonOf(value);
+      const contentType = `${mediaType};g=apidiscovery.k8s.io;v=${version};as=APIGroupDiscoveryList`;
+      return { contentType, body, etag: `"${hashOf(body)}"`, public: true };
+    };
+    const made = new Map<string, Document>();
+    aggregated.set(path, (wish) => {
+      const key = `${wish.version} ${wish.mediaType}`;
+      let document = made.get(key);
+      if (!document) made.set(key, (document = make(wish)));
+      return document;
     });
-    const made = { v2: once(make('v2')), v2beta1: once(make('v2beta1')) };
-    aggregated.set(path, (version) => made[version]());
   }
   for (const served of groupKinds(kinds)) {
     if (served.group !== '')
@@ -106,14 +112,20 @@ function addDiscovery(
   }
 }
 
-/** The version of aggregated discovery that a client likes best, if it knows any. */
-function aggregatedVersion(accept: string): 'v2' | 'v2beta1' | undefined {
+/** How a client likes aggregated discovery best. */
+interface Wish {
+  version: 'v2' | 'v2beta1';
+  mediaType: typeof mediaTypes.json | typeof mediaTypes.protobuf;
+}
+
+/** Undefined when it does not know it. */
+function aggregatedWish(accept: string): Wish | undefined {
   for (const clause of accept.split(',')) {
     const parts = clause.split(';').map((part) => part.trim());
     if (!parts.includes('as=APIGroupDiscoveryList') || !parts.includes('g=apidiscovery.k8s.io')) continue;
-    if (parts[0] !== 'application/json') continue;
-    if (parts.includes('v=v2')) return 'v2';
-    if (parts.includes('v=v2beta1')) return 'v2beta1';
+    const mediaType = ([mediaTypes.json, mediaTypes.protobuf] as const).find((type) => type === parts[0]);
+    const version = (['v2', 'v2beta1'] as const).find((known) => parts.includes(`v=${known}`));
+    if (mediaType && version) return { version, mediaType };
   }
   return undefined;
 }
@@ -123,9 +135,9 @@ function valueDocument(value: object): Document {
   return { ...jsonDocument(value), value };
 }
 
-function jsonDocument(value: object, contentType = 'application/json'): Document {
+function jsonDocument(value: object): Document {
   const body = jsonOf(value);
-  return { contentType, body, etag: `"${hashOf(body)}"` };
+  return { contentType: mediaTypes.json, body, etag: `"${hashOf(body)}"` };
 }
 
 /** A large document is kept as most clients want it sent, which is small. */

@@ -273,6 +273,8 @@ suite('discovery', () => {
       (await space.api.ask('GET', '/apis', { headers: { accept } })).headers['content-type'];
     assert.equal(await typeOf(`${form('v2')},${form('v2beta1')},application/json`), form('v2'));
     assert.equal(await typeOf(`${form('v2beta1')},application/json`), form('v2beta1'));
+    const binary = form('v2').replace('json', 'vnd.kubernetes.protobuf');
+    assert.equal(await typeOf(`${binary},${form('v2')}`), binary);
     assert.equal(await typeOf('application/json'), 'application/json');
   });
 
