@@ -1,5 +1,5 @@
 /** What this machine can do, found out once; and the little it must be made ready for. */
-import { existsSync, readFileSync, readlinkSync, statfsSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, readlinkSync, statfsSync } from 'node:fs';
 import { runCommand } from '#lib/env/command.ts';
 import { capabilitiesInMask } from './capabilities.ts';
 
@@ -34,7 +34,7 @@ export function probeHost(stateDir: string): HostFacts {
   const cgroup = cgroupVersion();
   return {
     cgroup,
-    swapAccounting: cgroup !== 'v2' && existsSync(`${cgroupRoot}/memory/memory.memsw.limit_in_bytes`),
+    swapAccounting: cgroup === 'v2' ? limitsSwap() : existsSync(`${cgroupRoot}/memory/memory.memsw.limit_in_bytes`),
     apparmor: readText('/sys/module/apparmor/parameters/enabled') === 'Y',
     seccomp: /^Seccomp:/m.test(status),
     capabilities,
@@ -44,6 +44,13 @@ export function probeHost(stateDir: string): HostFacts {
     kernelVersion: readText('/proc/sys/kernel/osrelease'),
     bootId: readText('/proc/sys/kernel/random/boot_id'),
   };
+}
+
+/** The root of v2 has no limits; what the kernel can limit shows in the cgroups below. */
+function limitsSwap(): boolean {
+  return readdirSync(cgroupRoot, { withFileTypes: true }).some(
+    (entry) => entry.isDirectory() && existsSync(`${cgroupRoot}/${entry.name}/memory.swap.max`),
+  );
 }
 
 /**

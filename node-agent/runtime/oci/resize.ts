@@ -32,7 +32,7 @@ export function resizePod(shop: Workshop, pod: PodEntry, wanted: PodResize): voi
   const between = widest(before, wanted.pod);
   cgroups.apply(ofPod, resizeWrites(before, between, { version, boundsSwap: false }));
   for (const { id, resources, record: each } of containers) {
-    const how = { version, boundsSwap: shop.host.swapAccounting } as const;
+    const how = { version, boundsSwap: version === 'v1' && shop.host.swapAccounting } as const;
     cgroups.apply(ofContainer(id), resizeWrites(each.resources ?? {}, resources, how));
   }
   cgroups.apply(ofPod, resizeWrites(between, wanted.pod, { version, boundsSwap: false }));

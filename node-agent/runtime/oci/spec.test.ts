@@ -60,6 +60,19 @@ suite('OCI specification', () => {
     assert.deepEqual(linux.resources.memory, { limit: 1 });
     assert.equal(process.oomScoreAdj, 500);
   });
+
+  test('renderSpec() keeps containers from swapping, by the means of each version', () => {
+    const of = (cgroup: 'v1' | 'v2', swapAccounting: boolean, resources = {}) => {
+      const { memory, unified } = render({ resources }, { host: { cgroup, swapAccounting, leastOomScoreAdj: 0 } }).linux
+        .resources;
+      return { memory, unified };
+    };
+    const off = { 'memory.oom.group': '1', 'memory.swap.max': '0' };
+    assert.deepEqual(of('v2', true), { memory: undefined, unified: off });
+    assert.deepEqual(of('v2', true, { memoryLimitBytes: 7 }), { memory: { limit: 7 }, unified: off });
+    assert.deepEqual(of('v2', false).unified, { 'memory.oom.group': '1' });
+    assert.deepEqual(of('v1', true, { memoryLimitBytes: 7 }), { memory: { limit: 7, swap: 7 }, unified: undefined });
+  });
 });
 
 const podOf = (more = {}) => podSpec({ uid: 'a0', ...more });

@@ -77,11 +77,13 @@ export function renderSpec(inputs: SpecInputs): OciSpec {
             minor,
           })),
         ],
-        ...limits(container.resources, host.swapAccounting),
+        ...limits(container.resources, host),
         // As upstream: when one process of a container runs out of memory, all of it ends.
         ...(host.cgroup === 'v2' && {
           unified: {
             'memory.oom.group': '1',
+            // Containers do not swap, those without a limit of memory either.
+            ...(host.swapAccounting && { 'memory.swap.max': '0' }),
             ...(container.resources.memoryLowBytes && { 'memory.low': String(container.resources.memoryLowBytes) }),
           },
         }),
@@ -136,7 +138,7 @@ function rootfsPropagation({ mounts }: ContainerSpec): string | undefined {
 
 function limits(
   resources: ContainerSpec['resources'],
-  swapAccounting: boolean,
+  { cgroup, swapAccounting }: Pick<HostFacts, 'cgroup' | 'swapAccounting'>,
 ): Omit<OciSpec['linux']['resources'], 'devices'> {
   const { cpuShares, cpuQuota, cpuPeriod, memoryLimitBytes, pidsLimit, cpus } = resources;
   const cpu = {
@@ -149,7 +151,7 @@ function limits(
     ...(Object.keys(cpu).length > 0 && { cpu }),
     // Memory and swap together are held to the same limit: containers do not swap.
     ...(memoryLimitBytes !== undefined && {
-      memory: { limit: memoryLimitBytes, ...(swapAccounting && { swap: memoryLimitBytes }) },
+      memory: { limit: memoryLimitBytes, ...(swapAccounting && cgroup !== 'v2' && { swap: memoryLimitBytes }) },
     }),
     ...(pidsLimit !== undefined && { pids: { limit: pidsLimit } }),
   };
