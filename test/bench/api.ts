@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { parseArgs } from 'node:util';
-import { controlPlaneFlags } from '../../cli/cluster/up.ts';
+import { controlPlaneNode } from '../../cli/cluster/up.ts';
 import { makeApiFiles } from '../harness/api.ts';
 import { freePort, startEtcd } from '../harness/etcd.ts';
 import { makeClient, pump } from './load.ts';
@@ -275,8 +275,9 @@ async function startOwn(): Promise<Measured> {
   config.listen = [{ host: '127.0.0.1', port }];
   writeFileSync(join(folder, 'config.json'), JSON.stringify(config));
   const main = join(import.meta.dirname, '../../apiserver/main.ts');
-  const flags = [...controlPlaneFlags, ...options['node-flags'].split(' ').filter(Boolean)];
-  const server = spawn(process.execPath, [...flags, main, '--config', join(folder, 'config.json')], {
+  const flags = options['node-flags'].split(' ').filter(Boolean);
+  const [command, ...words] = controlPlaneNode;
+  const server = spawn(command, [...words, ...flags, main, '--config', join(folder, 'config.json')], {
     stdio: ['ignore', 'ignore', 'inherit'],
     env: { NODE_COMPILE_CACHE: '/var/cache/wherry', ...process.env },
   });
