@@ -129,6 +129,20 @@ suite('watches over WebSocket', () => {
     assert.equal((await refused(`${maps}?watch=1`, [], noCertificate)).code, 403);
   });
 
+  test('takes a turn of flow control, and its seat only until it has begun', async () => {
+    const headers = { 'impersonate-user': 'bob', 'impersonate-group': 'system:authenticated' };
+    const valueOf = async (name: string) => {
+      const lines = (await api.ask('GET', '/metrics')).bytes.toString().split('\n');
+      const ofBob = (line: string) => line.startsWith(`${name}{`) && line.includes('flow_schema="global-default"');
+      return Number(lines.find(ofBob)?.split(' ').at(-1) ?? 0);
+    };
+    const before = await valueOf('apiserver_flowcontrol_dispatched_requests_total');
+    const { next } = await open(`${maps}?watch=1`, [], { ...asAdmin(), headers });
+    assert.equal((await next()).type, 'ADDED');
+    assert.equal(await valueOf('apiserver_flowcontrol_dispatched_requests_total'), before + 1);
+    assert.equal(await valueOf('apiserver_flowcontrol_current_executing_requests'), 0);
+  });
+
   test('tells tables to who accepts them', async () => {
     const headers = { accept: 'application/json;as=Table;v=v1;g=meta.k8s.io,application/json' };
     const { next } = await open(`${maps}?watch=1&fieldSelector=metadata.name%3Dthere`, [], { ...asAdmin(), headers });

@@ -3,7 +3,9 @@
  * has arrived, so that who sends slowly keeps nobody waiting, and holds one until its answer has left, since what it has computed lies in our memory until
  * then. A watch holds its seats until it has begun.
  */
+import type { Duplex } from 'node:stream';
 import type { Env } from '#lib/env/env.ts';
+import { ApiError } from '#lib/meta/errors.ts';
 import type { FlowControl, Turn } from '../../flow/flow-control.ts';
 import type { Response } from '../answer.ts';
 import { sendText } from '../answered-paths.ts';
@@ -69,21 +71,23 @@ export function makeFlowFilter(
   };
   return {
     filter: (next) => async (context) => {
-      const { request, response, info } = context;
+      const { request, response, upgrade, info } = context;
       const isWatch = info.verb === 'watch';
-      if (!response || (context.isLongRunning && !isWatch)) return next(context);
+      // A watch may be by WebSocket. What else takes a connection over is long-running.
+      const connection = response ?? upgrade!.socket;
+      if (!isWatch && (!response || context.isLongRunning)) return next(context);
       const arrival = bodyArrival(request);
       if (arrival) await arrival;
       if (context.isOver || context.isLate) return;
       const bodyBytes = Number(request.headers['content-length'] ?? 0);
       const turn = flows.arrive(context.caller, info, context.query, bodyBytes);
-      response.setHeader('x-kubernetes-pf-prioritylevel-uid', turn.level.uid);
-      response.setHeader('x-kubernetes-pf-flowschema-uid', turn.schema.metadata.uid);
+      response?.setHeader('x-kubernetes-pf-prioritylevel-uid', turn.level.uid);
+      response?.setHeader('x-kubernetes-pf-flowschema-uid', turn.schema.metadata.uid);
       if (turn.granted !== true) {
         const sinceMs = monotonic();
-        const isGranted = await mayGoOn(flows, turn, response);
+        const isGranted = await mayGoOn(flows, turn, connection);
         context.queuedMs = monotonic() - sinceMs;
-        if (!isGranted) return refuse(context, response, turn);
+        if (!isGranted) return refuse(context, turn);
         if (context.isOver) return flows.leave(turn);
       }
       return isWatch ? serveWatch(turn, context, next) : serveSeated(turn, context, next);
@@ -106,18 +110,22 @@ export function makeFlowFilter(
   };
 }
 
+const tooMany = 'Too many requests, please try again later.';
+
 /** Waits for the turn to be granted, as long as the client does. */
-async function mayGoOn(flows: FlowControl, turn: Turn, response: Response): Promise<boolean> {
+async function mayGoOn(flows: FlowControl, turn: Turn, connection: Response | Duplex): Promise<boolean> {
   const leave = () => flows.leave(turn);
-  response.once('close', leave);
+  connection.once('close', leave);
   const isGranted = await turn.granted;
-  response.off('close', leave);
+  connection.off('close', leave);
   return isGranted;
 }
 
-function refuse({ isOver, isLate }: RequestContext, response: Response, { level }: Turn): void {
+function refuse({ isOver, isLate, response }: RequestContext, { level }: Turn): void {
   // Who has given up, or has been told that the time is up, gets no second answer.
   if (isOver || isLate) return;
-  response.setHeader('retry-after', level.advice.seconds);
-  sendText(response, 429, 'Too many requests, please try again later.\n');
+  const retryAfterSeconds = level.advice.seconds;
+  if (!response) throw new ApiError('TooManyRequests', tooMany, { retryAfterSeconds });
+  response.setHeader('retry-after', retryAfterSeconds);
+  sendText(response, 429, `${tooMany}\n`);
 }
