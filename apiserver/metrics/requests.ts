@@ -66,7 +66,7 @@ export function measureRequests(registry: Registry, env: Env): RequestObserver {
 
   /** No release is named yet that comes without one of these. */
   const tellDeprecated = ({ kind, subresource }: Route) => {
-    if (kind.deprecatedSince === undefined) return;
+    if (kind.deprecation === undefined) return;
     families.deprecated.with(kind.group, kind.version, kind.plural, subresource, '').set(1);
   };
 

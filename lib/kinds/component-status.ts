@@ -7,7 +7,6 @@ export const componentStatus = defineKind<ComponentStatus>({
   version: 'v1',
   kind: 'ComponentStatus',
   description: 'The health of a part of the control plane. Deprecated: ask the part itself.',
-  deprecatedSince: '1.19',
   plural: 'componentstatuses',
   short: ['cs'],
   namespaced: false,

@@ -76,8 +76,6 @@ interface KindSource<T extends Resource> {
   kind: string;
   /** What objects of this kind are, in a sentence that `kubectl explain` shows. */
   description?: string;
-  /** The release since which clients should leave this version, such as `1.19`. */
-  deprecatedSince?: string;
   plural: string;
   singular?: string;
   short?: readonly string[];
