@@ -2,6 +2,7 @@
 import type { Kind } from '#lib/kinds/define-kind.ts';
 import { ApiError, badRequest } from '#lib/meta/errors.ts';
 import type { Resource } from '#lib/meta/object.ts';
+import { wellFormed } from '#lib/meta/well-formed.ts';
 import { WriteRequestVerb } from '#protos/gen/cluster.ts';
 import type { Target, WriteReply, WriteRequest } from '#protos/gen/cluster.ts';
 import type { Caller, DeleteOptions, Verbs, WriteOptions } from '../verbs/types.ts';
@@ -73,7 +74,8 @@ function answerOf(answer: Resource) {
 function parse(bytes: Buffer): unknown {
   if (bytes.length === 0) return undefined;
   try {
-    return JSON.parse(bytes.toString());
+    const text = bytes.toString();
+    return wellFormed(JSON.parse(text) as unknown, text);
   } catch (error) {
     throw badRequest(`the body is not JSON: ${(error as Error).message}`);
   }

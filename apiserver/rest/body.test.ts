@@ -96,6 +96,21 @@ suite('bodies', () => {
     assert.deepEqual(parsePatch(patch, 'application/merge-patch+json').duplicates, ['duplicate field "spec.x"']);
   });
 
+  test('halves of surrogate pairs are no text, whatever the format', () => {
+    const text = Buffer.from(
+      String.raw`{"kind": "ConfigMap", "apiVersion": "v1", "data": {"a\udc00": "\ud83d\ude00 \ud800"}}`,
+    );
+    for (const type of ['application/json', 'application/yaml']) {
+      const { value, duplicates } = parseObject(text, type, 'v1.ConfigMap');
+      assert.deepEqual(value, { kind: 'ConfigMap', apiVersion: 'v1', data: { 'a\ufffd': '😀 \ufffd' } });
+      assert.deepEqual(duplicates, []);
+    }
+    const twice = parseObject(Buffer.from(String.raw`{"\ud800": 1, "\ud801": 2}`), undefined, 'Pod');
+    assert.deepEqual(twice, { value: { '\ufffd': 2 }, duplicates: ['duplicate field "\ufffd"'] });
+    const patch = Buffer.from(String.raw`{"data": {"a": "\ud800"}}`);
+    assert.deepEqual(parsePatch(patch, 'application/merge-patch+json').value, { data: { a: '\ufffd' } });
+  });
+
   test('JSON that is called YAML is read as either', () => {
     assert.deepEqual(parsePatch(Buffer.from(' {"a":1}'), 'application/apply-patch+yaml').value, { a: 1 });
     assert.deepEqual(parsePatch(Buffer.from('{a: 1}'), 'application/apply-patch+yaml').value, { a: 1 });

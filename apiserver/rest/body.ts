@@ -5,6 +5,7 @@ import { isWithin } from '#lib/meta/depth.ts';
 import { duplicateKeys } from '#lib/meta/duplicate-keys.ts';
 import { ApiError, badRequest, isReason } from '#lib/meta/errors.ts';
 import { jsonFault } from '#lib/meta/json-fault.ts';
+import { wellFormed } from '#lib/meta/well-formed.ts';
 import { mediaTypes, unsupportedMediaType } from './negotiate.ts';
 import { decodeEnvelope } from './protobuf.ts';
 import { parseYaml } from './yaml.ts';
@@ -87,6 +88,7 @@ function read(bytes: Buffer, type: MediaType, says: (because: string) => string,
   const isYaml = type === mediaTypes.yaml;
   const body: Partial<Body> = isYaml ? readYaml(text) : { value: parseJson(text, says) };
   if (!isWithin(body.value, depthLimit)) throw badRequest(says('exceeded max depth'));
+  body.value = wellFormed(body.value, text);
   // A shorter text cannot hold as many, but by aliases.
   if (bytes.length > itemLimit || isYaml) {
     refuseBulk(!hasItems && Array.isArray(body.value) ? Object.assign({}, body.value) : body.value);

@@ -64,7 +64,7 @@ function repetitions(text: string): string[] {
         const end = endOfString(text, match.index);
         token.lastIndex = end + 1;
         if (!frame?.seen || text.charCodeAt(afterSpace(text, end + 1)) !== colon) break;
-        const key = JSON.parse(text.slice(match.index, end + 1)) as string;
+        const key = (JSON.parse(text.slice(match.index, end + 1)) as string).toWellFormed();
         frame.member = frame.path ? `${frame.path}.${key}` : key;
         if (frame.seen.has(key)) found.push(frame.member);
         frame.seen.add(key);
