@@ -1,5 +1,5 @@
 /** Where container logs are: `<namespace>_<pod>_<uid>/<container>/<attempt>.log`, as the kubelet has them. */
-import { access, open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { access, open, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Pod } from '#lib/kinds/gen/core-v1.ts';
 import { makeLogFilter } from '../server/cri-log.ts';
@@ -51,7 +51,12 @@ export async function removeLog(file: string): Promise<void> {
 /** Says of the logs of a pod, of which no more than the uid need be known, that it is gone: they are kept for a while. */
 export async function leaveLogs(logDir: string, uid: string, now: number): Promise<void> {
   for (const name of await readdir(logDir)) {
-    if (name.endsWith(`_${uid}`)) await writeFile(`${logDir}/${name}/${goneMark}`, String(now));
+    if (!name.endsWith(`_${uid}`)) continue;
+    await writeFile(`${logDir}/${name}/${goneMark}`, String(now));
+    // Whoever still watches a container's folder looks again, and finds that nothing will be written there.
+    for (const container of await readdir(`${logDir}/${name}`)) {
+      await utimes(`${logDir}/${name}/${container}`, now / 1000, now / 1000);
+    }
   }
 }
 

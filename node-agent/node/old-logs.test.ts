@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, watch, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { makeFakeEnv } from '#lib/env/fake.ts';
@@ -32,15 +33,27 @@ suite('node-agent/node old logs', () => {
       await env.advance(1000);
     }
     assert.deepEqual(await uidsWithLogs(logDir), ['here']);
-    const once = async (more: object) => {
+    const look = async (more: object) => {
       await removeOldLogsOnce({ env, logDir, pods, ...more });
       return left();
     };
-    assert.deepEqual(await once({}), ['a', 'b', 'back', 'c', 'here']);
-    assert.deepEqual(await once({ maxBytes: 250_000 }), ['a', 'b', 'back', 'here']);
-    assert.deepEqual(await once({ maxPods: 1 }), ['a', 'back', 'here']);
+    assert.deepEqual(await look({}), ['a', 'b', 'back', 'c', 'here']);
+    assert.deepEqual(await look({ maxBytes: 250_000 }), ['a', 'b', 'back', 'here']);
+    assert.deepEqual(await look({ maxPods: 1 }), ['a', 'back', 'here']);
     await env.advance(3600_000);
-    assert.deepEqual(await once({}), ['back', 'here']);
+    assert.deepEqual(await look({}), ['back', 'here']);
+  });
+
+  test('leaveLogs() wakes who watches', async () => {
+    make('a', 1);
+    const watcher = watch(`${logDir}/ns_pod_a/app`);
+    try {
+      const woken = once(watcher, 'change');
+      await leaveLogs(logDir, 'a', 1000);
+      await woken;
+    } finally {
+      watcher.close();
+    }
   });
 
   test('removeLog() takes what was put aside of the same run, and no more', async () => {
