@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { request } from 'node:https';
+import { WebSocket } from 'ws';
 import { connect } from '#lib/client/connect.ts';
 import { makeRealEnv } from '#lib/env/real.ts';
 import { event as eventKind } from '#lib/kinds/event.ts';
@@ -170,6 +171,25 @@ rules:
       { ...common, stage: 'ResponseStarted', ...status },
       { ...common, stage: 'ResponseComplete', ...status },
     ]);
+  });
+
+  test('a watch over WebSocket is told likewise, with the code of the upgrade', async () => {
+    const id = newId();
+    const [ca, cert, key] = ['ca.crt', 'admin.crt', 'admin.key'].map((file) => readFileSync(`${api.folder}/${file}`));
+    const headers = { 'audit-id': id, 'user-agent': 'tester' };
+    const url = `${api.url.replace('https:', 'wss:')}${space}/configmaps?watch=true`;
+    const socket = new WebSocket(url, { ca, cert, key, headers });
+    await once(socket, 'open');
+    await eventually('it has begun', async () => eventsOf(id).length === 2);
+    socket.close();
+    assert.deepEqual(
+      (await told(id)).map(({ stage, verb, responseStatus }) => [stage, verb, responseStatus?.code]),
+      [
+        ['RequestReceived', 'watch', undefined],
+        ['ResponseStarted', 'watch', 101],
+        ['ResponseComplete', 'watch', 101],
+      ],
+    );
   });
 
   test('a refusal is told with its Status and why', async () => {
