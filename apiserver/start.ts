@@ -44,7 +44,7 @@ import { measureGrpc } from './metrics/grpc.ts';
 import { measureHandshakes } from './metrics/handshakes.ts';
 import type { Metrics } from './metrics/metrics.ts';
 import { measureRequests } from './metrics/requests.ts';
-import { measureObjects, measureStore } from './metrics/store.ts';
+import { measureObjects, measureSize, measureStore } from './metrics/store.ts';
 import { measureReads } from './metrics/reads.ts';
 import { makeDocuments } from './openapi/documents.ts';
 import { makeFlowFilter } from './rest/filters/flow-control.ts';
@@ -205,6 +205,7 @@ async function serve(
   const proxy = makeProxy({ verbs, look, tls, env });
   const documents = makeDocuments(kinds, `${config.advertise.host}:${config.advertise.port}`);
   measureObjects(world, kinds, registry);
+  metrics.beforeEach(measureSize(store, registry, env));
   const audit = config.audit && startAudit(config.audit, registry, env);
   const flows = startFlowControl(config.flowControl ?? {}, { verbs, world, registry, env });
   const flowFilter = makeFlowFilter(flows, env);

@@ -14,6 +14,8 @@ export interface Metrics {
   /** Where the parts of the server register what they count. */
   registry: Registry;
   onHealth: HealthMeter;
+  /** Runs before each answer of `/metrics`, which waits for it; it never throws. */
+  beforeEach(refresh: () => Promise<void>): void;
   /** What answers, by path. */
   paths: ReadonlyMap<string, Handler>;
 }
@@ -24,5 +26,12 @@ export function makeMetrics(env: Env): Metrics {
   measureProcess(registry, env);
   tellBuild(registry);
   tellFeatures(registry);
-  return { registry, onHealth: measureHealth([registry, health]), paths: metricsPaths(registry, health) };
+  const refreshers: (() => Promise<void>)[] = [];
+  const refresh = async () => void (await Promise.all(refreshers.map((run) => run())));
+  return {
+    registry,
+    onHealth: measureHealth([registry, health]),
+    beforeEach: (run) => void refreshers.push(run),
+    paths: metricsPaths(registry, health, refresh),
+  };
 }

@@ -166,6 +166,11 @@ export function testStoreContract(name: string, open: () => Promise<Subject>, cl
       assert.equal(all.more, false);
     });
 
+    test('sizeBytes() tells what everything takes', async () => {
+      await create(`${prefix}large`, 'x'.repeat(100_000));
+      assert.ok((await store.sizeBytes()) >= 100_000);
+    });
+
     test('list() keeps to its prefix', async () => {
       await create(`${prefix}a/1`, 'x');
       await create(`${prefix}a0`, 'x');

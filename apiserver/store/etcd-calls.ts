@@ -5,7 +5,7 @@ import type { IOptions } from 'etcd3';
 import type { ChannelOptions } from '@grpc/grpc-js';
 import type { Env } from '#lib/env/env.ts';
 import { EtcdError, grpcCodes, makeEtcdChannel } from './etcd-channel.ts';
-import { decodeRange, decodeWrite, encodeRange, encodeWrite } from './etcd-messages.ts';
+import { decodeRange, decodeSize, decodeWrite, encodeRange, encodeWrite } from './etcd-messages.ts';
 import type { Page } from './etcd-messages.ts';
 import type { TlsMaterial } from './etcd-tls.ts';
 import type { Answer, Attempts, ConditionalWrite } from './etcd-write.ts';
@@ -36,6 +36,8 @@ export interface EtcdCalls {
   range(from: string, to: string | undefined, options?: { limit?: number; revision?: bigint }): Promise<Page>;
   write(write: ConditionalWrite, lease: string | undefined): Promise<Answer>;
   grant(ttlSeconds: number): Promise<string>;
+  /** What the database of the member that is asked takes, in bytes. */
+  sizeBytes(): Promise<number>;
   /** The newest revision that any answer carried. */
   newest(): bigint;
   close(): void;
@@ -68,6 +70,7 @@ export function makeEtcdCalls(endpoints: string[], tls: TlsMaterial | undefined,
       return answer;
     },
     grant: async (ttlSeconds) => (await leasing().leaseClient.leaseGrant({ TTL: ttlSeconds })).ID,
+    sizeBytes: async () => decodeSize(await channel.call(statusPath, new Uint8Array())),
     newest: () => newest,
     close() {
       channel.close();
@@ -77,6 +80,7 @@ export function makeEtcdCalls(endpoints: string[], tls: TlsMaterial | undefined,
 }
 
 const rangePath = '/etcdserverpb.KV/Range';
+const statusPath = '/etcdserverpb.Maintenance/Status';
 const txnPath = '/etcdserverpb.KV/Txn';
 
 /** Whether a write failed because its lease has ended. */

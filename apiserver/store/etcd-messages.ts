@@ -14,11 +14,13 @@ const root = protobuf.parse(`
   message Op { RangeRequest range = 1; PutRequest put = 2; DeleteRequest delete = 3; }
   message OpResponse { RangeResponse range = 1; }
   message TxnRequest { repeated Compare compare = 1; repeated Op success = 2; repeated Op failure = 3; }
+  message StatusResponse { int64 size = 3; }
   message TxnResponse { Header header = 1; bool succeeded = 2; repeated OpResponse responses = 3; }
 `).root;
 const rangeRequest = root.lookupType('RangeRequest');
 const rangeResponse = root.lookupType('RangeResponse');
 const txnRequest = root.lookupType('TxnRequest');
+const statusResponse = root.lookupType('StatusResponse');
 const txnResponse = root.lookupType('TxnResponse');
 
 type Long = number | { toNumber(): number };
@@ -84,6 +86,11 @@ export function decodeWrite(bytes: Buffer): Answer {
   const { header, succeeded, responses } = txnResponse.decode(bytes) as unknown as TxnResponse;
   const found = succeeded ? undefined : responses[0]?.range?.kvs[0];
   return { done: succeeded, current: found && keptOf(found), revision: revisionOf(header.revision) };
+}
+
+/** The size of the database, of an answer to `Maintenance/Status`, in bytes. */
+export function decodeSize(bytes: Buffer): number {
+  return numberOf((statusResponse.decode(bytes) as unknown as { size: Long }).size);
 }
 
 function keptOf({ key, value, modRevision, createRevision }: KeyValue): Kept {

@@ -70,6 +70,7 @@ export function makeEtcdStore(config: EtcdConfig, env: Env): Store {
         signal,
       ),
     revision,
+    sizeBytes: calls.sizeBytes,
     async close() {
       calls.close();
       followed?.close();

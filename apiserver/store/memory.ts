@@ -113,6 +113,7 @@ export function makeMemoryStore(env: Env): MemoryStore {
       }
     },
     revision: async () => revision,
+    sizeBytes: async () => history.reduce((sum, { value }) => sum + value.length, 0),
     compact,
     close: async () => {},
   };

@@ -65,5 +65,7 @@ export interface Store {
   watch(prefix: string, after: bigint, signal: AbortSignal): AsyncIterable<StoreBatch>;
   /** The latest revision. */
   revision(): Promise<bigint>;
+  /** What the database takes, in bytes, with what it has freed and not yet given back. Asks once. */
+  sizeBytes(): Promise<number>;
   close(): Promise<void>;
 }

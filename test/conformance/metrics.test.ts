@@ -239,6 +239,9 @@ suite('metrics', () => {
     assert.equal(grown('etcd_requests_total', { operation: 'create', type: 'configmaps' }), 1);
     assert.equal(grown('etcd_request_duration_seconds_count', { operation: 'create', type: 'configmaps' }), 1);
     assert.equal(grown('apiserver_storage_objects', { resource: 'configmaps' }), 1);
+    const size = valueIn(after, 'apiserver_storage_size_bytes', { storage_cluster_id: 'etcd-0' });
+    assert.equal(size % 4096, 0);
+    assert.ok(size > 10_000 && size < 10e9, `${size}`);
     const admission = { name: 'NamespaceLifecycle', type: 'admit', operation: 'CREATE', rejected: 'false' };
     assert.ok(grown('apiserver_admission_controller_admission_duration_seconds_count', admission) >= 1);
     assert.ok(grown('authentication_attempts', { result: 'success' }) >= 2);
