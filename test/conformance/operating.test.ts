@@ -104,7 +104,8 @@ suite('operating the server', () => {
       const headers = { connection: 'Upgrade', upgrade: 'websocket', 'sec-websocket-version': '13' };
       assert.equal((await api.ask('GET', '/livez', { headers })).code, 200);
       assert.equal((await api.ask('GET', maps(), { headers })).code, 200);
-      const watch = await api.watch(maps('?watch=1'), headers);
+      // Watches speak WebSocket, and nothing else.
+      const watch = await api.watch(maps('?watch=1'), { ...headers, upgrade: 'h2c' });
       assert.equal(watch.code, 200);
       watch.close();
     });
