@@ -1,4 +1,5 @@
 /** Where container logs are: `<namespace>_<pod>_<uid>/<container>/<attempt>.log`, as the kubelet has them. */
+import assert from 'node:assert/strict';
 import { access, open, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Pod } from '#lib/kinds/gen/core-v1.ts';
@@ -37,6 +38,7 @@ export async function uidsWithLogs(logDir: string): Promise<string[]> {
 
 /** Removes the log of one run, with what rotation has put aside of it. */
 export async function removeLog(file: string): Promise<void> {
+  assert(path.isAbsolute(file));
   const folder = path.dirname(file);
   const name = path.basename(file);
   const names = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
