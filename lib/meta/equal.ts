@@ -23,11 +23,14 @@ export function equal(a: unknown, b: unknown): boolean {
 export function copy<T>(value: T): T {
   if (typeof value !== 'object' || value === null) return value;
   if (Array.isArray(value)) return value.map((item: unknown) => copy(item)) as T;
+  const from = value as Record<string, unknown>;
   const result: Record<string, unknown> = {};
-  for (const [key, item] of Object.entries(value)) {
+  // No pairs are made for it: copies are what a write allocates most.
+  for (const key in from) {
+    const item = copy(from[key]);
     if (key === '__proto__')
-      Object.defineProperty(result, key, { value: copy(item), enumerable: true, writable: true, configurable: true });
-    else result[key] = copy(item as unknown);
+      Object.defineProperty(result, key, { value: item, enumerable: true, writable: true, configurable: true });
+    else result[key] = item;
   }
   return result as T;
 }

@@ -26,6 +26,8 @@ interface ListKey {
   name: string;
   /** What an item has that leaves the key out. */
   fallback: unknown;
+  /** What stands for it when it is absent and has no default; undefined for keys that are no texts. */
+  empty: string | undefined;
 }
 
 const leafType: FieldType = { is: 'leaf' };
@@ -135,14 +137,16 @@ function listType({ lt, lk = [], items = {} }: SchemaField): FieldType {
   const { props = {} } = schemaType(items.$ref);
   const keys = lk.toSorted().map((name) => {
     const fallback = props[name]?.default;
-    return { name, fallback: fallback === undefined ? undefined : (JSON.parse(fallback) as unknown) };
+    // A text that is absent is the empty one, which is left out of what is stored.
+    const empty = props[name]?.type === 'string' ? '' : undefined;
+    return { name, fallback: fallback === undefined ? undefined : (JSON.parse(fallback) as unknown), empty };
   });
   // An item is named by its keys, and has fields also where its struct counts as one field elsewhere.
   const isAtomic = schemaType(items.$ref).atomic === true;
   return { is: 'keyed', items: isAtomic ? leafType : structType(items.$ref), keys };
 }
 
-/** The path element of a list's item. Keys that it lacks and that have no default are left out, and told to `missing`. */
+/** The path element of a list's item. Keys that it lacks and that have no default are empty or left out, and told to `missing`. */
 export function elementOf(
   list: FieldType & { is: 'set' | 'keyed' },
   item: unknown,
@@ -157,10 +161,10 @@ export function elementOf(
     if (value !== undefined) return `k:{"${name}":${JSON.stringify(value)}}`;
   }
   const named: Record<string, unknown> = {};
-  for (const { name, fallback } of keys) {
+  for (const { name, fallback, empty } of keys) {
     const value = fields[name] ?? fallback;
     if (value === undefined) missing?.(name);
-    else named[name] = value;
+    if ((value ?? empty) !== undefined) named[name] = value ?? empty;
   }
   return `k:${JSON.stringify(named)}`;
 }
