@@ -38,7 +38,7 @@ export function setPodDefaults(spec: PodSpec): void {
   for (const container of [...spec.containers, ...(spec.initContainers ?? [])]) {
     setRequestDefaults(container.resources);
     if (!spec.hostNetwork) continue;
-    for (const port of container.ports ?? []) port.hostPort ||= port.containerPort;
+    for (const port of container.ports ?? []) if (port.containerPort) port.hostPort ||= port.containerPort;
   }
 }
 
