@@ -31,7 +31,17 @@ export function chaosNode({ layout, pidOf }: TestCluster): ChaosNode {
     startAgent: () => supervise(stem, `${layout.logDir}/${node.name}.log`, command),
     async traces() {
       const mounts = (await inside('cat', '/proc/self/mountinfo')).map((line) => line.split(' ').slice(3, 5).join(' '));
-      const files = await inside('find', node.stateDir, node.runDir);
+      // Logs outlive their pods for a while.
+      const files = await inside(
+        'find',
+        node.stateDir,
+        node.runDir,
+        '-path',
+        `${node.logDir}/*`,
+        '-prune',
+        '-o',
+        '-print',
+      );
       const links = (await inside('ip', '-o', 'link')).map((line) => line.split(/: |@/)[1]!);
       const cgroups = (await run('find', ['/sys/fs/cgroup', '-type', 'd', '-path', `*${node.cgroupRoot}*`])).split(
         '\n',
