@@ -126,17 +126,22 @@ suite(`chaos on a node (WHERRY_TEST_SEED=${seed})`, function () {
         await env.sleep(100 + chance.random() * 300);
       }
     })();
-    for (let round = 0; round < kills; round++) {
-      await env.sleep(200 + chance.random() * 2300);
-      node.killAgent();
-      await env.sleep(chance.random() * 300);
-      node.startAgent();
+    try {
+      for (let round = 0; round < kills; round++) {
+        await env.sleep(200 + chance.random() * 2300);
+        node.killAgent();
+        await env.sleep(chance.random() * 300);
+        node.startAgent();
+      }
+      churn.abort();
+      await churning;
+      await rested();
+    } finally {
+      // However it ends, nothing goes on beside the next test.
+      churn.abort();
+      watching.abort();
+      await Promise.all([churning, watch]);
     }
-    churn.abort();
-    await churning;
-    await rested();
-    watching.abort();
-    await watch;
     assert.deepEqual(faults, []);
     for (const pod of pods()) {
       for (const { name, restartCount } of pod.status?.containerStatuses ?? []) {
