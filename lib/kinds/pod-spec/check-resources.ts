@@ -101,15 +101,8 @@ export function checkResourceName(path: string, name: string): Faults {
     : [...faults, invalid(path, name, "doesn't follow extended resource name standard")];
 }
 
-const standardAnywhere = new Set([
-  ...standard,
-  'requests.cpu',
-  'requests.memory',
-  'requests.storage',
-  'requests.ephemeral-storage',
-  'limits.cpu',
-  'limits.memory',
-  'limits.ephemeral-storage',
+/** Objects that are counted. */
+const counted = [
   'pods',
   'services',
   'replicationcontrollers',
@@ -117,9 +110,21 @@ const standardAnywhere = new Set([
   'secrets',
   'configmaps',
   'persistentvolumeclaims',
-  'storage',
   'services.nodeports',
   'services.loadbalancers',
+];
+
+const standardAnywhere = new Set([
+  ...standard,
+  ...counted,
+  'requests.cpu',
+  'requests.memory',
+  'requests.storage',
+  'requests.ephemeral-storage',
+  'limits.cpu',
+  'limits.memory',
+  'limits.ephemeral-storage',
+  'storage',
 ]);
 
 /** A resource of any kind of thing. */
@@ -154,17 +159,7 @@ function isWhole(name: string): boolean {
   return wholeResources.has(name) || isExtended(name);
 }
 
-const wholeResources = new Set([
-  'pods',
-  'services',
-  'replicationcontrollers',
-  'resourcequotas',
-  'secrets',
-  'configmaps',
-  'persistentvolumeclaims',
-  'services.nodeports',
-  'services.loadbalancers',
-]);
+const wholeResources: ReadonlySet<string> = new Set(counted);
 
 /** Claims of a container, each of which its pod must have. */
 function checkClaims(path: string, claims: readonly ResourceClaim[], podClaims: readonly PodResourceClaim[]): Faults {
