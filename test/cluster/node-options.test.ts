@@ -11,7 +11,7 @@ import { container, forever } from './place.ts';
 const name = 'node-1';
 const options = { cpuManagerPolicy: 'static', kubeReserved: { cpu: '500m' }, podPidsLimit: 30 } as const;
 
-suite('a node with options for resources', function () {
+suite('a node with options for resources (needs two processors)', function () {
   this.timeout(120_000);
   let cluster: TestCluster;
   const run = (pod: string, spec: Partial<PodSpec>) =>

@@ -126,7 +126,7 @@ suite('oci runtime', () => {
     assert.equal((await observed(quick.id)).exitCode, 137);
   });
 
-  test('list() tells of containers that were killed for want of memory', async function () {
+  test('list() tells of containers that were killed for want of memory (needs the memory controller)', async function () {
     if (!hasMemoryController) this.skip();
     const hog = `awk 'BEGIN { for (text = "0123456789abcdef";;) text = text text }'`;
     const end = await run(hog, {
