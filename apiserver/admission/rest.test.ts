@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { makeRealEnv } from '#lib/env/real.ts';
-import { startTestApi } from '../../test/harness/api.ts';
+import { configBeside, startTestApi } from '../../test/harness/api.ts';
 import type { TestApi } from '../../test/harness/api.ts';
 import { start } from '../start.ts';
 
@@ -102,9 +102,7 @@ suite('admission over REST', () => {
     const hard = { pods: '20' };
     await put(`${space}/resourcequotas`, { metadata: { name: 'q' }, spec: { hard } });
     await patch(`${space}/resourcequotas/q/status`, { status: { hard, used: { pods: '0' } } });
-    const listen = [{ host: '127.0.0.1', port: 0 }];
-    const config = { ...api.config, listen, grpc: { socket: `${api.folder}/second.sock` } };
-    const second = await start(config, makeRealEnv({ service: 'test' }));
+    const second = await start(configBeside(api, 'second', '10.99.0.2'), makeRealEnv({ service: 'test' }));
     try {
       const { port } = second.address;
       const urls = ['', `https://127.0.0.1:${port}`];
@@ -123,9 +121,7 @@ suite('admission over REST', () => {
   });
 
   test('a plugin that does not exist keeps the server from starting, and nothing stays behind', async () => {
-    const listen = [{ host: '127.0.0.1', port: 0 }];
-    const grpc = { socket: `${api.folder}/third.sock` };
-    const config = { ...api.config, listen, grpc, admission: { enable: ['Nonsense'] } };
+    const config = { ...configBeside(api, 'third', '10.99.0.3'), admission: { enable: ['Nonsense'] } };
     await assert.rejects(start(config, makeRealEnv({ service: 'test' })), /there is no plugin "Nonsense"/);
   });
 });

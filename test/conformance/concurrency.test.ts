@@ -1,11 +1,10 @@
 /** What many do at once: nothing that was acknowledged is lost, nothing that is scarce is given twice. Two servers over one etcd. */
 import assert from 'node:assert/strict';
-import { join } from 'node:path';
 import { Etcd3 } from 'etcd3';
 import { makeRealEnv } from '#lib/env/real.ts';
 import { start } from '../../apiserver/start.ts';
 import type { ApiServer } from '../../apiserver/start.ts';
-import { startTestApi } from '../harness/api.ts';
+import { configBeside, startTestApi } from '../harness/api.ts';
 import type { Answer, TestApi } from '../harness/api.ts';
 import { spaceIn } from './server.ts';
 import type { Space } from './server.ts';
@@ -22,12 +21,7 @@ suite('at once', function () {
   let url: string;
 
   const startSecond = async () => {
-    const config = {
-      ...api.config,
-      listen: [{ host: '127.0.0.1', port: 0 }],
-      grpc: { socket: join(api.folder, 'second.sock') },
-      advertise: { host: '10.99.0.2', port: 6443 },
-    };
+    const config = configBeside(api, 'second', '10.99.0.2');
     second = await start(config, makeRealEnv({ service: 'second' }));
     url = `https://127.0.0.1:${second.address.port}`;
   };

@@ -1,9 +1,9 @@
 /** Claims of cluster IPs and node ports that no longer fit their Services are mended by whichever server starts next. */
 import assert from 'node:assert/strict';
-import { join } from 'node:path';
 import { Etcd3 } from 'etcd3';
 import { makeRealEnv } from '#lib/env/real.ts';
 import { start } from '../../apiserver/start.ts';
+import { configBeside } from '../harness/api.ts';
 import type { TestApi } from '../harness/api.ts';
 import { eventually } from './operated.ts';
 import { makeSpace } from './server.ts';
@@ -43,15 +43,7 @@ suite('claims of Services', () => {
     }
 
     // A server compares as soon as it serves.
-    const second = await start(
-      {
-        ...api.config,
-        listen: [{ host: '127.0.0.1', port: 0 }],
-        grpc: { socket: join(api.folder, 'claims.sock') },
-        advertise: { host: '10.99.0.3', port: 6443 },
-      },
-      makeRealEnv({ service: 'test' }),
-    );
+    const second = await start(configBeside(api, 'claims', '10.99.0.3'), makeRealEnv({ service: 'test' }));
     try {
       for (const key of stray) await eventually(`${key} is free`, async () => (await holderAt(key)) === undefined);
       for (const key of lost) await eventually(`${key} is held`, async () => (await holderAt(key)) === metadata.uid);

@@ -14,6 +14,7 @@ import type { Env } from '#lib/env/env.ts';
 import { makeRealEnv } from '#lib/env/real.ts';
 import { start } from '../../apiserver/start.ts';
 import type { ApiServer } from '../../apiserver/start.ts';
+import { configBeside } from '../harness/api.ts';
 import type { TestApi } from '../harness/api.ts';
 import { makeSpace } from './server.ts';
 import type { Space } from './server.ts';
@@ -41,13 +42,7 @@ suite('stopping', () => {
   const long = 1000;
 
   const begin = async (shutdownDelayMs = 0) => {
-    const config = {
-      ...api.config,
-      listen: [{ host: '127.0.0.1', port: 0 }],
-      grpc: { socket: join(api.folder, 'stopping.sock') },
-      advertise: { host: '10.99.0.3', port: 6443 },
-      shutdownDelayMs,
-    };
+    const config = { ...configBeside(api, 'stopping', '10.99.0.3'), shutdownDelayMs };
     patience = Promise.withResolvers();
     const env = makeRealEnv({ service: 'stopping' });
     const sleep: Env['sleep'] = (ms, signal) => (ms < long ? env.sleep(ms, signal) : patience.promise);

@@ -9,7 +9,7 @@ import { endpoints } from '#lib/kinds/endpoints.ts';
 import { service } from '#lib/kinds/service.ts';
 import { start } from '../../apiserver/start.ts';
 import type { ApiServer } from '../../apiserver/start.ts';
-import { makeApiFiles } from '../harness/api.ts';
+import { configBeside, makeApiFiles } from '../harness/api.ts';
 import type { TestApi } from '../harness/api.ts';
 import { startEtcd } from '../harness/etcd.ts';
 import { makeSpace } from './server.ts';
@@ -24,12 +24,7 @@ suite('two servers over one etcd', () => {
   suiteSetup(async () => {
     space = await makeSpace('two-servers');
     ({ api } = space);
-    const config = {
-      ...api.config,
-      listen: [{ host: '127.0.0.1', port: 0 }],
-      grpc: { socket: join(api.folder, 'second.sock') },
-      advertise: { host: '10.99.0.2', port: 6443 },
-    };
+    const config = configBeside(api, 'second', '10.99.0.2');
     second = await start(config, makeRealEnv({ service: 'second' }));
     url = `https://127.0.0.1:${second.address.port}`;
   });

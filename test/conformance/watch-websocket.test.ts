@@ -9,6 +9,7 @@ import { WebSocket } from 'ws';
 import type { ClientOptions } from 'ws';
 import { makeRealEnv } from '#lib/env/real.ts';
 import { start } from '../../apiserver/start.ts';
+import { configBeside } from '../harness/api.ts';
 import type { TestApi } from '../harness/api.ts';
 import { eventually } from './operated.ts';
 import { makeSpace } from './server.ts';
@@ -250,12 +251,7 @@ suite('watches over WebSocket', () => {
 
   /** A second server over the same etcd. */
   async function startAnother(): Promise<{ url: string; stop(): Promise<void> }> {
-    const config = {
-      ...api.config,
-      listen: [{ host: '127.0.0.1', port: 0 }],
-      grpc: { socket: join(api.folder, 'watch-websocket.sock') },
-      advertise: { host: '10.99.0.9', port: 6443 },
-    };
+    const config = configBeside(api, 'watch-websocket', '10.99.0.9');
     const server = await start(config, makeRealEnv({ service: 'watch-websocket' }));
     return { url: `https://127.0.0.1:${server.address.port}`, stop: () => server.stop() };
   }

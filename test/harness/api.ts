@@ -105,6 +105,23 @@ export async function makeApiFiles(folder: string, etcdEndpoint: string): Promis
 }
 
 /** `prepare` may change the configuration, and add files to its folder, before the server starts. */
+/**
+ * The configuration of another server over the same etcd, with a socket of this name: on a free port, told to the cluster under an address of its
+ * own.
+ */
+export function configBeside(
+  { config, folder }: Pick<TestApi, 'config' | 'folder'>,
+  name: string,
+  host: string,
+): ApiServerConfig {
+  return {
+    ...config,
+    listen: [{ host: '127.0.0.1', port: 0 }],
+    grpc: { socket: join(folder, `${name}.sock`) },
+    advertise: { host, port: 6443 },
+  };
+}
+
 export async function startTestApi(
   prepare: (config: ApiServerConfig, folder: string) => void = () => {},
 ): Promise<TestApi> {
