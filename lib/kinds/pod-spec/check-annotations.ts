@@ -3,6 +3,7 @@ import { fieldForbidden, invalid, type FieldError } from '#lib/meta/errors.ts';
 import { goQuote } from '#lib/meta/go-text.ts';
 import { relativePath } from '../checks/values.ts';
 import type { PodSpec } from '../gen/core-v1.ts';
+import { ioOfContainer, ioOfPod, IoLimitsError, parseIoLimits } from './io-limits.ts';
 
 type Annotations = Readonly<Record<string, string>>;
 
@@ -25,6 +26,9 @@ export function checkPodAnnotations(path: string, annotations: Annotations | und
       faults.push(...checkSeccomp(`${path}.${key}`, value));
     } else if (key.startsWith(appArmorOfContainer)) {
       faults.push(...checkAppArmor(at, key.slice(appArmorOfContainer.length), value, spec));
+    } else if (key === ioOfPod) faults.push(...checkIo(at, value));
+    else if (key.startsWith(ioOfContainer)) {
+      faults.push(...checkContainer(at, key.slice(ioOfContainer.length), spec), ...checkIo(at, value));
     }
   }
   return faults;
@@ -42,10 +46,24 @@ function checkSeccomp(path: string, profile: string): FieldError[] {
 }
 
 function checkAppArmor(path: string, container: string, profile: string, spec: PodSpec): FieldError[] {
-  const all = [...spec.containers, ...(spec.initContainers ?? []), ...(spec.ephemeralContainers ?? [])];
-  const faults = all.some(({ name }) => name === container) ? [] : [invalid(path, container, 'container not found')];
+  const faults = checkContainer(path, container, spec);
   const isProfile = ['', 'runtime/default', 'unconfined'].includes(profile) || profile.startsWith('localhost/');
   return isProfile ? faults : [...faults, invalid(path, profile, `invalid AppArmor profile name: ${goQuote(profile)}`)];
+}
+
+function checkContainer(path: string, container: string, spec: PodSpec): FieldError[] {
+  const all = [...spec.containers, ...(spec.initContainers ?? []), ...(spec.ephemeralContainers ?? [])];
+  return all.some(({ name }) => name === container) ? [] : [invalid(path, container, 'container not found')];
+}
+
+function checkIo(path: string, text: string): FieldError[] {
+  try {
+    parseIoLimits(text);
+    return [];
+  } catch (error) {
+    if (error instanceof IoLimitsError) return [invalid(path, text, error.message)];
+    throw error;
+  }
 }
 
 /** What may not change once the pod is there. */
@@ -53,6 +71,8 @@ export function checkAnnotationUpdate(path: string, now: Annotations = {}, befor
   const titles = [
     [mirrorAnnotation, 'mirror pod annotation'],
     [appArmorOfContainer, 'AppArmor annotations'],
+    [ioOfPod, 'limits of input and output'],
+    [ioOfContainer, 'limits of input and output'],
   ] as const;
   const titleOf = (key: string) => titles.find(([start]) => key.startsWith(start))?.[1];
   const faults: FieldError[] = [];

@@ -29,6 +29,15 @@ suite('pods', () => {
       'metadata.annotations[container.apparmor.security.beta.kubernetes.io/other]: Invalid value: "other": container not found',
       'metadata.annotations[container.apparmor.security.beta.kubernetes.io/other]: Invalid value: "none": invalid AppArmor profile name: "none"',
     ],
+    ['metadata.annotations = {"io.wherry.local/pod":"wbps=10Mi;/dev/vdb riops=5"}'],
+    [
+      'metadata.annotations = {"io.wherry.local/pod":"wbps=fast"}',
+      'metadata.annotations[io.wherry.local/pod]: Invalid value: "wbps=fast": wbps must be a whole number from 1 to 9007199254740991, not "fast"',
+    ],
+    [
+      'metadata.annotations = {"container.io.wherry.local/other":"wbps=1"}',
+      'metadata.annotations[container.io.wherry.local/other]: Invalid value: "other": container not found',
+    ],
     [
       'metadata.ownerReferences = [{"apiVersion":"","kind":"","name":"","uid":""}]',
       'metadata.ownerReferences.apiVersion: Invalid value: "": version must not be empty',
@@ -246,6 +255,10 @@ suite('pods', () => {
   ]);
   suite('updates', () =>
     testUpdates(pod, body, [
+      [
+        'metadata.annotations = {"io.wherry.local/pod":"wbps=1"}',
+        'metadata.annotations[io.wherry.local/pod]: Forbidden: may not add limits of input and output',
+      ],
       [
         'spec.containers[0].image = ""',
         'spec.containers[0].image: Required value',
