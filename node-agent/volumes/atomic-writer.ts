@@ -63,21 +63,32 @@ async function makeFolder(folder: string, fsGroup: number | undefined): Promise<
   if (fsGroup !== undefined) await chown(folder, 0, fsGroup);
 }
 
-/** Makes the names users see, and removes those of an older payload and the folders `..data` has left. */
+/**
+ * Makes the names users see, and removes those of an older payload and the folders `..data` has left. What others have put there stays: mount
+ * points of what is mounted within the volume, and folders that a subPath asked for.
+ */
 async function tidy(folder: string, payload: Payload): Promise<void> {
   const current = await readlink(path.join(folder, dataName));
   const wanted = new Set([...payload.keys()].map((name) => name.split('/')[0]!));
   for (const name of wanted) {
     const target = path.join(dataName, name);
-    const existing = await readlink(path.join(folder, name)).catch(ifMissing(undefined));
-    if (existing === target) continue;
-    await rm(path.join(folder, name), { force: true });
+    const existing = await linkAt(path.join(folder, name));
+    if (existing === target || existing === 'no link') continue;
+    if (existing !== undefined) await rm(path.join(folder, name), { force: true });
     await symlink(target, path.join(folder, name));
   }
   for (const name of await readdir(folder)) {
     if (name === dataName || name === current || wanted.has(name)) continue;
-    await rm(path.join(folder, name), { recursive: true, force: true });
+    const isOurs = name.startsWith('..') || (await linkAt(path.join(folder, name)))?.startsWith(`${dataName}/`);
+    if (isOurs) await rm(path.join(folder, name), { recursive: true, force: true });
   }
+}
+
+/** What a link leads to; undefined when nothing is there. */
+async function linkAt(file: string): Promise<string | undefined> {
+  return readlink(file).catch((error: NodeJS.ErrnoException) =>
+    error.code === 'EINVAL' ? 'no link' : ifMissing(undefined)(error),
+  );
 }
 
 /** Whether a folder holds exactly this payload. */

@@ -2,20 +2,26 @@
 import { chmod, mkdir } from 'node:fs/promises';
 import type { EmptyDirVolumeSource, Pod } from '#lib/kinds/gen/core-v1.ts';
 import { unitsOf } from '#lib/meta/quantities.ts';
+import { podResources } from '../lifecycle/resources.ts';
 import { mountFileSystem, mountPoints } from './mounts.ts';
 
-/** Makes the folder; does nothing to one that is there. Rejects for huge pages that the pod's containers do not ask for. */
+/**
+ * Makes the folder; does nothing to one that is there. One in memory takes no more than its limit, what the pod may use, and `memoryBytes`, which the
+ * node gives to pods. Rejects for huge pages that the pod's containers do not ask for.
+ */
 export async function emptyDir(
   folder: string,
   pod: Pod,
   { medium = '', sizeLimit }: EmptyDirVolumeSource,
-  nodeMemoryBytes: number,
+  memoryBytes: number,
 ): Promise<void> {
   await mkdir(folder, { recursive: true });
   await chmod(folder, 0o777);
   if (medium === '' || (await mountPoints()).includes(folder)) return;
   if (medium === 'Memory') {
-    const bytes = sizeLimit === undefined ? nodeMemoryBytes : Math.min(unitsOf(sizeLimit), nodeMemoryBytes);
+    const { memoryLimitBytes = memoryBytes } = podResources(pod);
+    const limit = sizeLimit === undefined ? 0 : unitsOf(sizeLimit);
+    const bytes = Math.min(memoryBytes, memoryLimitBytes, ...(limit > 0 ? [limit] : []));
     await mountFileSystem('tmpfs', folder, `mode=0777,size=${bytes}`);
   } else {
     await mountFileSystem('hugetlbfs', folder, `mode=0777,pagesize=${hugePageSize(pod, medium)}`);

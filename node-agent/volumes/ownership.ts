@@ -1,31 +1,57 @@
-/** Gives a volume to the pod's fsGroup, as upstream's `pkg/volume/volume_linux.go`. */
-import { chmod, lchown, lstat, readdir } from 'node:fs/promises';
-import path from 'node:path';
+/**
+ * Gives a volume to the pod's fsGroup, as upstream's `pkg/volume/volume_linux.go`. Another pod may have the same volume and move things about
+ * meanwhile: nothing outside is touched.
+ */
+import { chmod, chown, lchown, readdir } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
+import { nameIn, openIn, openRoot, pathOf } from './place.ts';
 
 const groupReadWrite = 0o660;
 /** Folders: members may enter, and what is made inside belongs to the group too. */
 const groupFolder = 0o2110;
+/** Each level holds a file open. */
+const deepest = 500;
 
-/** Changes group and mode of everything at and below `root`; symbolic links keep their modes. */
+/** Changes group and mode of everything at and below `root`; symbolic links keep their modes. Rejects for folders nested beyond any sense. */
 export async function giveToGroup(root: string, fsGroup: number, policy: 'Always' | 'OnRootMismatch'): Promise<void> {
-  const { gid, mode } = await lstat(root);
-  const wanted = groupReadWrite | groupFolder;
-  if (policy === 'OnRootMismatch' && gid === fsGroup && (mode & wanted) === wanted) return;
-  await giveBelow(root, fsGroup);
-  await give(root, fsGroup);
-}
-
-async function giveBelow(folder: string, fsGroup: number): Promise<void> {
-  for (const entry of await readdir(folder, { withFileTypes: true })) {
-    const item = path.join(folder, entry.name);
-    if (entry.isDirectory()) await giveBelow(item, fsGroup);
-    await give(item, fsGroup);
+  const place = await openRoot(root);
+  try {
+    const { gid, mode } = await place.stat();
+    const wanted = groupReadWrite | groupFolder;
+    if (policy === 'OnRootMismatch' && gid === fsGroup && (mode & wanted) === wanted) return;
+    await giveBelow(place, fsGroup, 1);
+    // Last, as it tells the next time that all is done.
+    await give(place, fsGroup);
+  } finally {
+    await place.close();
   }
 }
 
-async function give(item: string, fsGroup: number): Promise<void> {
-  const stats = await lstat(item);
-  await lchown(item, stats.uid, fsGroup);
-  if (stats.isSymbolicLink()) return;
-  await chmod(item, (stats.mode & 0o7777) | groupReadWrite | (stats.isDirectory() ? groupFolder : 0));
+async function giveBelow(folder: FileHandle, fsGroup: number, depth: number): Promise<void> {
+  if (depth > deepest) throw new Error(`folders are nested deeper than ${deepest} levels`);
+  for (const name of await readdir(pathOf(folder))) {
+    const item = await openIn(folder, name).catch(ifGone);
+    if (!item) continue;
+    try {
+      const stats = await item.stat();
+      if (stats.isSymbolicLink()) await lchown(nameIn(folder, name), stats.uid, fsGroup).catch(ifGone);
+      else {
+        if (stats.isDirectory()) await giveBelow(item, fsGroup, depth + 1);
+        await give(item, fsGroup);
+      }
+    } finally {
+      await item.close();
+    }
+  }
+}
+
+async function give(item: FileHandle, fsGroup: number): Promise<void> {
+  const stats = await item.stat();
+  await chown(pathOf(item), stats.uid, fsGroup);
+  await chmod(pathOf(item), (stats.mode & 0o7777) | groupReadWrite | (stats.isDirectory() ? groupFolder : 0));
+}
+
+/** What is removed meanwhile needs no group. */
+function ifGone(error: NodeJS.ErrnoException): undefined {
+  if (error.code !== 'ENOENT') throw error;
 }

@@ -3,14 +3,11 @@
  * of the resolved path is opened without following links, below what was opened before, and what has been reached is bound to a place of
  * ours. So nothing can be swapped in between.
  */
-import { constants } from 'node:fs';
-import { mkdir, open, realpath } from 'node:fs/promises';
+import { chmod, lstat, mkdir, open, realpath, rmdir, unlink } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import { bindMount, mountPoints, unmount } from './mounts.ts';
-
-/** Opens for use as a place only: needs no permission and blocks on nothing. */
-const asPlace = 0o10000000 | constants.O_NOFOLLOW;
+import { nameIn, openIn, openRoot, pathOf } from './place.ts';
 
 /** Binds `volume/subPath`, made if need be, to `target`; resolves to `target`. */
 export async function bindSubPath(volume: string, subPath: string, target: string): Promise<string> {
@@ -19,11 +16,9 @@ export async function bindSubPath(volume: string, subPath: string, target: strin
   if (parts.includes('..')) throw new Error(`subPath "${subPath}" must not contain ".."`);
   const place = await openBelow(volume, await resolveInside(volume, parts));
   try {
-    const source = `/proc/${process.pid}/fd/${place.fd}`;
-    const isFolder = (await place.stat()).isDirectory();
-    await makeTarget(target, isFolder);
     if ((await mountPoints()).includes(target)) await unmount(target);
-    await bindMount(source, target);
+    await makeTarget(target, (await place.stat()).isDirectory());
+    await bindMount(pathOf(place), target);
     return target;
   } finally {
     await place.close();
@@ -34,12 +29,7 @@ export async function bindSubPath(volume: string, subPath: string, target: strin
 async function resolveInside(volume: string, parts: readonly string[]): Promise<string[]> {
   const root = await realpath(volume);
   for (let existing = parts.length; existing >= 0; existing--) {
-    const resolved = await realpath(path.join(root, ...parts.slice(0, existing))).catch(
-      (error: NodeJS.ErrnoException) => {
-        if (error.code === 'ENOENT') return undefined;
-        throw error;
-      },
-    );
+    const resolved = await realpath(path.join(root, ...parts.slice(0, existing))).catch(ifMissing);
     if (resolved === undefined) continue;
     if (resolved !== root && !resolved.startsWith(`${root}/`)) {
       throw new Error(`subpath "${parts.join('/')}" not within volume path "${volume}"`);
@@ -49,43 +39,56 @@ async function resolveInside(volume: string, parts: readonly string[]): Promise<
   return [...parts];
 }
 
+/** A folder for a folder, a file for anything else; the run before may have found something of the other sort. */
 async function makeTarget(target: string, isFolder: boolean): Promise<void> {
+  const found = await lstat(target).catch(ifMissing);
+  if (found && found.isDirectory() !== isFolder) await (found.isDirectory() ? rmdir(target) : unlink(target));
   await mkdir(isFolder ? target : path.dirname(target), { recursive: true, mode: 0o750 });
   if (!isFolder) await (await open(target, 'a', 0o640)).close();
 }
 
 /** Opens a path below a folder part by part; a symbolic link anywhere is refused, a missing folder is made. */
 async function openBelow(volume: string, parts: readonly string[]): Promise<FileHandle> {
-  // The root is ours and may itself be reached through links of the node's.
-  let place = await open(volume, 0o10000000);
+  let place = await openRoot(volume);
   const mode = (await place.stat()).mode & 0o7777;
+  let made = false;
   for (const part of parts) {
-    const below = `/proc/self/fd/${place.fd}/${part}`;
     try {
-      const next = await openOrMake(below, mode);
-      const stats = await next.stat();
-      if (stats.isSymbolicLink()) {
-        await next.close();
+      const next = await openOrMake(place, part, mode);
+      made = next.made;
+      if ((await next.place.stat()).isSymbolicLink()) {
+        await next.place.close();
         throw new Error(`subPath part "${part}" is a symbolic link`);
       }
       await place.close();
-      place = next;
+      place = next.place;
     } catch (error) {
       await place.close();
       throw error;
     }
   }
+  // Making it was subject to our umask; as upstream, what the container sees has the mode of the volume.
+  if (made) await chmod(pathOf(place), mode);
   return place;
 }
 
-async function openOrMake(name: string, mode: number): Promise<FileHandle> {
-  try {
-    return await open(name, asPlace);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    await mkdir(name, { mode: mode & 0o777 }).catch((failure: NodeJS.ErrnoException) => {
-      if (failure.code !== 'EEXIST') throw failure;
-    });
-    return open(name, asPlace);
-  }
+async function openOrMake(
+  folder: FileHandle,
+  name: string,
+  mode: number,
+): Promise<{ place: FileHandle; made: boolean }> {
+  const found = await openIn(folder, name).catch(ifMissing);
+  if (found) return { place: found, made: false };
+  const made = await mkdir(nameIn(folder, name), { mode: mode & 0o777 }).then(
+    () => true,
+    (error: NodeJS.ErrnoException) => {
+      if (error.code === 'EEXIST') return false;
+      throw error;
+    },
+  );
+  return { place: await openIn(folder, name), made };
+}
+
+function ifMissing(error: NodeJS.ErrnoException): undefined {
+  if (error.code !== 'ENOENT') throw error;
 }

@@ -11,6 +11,7 @@ import {
   readFileSync,
   readlinkSync,
   rmSync,
+  statfsSync,
   statSync,
   symlinkSync,
   writeFileSync,
@@ -143,6 +144,41 @@ suite('node-agent/volumes', () => {
     assert.equal(tokens, 1);
     await env.advance(0.02 * 3600_000);
     await until(() => readFileSync(`${folder}/token`, 'utf8') === 'token-2');
+  });
+
+  test('refresh() leaves what is mounted within a volume, and folders that a subPath asked for', async () => {
+    const { pod, folder } = await mountOne({ configMap: { name: 'cm' } });
+    mkdirSync(`${folder}/nested`);
+    mkdirSync(`${folder}/later`);
+    mkdirSync(`${root}/other`);
+    writeFileSync(`${root}/other/file`, 'mounted');
+    execFileSync('mount', ['--bind', `${root}/other`, `${folder}/nested`]);
+    configMaps.set('cm', { b: '2', later: 'a key now' });
+    await volumes.refresh(pod);
+    assert.deepEqual(
+      readdirSync(folder)
+        .filter((name) => !name.startsWith('..'))
+        .sort(),
+      ['b', 'later', 'nested'],
+    );
+    assert.equal(readFileSync(`${folder}/nested/file`, 'utf8'), 'mounted');
+    assert.equal(readFileSync(`${folder}/..data/later`, 'utf8'), 'a key now');
+  });
+
+  test('mount() makes an emptyDir in memory as large as its limit, the pod and the node allow', async () => {
+    const limits = (memory: string) => ({ containers: [makeContainer('app', { resources: { limits: { memory } } })] });
+    const megabytes = async (sizeLimit: string | undefined, more: object) => {
+      const { pod, folder } = await mountOne({ emptyDir: { medium: 'Memory', ...(sizeLimit && { sizeLimit }) } }, more);
+      const { blocks, bsize } = statfsSync(folder);
+      await volumes.unmount(pod.metadata.uid);
+      return (blocks * bsize) / 2 ** 20;
+    };
+    assert.equal(await megabytes(undefined, {}), 64);
+    assert.equal(await megabytes('0', {}), 64);
+    assert.equal(await megabytes('1Gi', {}), 64);
+    assert.equal(await megabytes(undefined, limits('8Mi')), 8);
+    assert.equal(await megabytes('4Mi', limits('8Mi')), 4);
+    assert.equal(await megabytes('16Mi', limits('8Mi')), 8);
   });
 
   test('mount() makes emptyDirs, in memory when asked, and unmount() removes them with their contents', async () => {

@@ -59,6 +59,7 @@ export interface VolumesOptions {
   };
   /** What the node knows of a pod for downward API volumes. */
   factsOf(uid: string): NodeFacts;
+  /** What the node gives to pods. */
   memoryBytes: number;
   /** The objects that containers name in their environment: held together with those of volumes. */
   alsoNeeded(pod: Pod): { configMaps: string[]; secrets: string[] };
