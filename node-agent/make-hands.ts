@@ -7,7 +7,6 @@ import type { Env } from '#lib/env/env.ts';
 import { node as nodeKind } from '#lib/kinds/node.ts';
 import { service as serviceKind } from '#lib/kinds/service.ts';
 import { unitsOf } from '#lib/meta/quantities.ts';
-import { unitsOf } from '#lib/meta/quantities.ts';
 import type { NodeAgentConfig } from './config.ts';
 import { makeCpus } from './cpus/cpus.ts';
 import { readProcessors } from './cpus/machine.ts';
