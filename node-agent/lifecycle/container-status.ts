@@ -3,12 +3,13 @@ import type { ContainerState, ContainerStatus, Pod } from '#lib/kinds/gen/core-v
 import { formatTime } from '#lib/meta/time.ts';
 import type { ObservedContainer } from '../runtime/types.ts';
 import { doingOf, hasStarted, reportedStatus, runsAgain, runsOf } from './containers.ts';
+import { unknownEnd } from './settled.ts';
 import type { AnyContainer, Role, Seen } from './types.ts';
 
 /** The scheme of container ids in statuses. */
 const scheme = 'crun://';
 
-/** `over` says that the pod has stopped for good: what never ran, or was lost, then counts as ended. */
+/** `over` says that the pod has stopped for good: nothing waits to run again then. */
 export function containerStatus(
   seen: Seen,
   pod: Pod,
@@ -25,21 +26,20 @@ export function containerStatus(
   if (!latest) {
     const ran = before?.containerID !== undefined;
     const state: ContainerState = ran ? stateWithoutRun(before, over) : { waiting: notes?.problem ?? waiting };
-    const settled = over && !ran && hasRunBefore(pod) ? { terminated: unknownEnd() } : state;
     return {
       ...common,
-      state: settled,
+      state,
       lastState: before?.lastState ?? {},
       ready: role === 'init' && state.terminated?.exitCode === 0,
       restartCount: before?.restartCount ?? 0,
       imageID: before?.imageID ?? '',
       ...(before?.containerID !== undefined && { containerID: before.containerID }),
-      started: false,
+      ...(role !== 'ephemeral' && { started: false }),
     };
   }
 
   const asked = role === 'ephemeral' ? undefined : latest.asked;
-  const { state, lastState } = statesOf(seen, pod, spec, role, latest, previous, waiting);
+  const { state, lastState } = statesOf(seen, pod, { spec, role, over }, latest, previous, waiting);
   const started = hasStarted(seen, spec, latest);
   return {
     ...common,
@@ -50,7 +50,8 @@ export function containerStatus(
     restartCount: latest.attempt,
     imageID: latest.imageDigest ?? latest.imageId,
     containerID: scheme + latest.id,
-    started,
+    // Of a debugger's container nobody asks whether it has started.
+    ...(role !== 'ephemeral' && { started }),
     ...(asked?.requests && { allocatedResources: asked.requests }),
     ...((asked?.requests ?? asked?.limits) && { resources: asked }),
   };
@@ -59,8 +60,7 @@ export function containerStatus(
 function statesOf(
   seen: Seen,
   pod: Pod,
-  spec: AnyContainer,
-  role: Role,
+  { spec, role, over }: { spec: AnyContainer; role: Role; over: boolean },
   latest: ObservedContainer,
   previous: ObservedContainer | undefined,
   waiting: { reason: string },
@@ -75,7 +75,7 @@ function statesOf(
   const words = notes?.lastWords?.id === latest.id ? notes.lastWords.text : undefined;
   const terminated = endOf({ ...latest, ...(words !== undefined && !latest.message && { message: words }) });
   const doing = doingOf(seen, pod, spec.name);
-  const again = doing.is === 'ended' && runsAgain(pod, role, doing);
+  const again = !over && doing.is === 'ended' && runsAgain(pod, role, doing);
   return again && notes?.problem
     ? { state: { waiting: notes.problem }, lastState: { terminated } }
     : { state: { terminated }, lastState };
@@ -116,18 +116,6 @@ function stateWithoutRun(before: ContainerStatus, over: boolean): ContainerState
   if (state?.running) return { terminated: { ...unknownEnd(), ...(containerID !== undefined && { containerID }) } };
   const end = before.lastState?.terminated;
   return over && end ? { terminated: end } : (state ?? {});
-}
-
-function unknownEnd(): NonNullable<ContainerState['terminated']> {
-  return {
-    exitCode: 137,
-    reason: 'ContainerStatusUnknown',
-    message: 'The container could not be located when the pod was terminated',
-  };
-}
-
-function hasRunBefore(pod: Pod): boolean {
-  return pod.status?.containerStatuses?.some((item) => item.containerID !== undefined) ?? false;
 }
 
 function readyOf(seen: Seen, spec: AnyContainer, role: Role, run: ObservedContainer, started: boolean): boolean {

@@ -6,7 +6,7 @@ import { VolumeError } from '../volumes/volumes.ts';
 import { dnsFaults } from './dns.ts';
 import type { Hands } from './hands.ts';
 import { leaveLogs, readLastWords, removeLog } from './log-files.ts';
-import { fieldPathOf } from './containers.ts';
+import { containersOf, fieldPathOf } from './containers.ts';
 import { pullImage } from './pull-image.ts';
 import { asGiven } from './resize.ts';
 import { sandboxSpec } from './sandbox-spec.ts';
@@ -127,7 +127,7 @@ async function deleteObject(pod: Pod, { hands, signal }: Scene): Promise<void> {
 }
 
 function tellHold(step: Step & { do: 'hold' }, pod: Pod, { events }: Hands): void {
-  const spec = [...pod.spec.containers, ...(pod.spec.initContainers ?? [])].find(({ name }) => name === step.container);
+  const found = containersOf(pod).find(({ spec }) => spec.name === step.container);
   const { name, namespace, uid } = pod.metadata;
   const about = { regarding: pod, fieldPath: fieldPathOf(pod, step.container) };
   if (step.reason === 'CrashLoopBackOff') {
@@ -135,7 +135,7 @@ function tellHold(step: Step & { do: 'hold' }, pod: Pod, { events }: Hands): voi
     events.record({ ...about, type: 'Warning', reason: 'BackOff', message });
     return;
   }
-  const message = `Back-off pulling image "${spec?.image}"`;
+  const message = `Back-off pulling image "${found?.spec.image}"`;
   events.record({ ...about, type: 'Normal', reason: 'BackOff', message });
   events.record({ ...about, type: 'Warning', reason: 'Failed', message: 'Error: ImagePullBackOff' });
 }

@@ -337,6 +337,18 @@ suite('node-agent/lifecycle/pods', () => {
     assert.equal((await node.app()).state?.terminated?.reason, 'StartError');
   });
 
+  test('makePods() says why a container cannot be made, and tries again', async () => {
+    node.runtime.scripts.set('app', { failures: [new StartError('CreateContainerError', 'no such profile')] });
+    await node.create();
+    assert.deepEqual((await node.app()).state, {
+      waiting: { reason: 'CreateContainerError', message: 'no such profile' },
+    });
+    assert.ok(node.said.includes('Failed: Error: no such profile'));
+    await node.pass(5100);
+    assert.ok((await node.app()).ready);
+    assert.equal((await node.app()).restartCount, 0);
+  });
+
   test('makePods() ends a pod at its deadline', async () => {
     await node.create({ activeDeadlineSeconds: 5 });
     await node.pass(6000);

@@ -74,20 +74,26 @@ export async function startContainer(step: Step & { do: 'start' }, pod: Pod, sce
     if (hasRun) {
       hands.observer.putFailedRun(pod.metadata.uid, failedRun(spec, step.attempt, problem.message, scene));
       noteContainer(spec.name, { problem, pulled: undefined, retryAt: undefined, ...earlier });
-    } else noteContainer(spec.name, { problem, retryAt: now + retryMs });
+    } else {
+      // Nothing is left of it, but a look in the meantime may have seen it half made.
+      await hands.observer.refresh();
+      noteContainer(spec.name, { problem, retryAt: now + retryMs });
+    }
   }
 }
 
 /** A run that never began counts as one all the same: policy, backoff and status treat it so. */
 function failedRun(spec: AnyContainer, attempt: number, message: string, { hands, look }: Scene): ObservedContainer {
   const now = hands.env.now();
+  const image = look().notes.containers[spec.name]?.pulled?.image;
   return {
     id: `${hands.env.uuid()}${hands.env.uuid()}`.replaceAll('-', ''),
     name: spec.name,
     attempt,
     state: 'exited',
     image: spec.image ?? '',
-    imageId: look().notes.containers[spec.name]?.pulled?.image.id ?? '',
+    imageId: image?.id ?? '',
+    ...(image?.digest !== undefined && { imageDigest: image.digest }),
     createdAt: now,
     finishedAt: now,
     exitCode: notStartedCode,

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import type { Pod } from '#lib/kinds/gen/core-v1.ts';
 import { conditionOf } from '#lib/meta/conditions.ts';
+import type { ObservedContainer } from '../runtime/types.ts';
 import { makeContainer, makeEnd, makePod, makeRun, makeSeen, startMs } from './pods.fixture.ts';
 import { statusOf } from './status.ts';
 import type { Seen } from './types.ts';
@@ -143,6 +145,53 @@ suite('node-agent/lifecycle/status', () => {
       [app!.state?.terminated?.exitCode, app!.state?.terminated?.reason],
       [137, 'ContainerStatusUnknown'],
     );
+  });
+
+  test('statusOf() counts containers of a pod that ended as failed when they never ran, once it was their turn', () => {
+    const ended = { deletionTimestamp: '2026-01-01T00:00:10Z' };
+    const init = [makeContainer('one'), makeContainer('two', { restartPolicy: 'Always' }), makeContainer('three')];
+    const codes = (pod: Pod, runs: ObservedContainer[] | undefined) => {
+      const { initContainerStatuses = [], containerStatuses = [] } = statusAt(makeSeen(pod, runs));
+      return [...initContainerStatuses, ...containerStatuses].map(({ state }) => state?.terminated?.exitCode);
+    };
+    assert.deepEqual(codes(makePod({}, undefined, ended), undefined), [137]);
+    const pod = makePod({ initContainers: init }, undefined, ended);
+    assert.deepEqual(codes(pod, undefined), [137, undefined, undefined, undefined]);
+    assert.deepEqual(codes(pod, [makeEnd('one'), makeEnd('two', 143)]), [0, 143, undefined, undefined]);
+    assert.deepEqual(codes(pod, [makeEnd('one'), makeEnd('three')]), [0, 137, 0, 137]);
+    assert.deepEqual(codes(pod, [makeEnd('app', 1)]), [137, undefined, undefined, 1]);
+    assert.deepEqual(codes(makePod({ initContainers: init }), undefined), [undefined, undefined, undefined, undefined]);
+  });
+
+  test('statusOf() shows how the last run of a crash loop went once the pod has ended', () => {
+    const pod = makePod({}, undefined, { deletionTimestamp: '2026-01-01T00:00:10Z' });
+    const problem = { reason: 'CrashLoopBackOff', message: 'back-off 10s' };
+    const [app] = statusAt(makeSeen(pod, [makeEnd('app', 3)], { containers: { app: { problem } } })).containerStatuses!;
+    assert.equal(app?.state?.terminated?.exitCode, 3);
+  });
+
+  test('statusOf() lets the containers of a pod say 12 KiB at their end, all together', () => {
+    const pod = makePod({
+      restartPolicy: 'Never',
+      initContainers: [makeContainer('one')],
+      containers: ['a', 'b', 'c'].map((name) => makeContainer(name)),
+    });
+    const message = 'é'.repeat(2048);
+    const runs = ['one', 'a', 'b', 'c'].map((name) => makeEnd(name, 0, { message }));
+    const { containerStatuses = [], initContainerStatuses = [] } = statusAt(makeSeen(pod, runs));
+    for (const { state } of [...containerStatuses, ...initContainerStatuses]) {
+      assert.equal(state?.terminated?.message, 'é'.repeat(1536));
+    }
+    const alone = statusAt(makeSeen(makePod({ restartPolicy: 'Never' }), [makeEnd('app', 0, { message })]));
+    assert.equal(alone.containerStatuses?.[0]?.state?.terminated?.message, message);
+  });
+
+  test('statusOf() says of a debugger’s container neither that it has started nor that it is ready', () => {
+    const pod = makePod({ ephemeralContainers: [{ name: 'doctor', image: 'doctor:1' }] });
+    for (const runs of [[makeRun('app')], [makeRun('app'), makeRun('doctor')], [makeRun('app'), makeEnd('doctor')]]) {
+      const [doctor] = statusAt(makeSeen(pod, runs)).ephemeralContainerStatuses!;
+      assert.deepEqual([doctor?.started, doctor?.ready, doctor?.restartCount], [undefined, false, 0]);
+    }
   });
 
   test('statusOf() keeps readiness down until the gates open', () => {

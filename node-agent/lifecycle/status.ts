@@ -6,7 +6,10 @@ import { conditionsOf } from './conditions.ts';
 import { containersOf } from './containers.ts';
 import { containerStatus } from './container-status.ts';
 import { isTerminal, mustEnd, verdictOf } from './ending.ts';
+import { withinRoom } from './message-room.ts';
 import { resizeStatus } from './resize.ts';
+import { settled } from './settled.ts';
+import type { WithRole } from './settled.ts';
 import type { Role, Seen } from './types.ts';
 
 /** The pod's status. `hostIps` are the node's addresses. Conditions of others (readiness gates) are not in it. */
@@ -21,7 +24,10 @@ export function statusOf(seen: Seen, pod: Pod, hostIps: readonly string[], now: 
   if (isTerminal(pod) && (observed?.containers ?? []).length === 0) return { ...before };
   const running = observed?.containers.some((run) => run.state === 'running') ?? false;
   const over = mustEnd(seen, pod, now) && !running;
-  const all = containersOf(pod).map((item) => ({ role: item.role, status: containerStatus(seen, pod, item, over) }));
+  const told = containersOf(pod).map((item): WithRole => {
+    return { role: item.role, status: withinRoom(pod, containerStatus(seen, pod, item, over)) };
+  });
+  const all = over ? settled(pod, told) : told;
   const of = (...roles: Role[]) => all.filter((item) => roles.includes(item.role)).map((item) => item.status);
   // As upstream: init containers stay in their order, the others are sorted by name.
   const sorted = (role: Role) => of(role).sort((a, b) => (a.name < b.name ? -1 : 1));
@@ -55,11 +61,6 @@ function ipsOf(observed: Seen['observed'], pod: Pod, hostIps: readonly string[])
   if (observed?.ips.length) return observed.ips;
   const before = (pod.status?.podIPs ?? []).map(({ ip }) => ip);
   return before.length === 0 && pod.spec.hostNetwork ? hostIps : before;
-}
-
-interface WithRole {
-  role: Role;
-  status: ContainerStatus;
 }
 
 /** The phase, by upstream's counting. `over` says nothing runs and nothing will. */

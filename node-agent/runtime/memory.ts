@@ -86,25 +86,32 @@ export function makeMemoryRuntime(env: Env): MemoryRuntime {
       const pod = pods.get(spec.pod.uid);
       if (!pod) return Promise.reject(new StartError('CreateContainerError', 'no sandbox'));
       const script = scripts.get(spec.name) ?? {};
-      const failure = script.failures?.shift();
-      if (failure) return Promise.reject(failure);
       const id = createHash('sha256').update(`${spec.pod.uid}/${spec.name}/${spec.attempt}`).digest('hex');
       const known = pod.containers.find((item) => item.id === id);
       if (known && known.state !== 'created') return Promise.resolve(structuredClone(known));
-      started.push(spec);
-      const run: ObservedContainer = {
+      const made: ObservedContainer = {
         id,
         name: spec.name,
         attempt: spec.attempt,
-        state: 'running',
+        state: 'created',
         image: spec.image.name,
         imageId: spec.image.id,
         ...(spec.asked && { asked: spec.asked }),
         createdAt: env.now(),
-        startedAt: env.now(),
         logPath: spec.logPath,
       };
-      pod.containers = [...pod.containers.filter((item) => item.id !== id), run];
+      const others = pod.containers.filter((item) => item.id !== id);
+      const failure = script.failures?.shift();
+      if (failure) {
+        // What fails is there half made for a moment, and who looks then sees it.
+        pod.containers = [...others, made];
+        for (const listener of listeners) listener(pod.uid);
+        pod.containers = others;
+        return Promise.reject(failure);
+      }
+      started.push(spec);
+      const run: ObservedContainer = { ...made, state: 'running', startedAt: env.now() };
+      pod.containers = [...others, run];
       if (script.exitAfterMs !== undefined) {
         exits.set(
           id,
