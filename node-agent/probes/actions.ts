@@ -1,4 +1,4 @@
-/** One try of a probe, over the network or in the container. Expected failures are values. */
+/** One try of a probe, over the network or in the container. Expected failures are values, and so is a try that could not be made. */
 import http from 'node:http';
 import https from 'node:https';
 import net from 'node:net';
@@ -15,7 +15,8 @@ export interface ProbeTarget {
 }
 
 export interface ProbeResult {
-  result: 'success' | 'failure';
+  /** `unknown` says nothing about the container: there was no way to try. */
+  result: 'success' | 'failure' | 'unknown';
   /** For the Unhealthy event, or that of a success that is doubtful. */
   output: string;
   doubtful?: boolean;
@@ -42,9 +43,10 @@ export async function tryProbe(
       return await tryTcp(probe.tcpSocket.host || podIp, portOf(probe.tcpSocket.port, container), timeoutMs);
     }
     if (probe.grpc) return await grpcHealth(podIp, probe.grpc.port, probe.grpc.service ?? '', timeoutMs, now);
-    return { result: 'failure', output: 'missing probe handler' };
+    return { result: 'unknown', output: `missing probe handler for ${container.name}` };
   } catch (error) {
-    return { result: 'failure', output: error instanceof Error ? error.message : String(error) };
+    // A port that the container does not name, a program that is not there, a container that has just ended.
+    return { result: 'unknown', output: error instanceof Error ? error.message : String(error) };
   }
 }
 

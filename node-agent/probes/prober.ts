@@ -6,6 +6,7 @@ import { containersOf, fieldPathOf, runsOf } from '../lifecycle/containers.ts';
 import type { Seen } from '../lifecycle/types.ts';
 import type { Executor, ObservedContainer } from '../runtime/types.ts';
 import { tryProbe } from './actions.ts';
+import type { ProbeResult } from './actions.ts';
 import { judge, noTally, probesFor } from './judge.ts';
 import type { ProbeKind, Tally } from './judge.ts';
 import type { ProbeMeter } from './meter.ts';
@@ -30,6 +31,9 @@ interface Row {
   stop(): void;
 }
 
+/** How often a try that could not be made is made again at once. */
+const mostAttempts = 3;
+
 const titles = { startup: 'Startup', readiness: 'Readiness', liveness: 'Liveness' } as const;
 
 export function makeProber({ env, events, executor, meter }: ProberOptions): Prober {
@@ -45,29 +49,36 @@ export function makeProber({ env, events, executor, meter }: ProberOptions): Pro
     const again = (delayMs: number) => {
       cancel = env.after(delayMs, () => void once());
     };
+    const tell = (reason: 'Unhealthy' | 'ProbeWarning', message: string) => {
+      const fieldPath = fieldPathOf(pod, container.name);
+      events.record({
+        regarding: pod,
+        fieldPath,
+        type: 'Warning',
+        reason,
+        message: `${titles[kind]} probe ${message}`,
+      });
+    };
+    async function attempt(): Promise<ProbeResult> {
+      const target = { id: run.id, container, podIp };
+      let found = await tryProbe(probe, target, executor, env.now());
+      for (let attempts = 1; found.result === 'unknown' && attempts < mostAttempts && !stopped; attempts++) {
+        found = await tryProbe(probe, target, executor, env.now());
+      }
+      return found;
+    }
     async function once(): Promise<void> {
       const begunAt = env.now();
-      const {
-        result,
-        output,
-        doubtful = false,
-      } = await tryProbe(probe, { id: run.id, container, podIp }, executor, begunAt);
+      const { result, output, doubtful = false } = await attempt();
       if (stopped) return;
+      again(Math.max(0, begunAt + periodMs - env.now()));
+      // As upstream: what is not known counts neither for the container nor against it.
+      if (result === 'unknown') return tell('Unhealthy', `errored: ${output}`);
       const seconds = (env.now() - begunAt) / 1000;
       meter?.observe({ pod, container: container.name, probe: titles[kind], result, seconds });
-      if (result === 'failure' || doubtful) {
-        const reason = doubtful ? 'ProbeWarning' : 'Unhealthy';
-        const message = `${titles[kind]} probe ${doubtful ? 'warning' : 'failed'}: ${output}`;
-        events.record({
-          regarding: pod,
-          fieldPath: fieldPathOf(pod, container.name),
-          type: 'Warning',
-          reason,
-          message,
-        });
-      }
+      if (doubtful) tell('ProbeWarning', `warning: ${output}`);
+      else if (result === 'failure') tell('Unhealthy', `failed: ${output}`);
       tally = judge(tally, result, probe);
-      again(Math.max(0, begunAt + periodMs - env.now()));
       onTally(container, run.id, kind, tally);
     }
     const startedAt = run.startedAt ?? run.createdAt;

@@ -15,6 +15,7 @@ import { makeContainer, makePod, makeRun, makeSeen, startMs } from '../lifecycle
 import type { Seen } from '../lifecycle/types.ts';
 import { tryProbe } from './actions.ts';
 import { healthAfter, judge, noTally, probesFor } from './judge.ts';
+import { makeProbeMeter } from './meter.ts';
 import { makeProber } from './prober.ts';
 import { httpTarget, portOf } from './target.ts';
 
@@ -184,6 +185,48 @@ suite('node-agent/probes', () => {
     finish!(1);
     await env.advance(60_000);
     assert.deepEqual([tries.length, tallies.length, said.length, env.pending()], [3, 2, 1, 0]);
+  });
+
+  test('makeProber() says that it could not try, thrice at once, and holds it against nobody', async () => {
+    const env = makeFakeEnv({ startMs });
+    const tries: number[] = [];
+    let missing = true;
+    const execSync = () => {
+      tries.push((env.now() - startMs) / 1000);
+      if (missing) return Promise.reject(new Error('exec: "x": not found'));
+      return Promise.resolve({ exitCode: 1, output: 'poorly', timedOut: false });
+    };
+    const said: string[] = [];
+    const events = { record: ({ message }: { message: string }) => void said.push(message), stop: () => {} };
+    const meter = makeProbeMeter();
+    const prober = makeProber({ env, events, executor: { execSync }, meter });
+    const livenessProbe = { exec: { command: ['x'] }, periodSeconds: 2, failureThreshold: 2 };
+    const pod = makePod({ containers: [makeContainer('app', { livenessProbe })] });
+    const tallies: string[] = [];
+    prober.follow('uid-1', makeSeen(pod, [makeRun('app')]), (_, __, kind, { last, row }) => {
+      tallies.push(`${kind} ${last} ${row}`);
+    });
+    await env.advance(2_500);
+    assert.deepEqual(tries, [0, 0, 0, 2, 2, 2]);
+    assert.deepEqual([tallies, meter.render()], [[], '']);
+    missing = false;
+    await env.advance(2_000);
+    assert.deepEqual(tallies, ['liveness failure 1']);
+    assert.deepEqual(said, [
+      'Liveness probe errored: exec: "x": not found',
+      'Liveness probe errored: exec: "x": not found',
+      'Liveness probe failed: poorly',
+    ]);
+    prober.follow('uid-1', undefined, () => {});
+    assert.equal(env.pending(), 0);
+  });
+
+  test('tryProbe() does not know of what it cannot try', async () => {
+    const unknown = (output: string) => ({ result: 'unknown', output });
+    const noPort = unknown('couldn\'t find port "web" in container "app"');
+    assert.deepEqual(await attempt({ httpGet: { port: 'web' } }), noPort);
+    assert.deepEqual(await attempt({ tcpSocket: { port: 'web' } }), noPort);
+    assert.deepEqual(await attempt({}), unknown('missing probe handler for app'));
   });
 
   test('tryProbe() knocks at TCP ports', async () => {
