@@ -53,6 +53,7 @@ export function containerSpec(inputs: ContainerInputs): ContainerSpec {
     supplementalGroups: groups,
     ...(podContext.supplementalGroupsPolicy === 'Strict' && { strictGroups: true }),
     runAsNonRoot,
+    ...('targetContainerName' in spec && spec.targetContainerName && { processesOf: spec.targetContainerName }),
     tty: spec.tty ?? false,
     stdin: spec.stdin ?? false,
     stdinOnce: spec.stdinOnce ?? false,

@@ -78,6 +78,8 @@ export interface ContainerSpec {
   strictGroups?: boolean;
   /** Refuse to start as uid 0. */
   runAsNonRoot: boolean;
+  /** The container of the pod, by its name, whose processes this one is among; its own when absent. */
+  processesOf?: string;
   tty: boolean;
   stdin: boolean;
   stdinOnce: boolean;

@@ -176,31 +176,39 @@ suite('sessions', function () {
     await forward.end();
   });
 
-  testSinceKubectl(27, 'a debugging container sees the processes of the one it is aimed at', async () => {
-    const seen = await pipe(
-      [
-        'debug',
-        'talk',
-        '-i',
-        '--quiet',
-        `--image=${testImage}`,
-        '--target=listener',
-        '-c',
-        'doctor',
-        '--profile=general',
-        '--',
-        'sh',
-        '-c',
-        'read go; ps | grep "while read line" | grep -vc grep',
-      ],
-      'go\n',
-    );
-    assert.match(seen.out.toString(), /1/, seen.err);
-    const doctor = await eventually('its end', async () => {
-      const status = await place.status('talk', 'doctor');
-      return status?.state?.terminated && status;
-    });
-    assert.deepEqual([doctor.state?.terminated?.exitCode, doctor.ready, doctor.restartCount], [0, false, 0]);
-    assert.match(await place.kubectl('describe', 'pod', 'talk'), /Ephemeral Containers:\n\s+doctor:/);
-  });
+  testSinceKubectl(
+    27,
+    'a debugging container sees the processes of the one it is aimed at, and of no other',
+    async () => {
+      await place.run('apart', {
+        containers: [container(`${forever}; : first`), { ...container(`${forever}; : second`), name: 'second' }],
+      });
+      await place.ready('apart');
+      const seen = await pipe(
+        [
+          'debug',
+          'apart',
+          '-i',
+          '--quiet',
+          `--image=${testImage}`,
+          '--target=second',
+          '-c',
+          'doctor',
+          '--profile=general',
+          '--',
+          'sh',
+          '-c',
+          'read go; ps -o args | grep -o ": [fs][a-z]*[td]$"',
+        ],
+        'go\n',
+      );
+      assert.equal(seen.out.toString(), ': second\n', seen.err);
+      const doctor = await eventually('its end', async () => {
+        const status = await place.status('apart', 'doctor');
+        return status?.state?.terminated && status;
+      });
+      assert.deepEqual([doctor.state?.terminated?.exitCode, doctor.ready, doctor.restartCount], [0, false, 0]);
+      assert.match(await place.kubectl('describe', 'pod', 'apart'), /Ephemeral Containers:\n\s+doctor:/);
+    },
+  );
 });

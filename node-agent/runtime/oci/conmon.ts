@@ -67,7 +67,7 @@ export function describeFailure(complaint: string, args: readonly string[]): str
       ? `exec: ${program}: stat ${args[0]}: no such file or directory`
       : isMissing
         ? `exec: ${program}: executable file not found in $PATH`
-        : /executable.*: Permission denied/.test(said)
+        : /executable.*: (Permission denied|Operation not permitted)/.test(said)
           ? `exec: ${program}: permission denied`
           : said || 'the runtime gave no reason';
   return `failed to create container: unable to start container process: ${because}`;

@@ -13,7 +13,7 @@ import { containerFolders, podFolders } from './folders.ts';
 import { listDevices, volumeDevices } from './devices.ts';
 import { mountsBelow } from './mount-table.ts';
 import { overlayMount } from './overlay.ts';
-import { isConmonOf, readPidFile, signalProcess } from './process-table.ts';
+import { isConmonOf, readPidFile, runsIn, signalProcess } from './process-table.ts';
 import { writeRecord } from './records.ts';
 import type { ContainerRecord } from './records.ts';
 import { readInRoot } from './rootfs-file.ts';
@@ -126,6 +126,7 @@ export function makeContainerStarter(shop: Workshop): ContainerStarter {
       host: shop.host,
       hostDevices: privileged ? listDevices() : [],
       volumeDevices: volumeDevices(spec.mounts),
+      processesOf: spec.processesOf === undefined ? undefined : processesOf(pod, spec.processesOf),
       cgroup: `${podCgroup(shop.cgroupRoot, pod.record.spec)}/${id}`,
       rootfs,
       paths: { pins, shm, etc },
@@ -200,6 +201,16 @@ async function awaitConmon(shop: Workshop, id: string, pidFile: string): Promise
   }
 }
 
+/** The namespace of a container's processes. Throws StartError unless it runs. */
+function processesOf(pod: PodEntry, name: string): string {
+  for (const { record, exit } of pod.containers.values()) {
+    const { started, id } = record;
+    // By its cgroup: the process id may be another's by now.
+    if (record.name === name && started && !exit && runsIn(started.pid, id)) return `/proc/${started.pid}/ns/pid`;
+  }
+  throw new StartError('CreateContainerConfigError', `unable to find target container ${name}`);
+}
+
 function recordOf(shop: Workshop, id: string, spec: ContainerSpec): ContainerRecord {
   return {
     id,
@@ -246,7 +257,8 @@ function profileOf(seccomp: string, capabilities: readonly string[]): SeccompPro
   try {
     return JSON.parse(readFileSync(seccomp, 'utf8')) as SeccompProfile;
   } catch (error) {
-    const because = error instanceof Error ? error.message : String(error);
+    const isMissing = (error as NodeJS.ErrnoException).code === 'ENOENT';
+    const because = isMissing ? `open ${seccomp}: no such file or directory` : (error as Error).message;
     throw new StartError('CreateContainerError', `cannot load seccomp profile "${seccomp}": ${because}`, {
       cause: error,
     });

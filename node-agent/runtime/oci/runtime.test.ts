@@ -102,16 +102,21 @@ suite('oci runtime', () => {
     assert.equal(await refusal(['nothing']), 'exec: "nothing": executable file not found in $PATH');
     assert.equal(await refusal(['/bin/nothing']), 'exec: "/bin/nothing": stat /bin/nothing: no such file or directory');
     assert.equal(await refusal(['/etc/passwd']), 'exec: "/etc/passwd": permission denied');
+    assert.equal(await refusal(['/etc']), 'exec: "/etc": permission denied');
     assert.deepEqual((await bench.call<ObservedPod[]>('list'))[0]!.containers, []);
   });
 
-  test('startContainer() refuses root when told so, and users the image does not know', async () => {
+  test('startContainer() refuses root when told so, and users and profiles that nobody knows', async () => {
     const { pod } = await prepare();
     await assert.rejects(
       () => start(pod, forever, { runAsNonRoot: true }),
       /container has runAsNonRoot and image will run as root/,
     );
     await assert.rejects(() => start(pod, forever, { user: 'nobody' }), /unable to find user nobody/);
+    await assert.rejects(
+      () => start(pod, forever, { security: { seccomp: '/no/profile.json' } }),
+      /^Error: cannot load seccomp profile "\/no\/profile.json": open \/no\/profile.json: no such file or directory$/,
+    );
   });
 
   test('stopContainer() asks first, then kills', async () => {
@@ -192,6 +197,27 @@ suite('oci runtime', () => {
     }
     const open = await run('unshare -U true && echo allowed', { security: { seccomp: 'Unconfined' } });
     assert.deepEqual(texts(open.lines), ['allowed']);
+  });
+
+  test('startContainer() puts a container among the processes of another, with which it ends', async () => {
+    const { pod } = await prepare();
+    const target = await start(pod, `${forever}; : target`, { name: 'target' });
+    const look = 'ps -o pid,args | grep -c ": targe[t]"; echo $$; exec sleep 1000';
+    const doctor = await start(pod, look, { name: 'doctor', processesOf: 'target' });
+    const seen = await eventually('its look', () => {
+      const lines = texts(readFileSync(doctor.logPath, 'utf8'));
+      return lines.length === 2 && lines;
+    });
+    assert.equal(seen[0], '1');
+    assert.notEqual(seen[1], '1');
+    assert.match((await exec(doctor.id, 'ps -o args')).output, /: target/);
+    await bench.call('stopContainer', target.id, 5000);
+    assert.equal((await exited(doctor.id)).exitCode, 137);
+    await assert.rejects(
+      start(pod, forever, { name: 'late', processesOf: 'target' }),
+      (error: Error & { reason: string }) =>
+        error.reason === 'CreateContainerConfigError' && error.message === 'unable to find target container target',
+    );
   });
 
   test('startContainer() makes privileged containers and read-only roots', async () => {

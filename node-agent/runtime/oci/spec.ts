@@ -22,6 +22,8 @@ export interface SpecInputs {
   hostDevices: OciDevice[];
   /** Those of volumes. */
   volumeDevices: { device: OciDevice; readOnly: boolean }[];
+  /** The namespace file of the container whose processes this one is among. */
+  processesOf?: string | undefined;
   /** The container's cgroup below each hierarchy. */
   cgroup: string;
   rootfs: string;
@@ -119,13 +121,13 @@ function renderProcess({ pod, container, user, capabilities, host }: SpecInputs)
 }
 
 /** The pod's namespaces are joined by their pinned files; those of the node are joined by not being named. */
-function namespaces({ pod, host, paths }: SpecInputs): OciNamespace[] {
+function namespaces({ pod, host, paths, processesOf }: SpecInputs): OciNamespace[] {
   const list: OciNamespace[] = [{ type: 'mount' }];
   if (!pod.hostNetwork) list.push({ type: 'network', path: `${paths.pins}/net` });
   if (!pod.hostIpc) list.push({ type: 'ipc', path: `${paths.pins}/ipc` });
   list.push({ type: 'uts', path: `${paths.pins}/uts` });
   if (pod.shareProcessNamespace) list.push({ type: 'pid', path: `${paths.pins}/pid` });
-  else if (!pod.hostPid) list.push({ type: 'pid' });
+  else if (!pod.hostPid) list.push({ type: 'pid', ...(processesOf !== undefined && { path: processesOf }) });
   if (host.cgroup === 'v2') list.push({ type: 'cgroup' });
   return list;
 }
