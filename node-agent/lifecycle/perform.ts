@@ -84,7 +84,8 @@ async function mount(pod: Pod, { hands, note, signal }: Scene): Promise<void> {
     note({ volumes: await hands.volumes.mount(pod, signal) });
   } catch (error) {
     if (error instanceof VolumeError && !signal.aborted) {
-      hands.events.record({ regarding: pod, type: 'Warning', reason: 'FailedMount', message: error.message });
+      for (const message of error.faults)
+        hands.events.record({ regarding: pod, type: 'Warning', reason: 'FailedMount', message });
     }
     throw error;
   }

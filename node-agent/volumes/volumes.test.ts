@@ -121,6 +121,17 @@ suite('node-agent/volumes', () => {
       name: 'VolumeError',
       message: 'MountVolume.SetUp failed for volume "v" : configmap "absent" not found',
     });
+    const two = [
+      { name: 'one', configMap: { name: 'absent' } },
+      { name: 'two', secret: { secretName: 'none' } },
+      { name: 'three', emptyDir: {} },
+    ];
+    await assert.rejects(volumes.mount(podWith(two), running), {
+      faults: [
+        'MountVolume.SetUp failed for volume "one" : configmap "absent" not found',
+        'MountVolume.SetUp failed for volume "two" : secret "none" not found',
+      ],
+    });
     const { folder } = await mountOne({ configMap: { name: 'absent', optional: true } });
     assert.deepEqual(
       readdirSync(folder).filter((name) => !name.startsWith('..')),

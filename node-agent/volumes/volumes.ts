@@ -21,9 +21,16 @@ import { makeSerial } from './serial.ts';
 import { bindSubPath } from './sub-path.ts';
 import { makeTokens } from './tokens.ts';
 
-/** A volume cannot be there yet, or never: the message of a FailedMount event. */
+/** Volumes cannot be there yet, or never. */
 export class VolumeError extends Error {
   override readonly name = 'VolumeError';
+  /** One for each volume: the messages of FailedMount events. */
+  readonly faults: readonly string[];
+
+  constructor(faults: readonly [string, ...string[]], options?: ErrorOptions) {
+    super(faults.join('; '), options);
+    this.faults = faults;
+  }
 }
 
 export interface Volumes {
@@ -174,15 +181,21 @@ export async function makeVolumes(options: VolumesOptions): Promise<Volumes> {
   async function mountAll(pod: Pod, signal: AbortSignal): Promise<Record<string, string>> {
     hold(pod);
     const paths: Record<string, string> = {};
+    const faults: string[] = [];
+    const causes: unknown[] = [];
+    // One that cannot be there keeps none of the others away: users want to hear of all that is missing at once.
     for (const volume of pod.spec.volumes ?? []) {
       signal.throwIfAborted();
       try {
         paths[volume.name] = await mountOne(pod, volume);
       } catch (error) {
         const message = error instanceof Error ? error.message : String(error);
-        throw new VolumeError(`MountVolume.SetUp failed for volume "${volume.name}" : ${message}`, { cause: error });
+        faults.push(`MountVolume.SetUp failed for volume "${volume.name}" : ${message}`);
+        causes.push(error);
       }
     }
+    const [first, ...others] = faults;
+    if (first !== undefined) throw new VolumeError([first, ...others], { cause: causes });
     planRefresh(pod);
     return paths;
   }
@@ -196,7 +209,7 @@ export async function makeVolumes(options: VolumesOptions): Promise<Volumes> {
         const volume = pod.spec.volumes?.find(({ name }) => name === mount.name);
         const source = paths[mount.name];
         if (!volume || source === undefined) {
-          throw new VolumeError(`cannot find volume "${mount.name}" to mount into container "${spec.name}"`);
+          throw new VolumeError([`cannot find volume "${mount.name}" to mount into container "${spec.name}"`]);
         }
         const subPath = mount.subPathExpr ? expandSubPath(mount.subPathExpr, env) : (mount.subPath ?? '');
         refuseEscape(subPath);
@@ -242,15 +255,15 @@ function showsObjects(volume: Volume): boolean {
 function expandSubPath(expression: string, env: ReadonlyMap<string, string>): string {
   return expand(expression, (name) => {
     const value = env.get(name);
-    if (!value) throw new VolumeError(`missing value for ${name}`);
+    if (!value) throw new VolumeError([`missing value for ${name}`]);
     return value;
   });
 }
 
 function refuseEscape(subPath: string): void {
-  if (path.isAbsolute(subPath)) throw new VolumeError(`error SubPath \`${subPath}\` must not be an absolute path`);
+  if (path.isAbsolute(subPath)) throw new VolumeError([`error SubPath \`${subPath}\` must not be an absolute path`]);
   if (subPath.split('/').includes('..'))
-    throw new VolumeError(`unable to provision SubPath \`${subPath}\`: must not contain '..'`);
+    throw new VolumeError([`unable to provision SubPath \`${subPath}\`: must not contain '..'`]);
 }
 
 async function bind(
@@ -264,11 +277,7 @@ async function bind(
     return await bindSubPath(source, subPath, target);
   } catch (error) {
     const because = error instanceof Error ? `: ${error.message}` : '';
-    throw new VolumeError(
-      `failed to prepare subPath for volumeMount "${volume}" of container "${container}"${because}`,
-      {
-        cause: error,
-      },
-    );
+    const fault = `failed to prepare subPath for volumeMount "${volume}" of container "${container}"${because}`;
+    throw new VolumeError([fault], { cause: error });
   }
 }
