@@ -41,6 +41,17 @@ export interface NodeAgentConfig {
   cpuManagerPolicy?: 'none' | 'static';
   /** How many processes and threads a pod may have that comes from now on; as many as the node when absent. */
   podPidsLimit?: number;
+  /**
+   * Whether pods may be swapped out, where the machine has swap: `NoSwap`, by default, or `LimitedSwap`, which lets containers of burstable pods have as much of
+   * the swap as they ask for of the memory.
+   */
+  memorySwap?: { swapBehavior?: 'NoSwap' | 'LimitedSwap' };
+  /**
+   * Upstream's feature of this name, off by default, which needs cgroup v2: what pods ask for of memory is never taken back from them, and containers
+   * are slowed down before they reach their limit, from `memoryThrottlingFactor` (0.9) of the way from what they ask for on.
+   */
+  memoryQoS?: boolean;
+  memoryThrottlingFactor?: number;
   /** When pods have to go because the node runs short; upstream's defaults when absent. */
   eviction?: EvictionConfig;
   /**

@@ -18,6 +18,7 @@ import { parseResolvConf } from './lifecycle/dns.ts';
 import { objectsNamedBy } from './lifecycle/env.ts';
 import type { Hands, HostFacts } from './lifecycle/hands.ts';
 import { makeLimit } from './lifecycle/limit.ts';
+import type { MemoryRules } from './lifecycle/memory-rules.ts';
 import { makeObserver } from './lifecycle/observer.ts';
 import type { NodeResources } from './node/allocatable.ts';
 import type { Machine } from './node/machine.ts';
@@ -28,6 +29,9 @@ import type { ProbeMeter } from './probes/meter.ts';
 import { makeProber } from './probes/prober.ts';
 import type { OciRuntime } from './runtime/oci/runtime.ts';
 import { makeVolumes } from './volumes/volumes.ts';
+
+/** Upstream's default. */
+const usualThrottlingFactor = 0.9;
 
 export interface HandsParts {
   env: Env;
@@ -57,7 +61,7 @@ export async function makeHands(
     hostHosts: await readFile('/etc/hosts', 'utf8').catch(() => ''),
     hostDns: parseResolvConf(await readFile('/etc/resolv.conf', 'utf8').catch(() => '')),
     hostIps: [config.address],
-    memoryBytes: machine.memoryBytes,
+    memoryRules: memoryRules(config, machine, resources),
     allocatable: resources.allocatable,
     logDir,
     seccompDir: path.join(config.stateDir, 'seccomp'),
@@ -117,5 +121,22 @@ export async function makeHands(
       };
     },
     limit: makeLimit(2 * machine.cpus),
+  };
+}
+
+/** Throws an Error for a setting that means nothing. */
+function memoryRules(config: NodeAgentConfig, machine: Machine, { allocatable }: NodeResources): MemoryRules {
+  const { memorySwap, memoryQoS, memoryThrottlingFactor: factor = usualThrottlingFactor } = config;
+  const behavior = memorySwap?.swapBehavior ?? 'NoSwap';
+  if (behavior !== 'NoSwap' && behavior !== 'LimitedSwap') {
+    throw new Error(`Cannot start the node agent: memorySwap.swapBehavior is "${behavior}", not NoSwap or LimitedSwap`);
+  }
+  if (!(factor > 0 && factor <= 1)) {
+    throw new Error(`Cannot start the node agent: memoryThrottlingFactor is ${factor}, not above 0 and at most 1`);
+  }
+  return {
+    memoryBytes: machine.memoryBytes,
+    ...(behavior === 'LimitedSwap' && { swapBytes: machine.swapBytes }),
+    ...(memoryQoS && { throttling: { factor, allocatableBytes: unitsOf(allocatable['memory']!) } }),
   };
 }

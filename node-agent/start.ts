@@ -241,6 +241,7 @@ function openRuntime(config: NodeAgentConfig, podCidr: string, env: Env): OciRun
       cgroupRoot: config.cgroupRoot,
       nodeIps: [config.address],
       boundLayers: config.ephemeralStorage === 'refuse',
+      keepsMemory: config.memoryQoS ?? false,
       network: {
         bridge: config.bridge ?? defaultBridge,
         podCidr,

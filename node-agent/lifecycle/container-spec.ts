@@ -6,7 +6,9 @@ import type { ContainerSpec, Mount } from '../runtime/types.ts';
 import { ConfigError } from './env.ts';
 import { expand } from './expansion.ts';
 import { oomScoreAdjOf } from './oom-score.ts';
-import { containerResources } from './resources.ts';
+import { memoryRulesOf } from './memory-rules.ts';
+import type { MemoryRules } from './memory-rules.ts';
+import { containerResources, ioResources } from './resources.ts';
 import type { AnyContainer } from './types.ts';
 
 export interface ContainerInputs {
@@ -19,8 +21,8 @@ export interface ContainerInputs {
   logPath: string;
   /** The processors it may run on; undefined for all. */
   cpus?: string | undefined;
-  /** Memory of the node, for the oom score. */
-  nodeMemoryBytes: number;
+  /** What the node is, and is told, of memory. */
+  memoryRules: MemoryRules;
   /** Folder of seccomp profiles that `Localhost` names files in. */
   seccompDir: string;
 }
@@ -58,9 +60,14 @@ export function containerSpec(inputs: ContainerInputs): ContainerSpec {
     stdin: spec.stdin ?? false,
     stdinOnce: spec.stdinOnce ?? false,
     mounts,
-    resources: { ...containerResources(spec.resources), ...(inputs.cpus !== undefined && { cpus: inputs.cpus }) },
+    resources: {
+      ...containerResources(spec.resources),
+      ...memoryRulesOf(pod, spec.resources, inputs.memoryRules),
+      ...ioResources(pod, spec.name),
+      ...(inputs.cpus !== undefined && { cpus: inputs.cpus }),
+    },
     asked: spec.resources ?? {},
-    oomScoreAdj: oomScoreAdjOf(pod, spec, inputs.nodeMemoryBytes),
+    oomScoreAdj: oomScoreAdjOf(pod, spec, inputs.memoryRules.memoryBytes),
     ...(storage !== undefined && { ephemeralStorageBytes: unitsOf(storage) }),
     security: securityOf(context, podContext, inputs.seccompDir),
     terminationMessagePath: spec.terminationMessagePath || '/dev/termination-log',

@@ -11,6 +11,7 @@ import type { Prober } from '../probes/prober.ts';
 import type { Runtime } from '../runtime/types.ts';
 import type { Volumes } from '../volumes/volumes.ts';
 import type { NodeRoom } from './admit.ts';
+import type { MemoryRules } from './memory-rules.ts';
 import type { Observer } from './observer.ts';
 import type { ClusterFacts } from './sandbox-spec.ts';
 
@@ -28,7 +29,7 @@ export interface ObjectSource {
 /** What is true of the node. */
 export interface HostFacts extends ClusterFacts {
   hostIps: readonly string[];
-  memoryBytes: number;
+  memoryRules: MemoryRules;
   allocatable: Readonly<Record<string, number | string>>;
   /** Root of the log files: `<ns>_<pod>_<uid>/<container>/<attempt>.log` below. */
   logDir: string;

@@ -8,7 +8,7 @@ import type { Hands } from './hands.ts';
 import { leaveLogs, readLastWords, removeLog } from './log-files.ts';
 import { containersOf, fieldPathOf } from './containers.ts';
 import { pullImage } from './pull-image.ts';
-import { asGiven } from './resize.ts';
+import { asGiven, resizeByRules } from './resize.ts';
 import { sandboxSpec } from './sandbox-spec.ts';
 import { startContainer } from './start-container.ts';
 import { stopContainers } from './stop-containers.ts';
@@ -55,7 +55,9 @@ export async function perform(step: Step, scene: Scene): Promise<void> {
     case 'start':
       return startContainer(step, asGiven(look(), pod!), scene);
     case 'resize':
-      return hands.observer.put(await hands.runtime.resizePod(scene.uid, step.to));
+      return hands.observer.put(
+        await hands.runtime.resizePod(scene.uid, resizeByRules(step.to, pod!, hands.facts.memoryRules)),
+      );
     case 'stop':
       return stopContainers(step.groups, scene);
     case 'discard':

@@ -82,7 +82,7 @@ class Node {
         hostHosts: '',
         hostDns: { nameservers: [], searches: [], options: [] },
         hostIps: ['10.0.0.1'],
-        memoryBytes: 2 ** 32,
+        memoryRules: { memoryBytes: 2 ** 32 },
         allocatable: { cpu: '2', memory: '4Gi' },
         logDir: this.logDir,
         seccompDir: '/nowhere',

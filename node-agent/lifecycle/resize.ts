@@ -8,6 +8,8 @@ import { widest } from '../runtime/widest.ts';
 import { refusalOf } from './admit.ts';
 import type { NodeRoom } from './admit.ts';
 import { runsOf } from './containers.ts';
+import { memoryRulesOf } from './memory-rules.ts';
+import type { MemoryRules } from './memory-rules.ts';
 import { containerResources, podResources } from './resources.ts';
 import type { AnyContainer, Notes, Seen } from './types.ts';
 
@@ -44,8 +46,8 @@ export function resizeVerdict(
 export function resizeToDo({ observed, notes }: Pick<Seen, 'observed' | 'notes'>, pod: Pod): PodResize | undefined {
   if (notes.resize || observed?.resources === undefined) return undefined;
   const running = changesOf(observed, pod).filter(({ run }) => run.state === 'running');
-  const { pidsLimit } = observed.resources;
-  const wanted = { ...podResources(pod), ...(pidsLimit !== undefined && { pidsLimit }) };
+  const { pidsLimit, io } = observed.resources;
+  const wanted = { ...podResources(pod), ...(pidsLimit !== undefined && { pidsLimit }), ...(io && { io }) };
   // Until a container that starts anew has done so, the pod must be wide enough for what it was and for what it becomes.
   const ofPod = running.some(({ restarts }) => restarts) ? widest(observed.resources, wanted) : wanted;
   const now = running.filter(({ restarts }) => !restarts);
@@ -56,6 +58,17 @@ export function resizeToDo({ observed, notes }: Pick<Seen, 'observed' | 'notes'>
       id: run.id,
       resources: containerResources(spec.resources),
       asked: spec.resources ?? {},
+    })),
+  };
+}
+
+/** With what the node's own rules add to what each container asks for. */
+export function resizeByRules({ pod: ofPod, containers }: PodResize, pod: Pod, rules: MemoryRules): PodResize {
+  return {
+    pod: ofPod,
+    containers: containers.map((each) => ({
+      ...each,
+      resources: { ...each.resources, ...memoryRulesOf(pod, each.asked, rules) },
     })),
   };
 }

@@ -4,7 +4,7 @@ import { qosClassOf } from '#lib/kinds/pod-spec/resources.ts';
 import type { SandboxSpec } from '../runtime/types.ts';
 import { hostNetworkHostsFile, hostsFile, resolvConf } from './dns.ts';
 import type { DnsSettings } from './dns.ts';
-import { podResources } from './resources.ts';
+import { ioResources, podResources } from './resources.ts';
 
 /** What the node contributes to every sandbox. */
 export interface ClusterFacts {
@@ -47,6 +47,7 @@ export function sandboxSpec(pod: Pod, facts: ClusterFacts): SandboxSpec {
     qos: qosClassOf(spec),
     resources: {
       ...podResources(pod),
+      ...ioResources(pod),
       ...(facts.podPidsLimit !== undefined && { pidsLimit: facts.podPidsLimit }),
     },
     ports: hostNetwork ? [] : hostPorts(pod),

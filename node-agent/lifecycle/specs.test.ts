@@ -3,7 +3,7 @@ import { containerSpec } from './container-spec.ts';
 import { dnsFaults, hostNetworkHostsFile, hostsFile, parseResolvConf, resolvConf } from './dns.ts';
 import { makeContainer, makePod } from './pods.fixture.ts';
 import { oomScoreAdjOf } from './oom-score.ts';
-import { containerResources, podResources } from './resources.ts';
+import { containerResources, ioResources, podResources } from './resources.ts';
 import { sandboxSpec } from './sandbox-spec.ts';
 import type { AnyContainer } from './types.ts';
 
@@ -40,7 +40,7 @@ function render(spec: AnyContainer, pod = makePod()) {
     env: new Map([['A', 'pod']]),
     mounts: [],
     logPath: '/l',
-    nodeMemoryBytes: 2 ** 32,
+    memoryRules: { memoryBytes: 2 ** 32 },
     seccompDir: '/s',
   });
 }
@@ -157,7 +157,7 @@ suite('node-agent/lifecycle specs', () => {
       resources: { limits: { cpu: '1', memory: '1Gi' }, requests: { cpu: '1', memory: '1Gi' } },
     });
     const pod = makePod({ containers: [limited, makeContainer('free', { resources: { requests: { cpu: '500m' } } })] });
-    assert.deepEqual(podResources(pod), { cpuShares: 1536, memoryLowBytes: 2 ** 30 });
+    assert.deepEqual(podResources(pod), { cpuShares: 1536, cpuMillis: 1500, memoryLowBytes: 2 ** 30 });
   });
 
   test('podResources() gives the pod what its wall takes beside its containers, and limits only what is limited', () => {
@@ -170,6 +170,7 @@ suite('node-agent/lifecycle specs', () => {
     const memory = 2 ** 30 + 64 * 2 ** 20;
     assert.deepEqual(podResources(limited), {
       cpuShares: 1280,
+      cpuMillis: 1250,
       cpuQuota: 125_000,
       cpuPeriod: 100_000,
       memoryLimitBytes: memory,
@@ -178,8 +179,38 @@ suite('node-agent/lifecycle specs', () => {
     const asking = { resources: { requests: { cpu: '500m' } } };
     assert.deepEqual(podResources(makePod({ overhead, containers: [makeContainer('app', asking)] })), {
       cpuShares: 768,
+      cpuMillis: 750,
       memoryLowBytes: 64 * 2 ** 20,
     });
+  });
+
+  test('podResources() counts a part of a thousandth as a whole one, of the sum', () => {
+    const asks = (cpu: string) => makeContainer(`c${cpu}`, { resources: { requests: { cpu }, limits: { cpu } } });
+    const of = (...cpus: string[]) => podResources(makePod({ containers: cpus.map(asks) }));
+    assert.deepEqual(of('100500u', '100500u'), {
+      cpuShares: 205,
+      cpuMillis: 201,
+      cpuQuota: 20_100,
+      cpuPeriod: 100_000,
+    });
+    assert.equal(containerResources({ requests: { cpu: '100500u' } }).cpuShares, 103);
+  });
+
+  test('podResources() and containerResources() give huge pages, which do not make a class', () => {
+    const resources = { limits: { 'hugepages-2Mi': '4Mi', 'hugepages-1Gi': '1Gi', 'ephemeral-storage': '1Gi' } };
+    const pages = { '2Mi': 2 ** 22, '1Gi': 2 ** 30 };
+    assert.deepEqual(containerResources(resources), { cpuShares: 2, hugePages: pages });
+    const asking = makeContainer('app', { resources: { ...resources, requests: resources.limits } });
+    const pod = makePod({ containers: [asking, makeContainer('other')] });
+    assert.deepEqual(podResources(pod), { cpuShares: 2, hugePages: pages });
+  });
+
+  test('sandboxSpec() and containerSpec() take limits of input and output from annotations', () => {
+    const annotations = { 'io.wherry.local/pod': 'wbps=10', 'container.io.wherry.local/app': 'rbps=5' };
+    const pod = makePod({}, undefined, { annotations });
+    assert.deepEqual(sandboxSpec(pod, facts).resources.io, { devices: [{ device: '', wbps: 10 }] });
+    assert.deepEqual(ioResources(pod, 'app'), { io: { devices: [{ device: '', rbps: 5 }] } });
+    assert.deepEqual(ioResources(pod, 'other'), {});
   });
 
   test('oomScoreAdjOf() spares those who asked for much', () => {

@@ -2,6 +2,7 @@
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import type { Pod } from '#lib/kinds/gen/core-v1.ts';
+import { IoLimitsError } from '#lib/kinds/pod-spec/io-limits.ts';
 import { StartError } from '../runtime/types.ts';
 import type { ContainerSpec, ObservedContainer } from '../runtime/types.ts';
 import { VolumeError } from '../volumes/volumes.ts';
@@ -124,7 +125,7 @@ async function render(spec: AnyContainer, attempt: number, pod: Pod, { hands, lo
     mounts,
     logPath: logPath(facts.logDir, pod, spec.name, attempt),
     cpus: hands.cpus.of(pod.metadata.uid, spec.name),
-    nodeMemoryBytes: facts.memoryBytes,
+    memoryRules: facts.memoryRules,
     seccompDir: facts.seccompDir,
   });
 }
@@ -147,7 +148,7 @@ async function fetchObjects(
 /** The waiting reason for a failed start; undefined for what is no fault of the container. */
 function problemOf(error: unknown): { reason: string; message: string } | undefined {
   if (error instanceof StartError) return { reason: error.reason, message: error.message };
-  if (error instanceof ConfigError || error instanceof VolumeError) {
+  if (error instanceof ConfigError || error instanceof VolumeError || error instanceof IoLimitsError) {
     return { reason: 'CreateContainerConfigError', message: error.message };
   }
   return undefined;

@@ -6,6 +6,8 @@ import type { Machine } from './machine.ts';
 const machine: Machine = {
   cpus: 4,
   memoryBytes: 8_000_000 * 1024,
+  swapBytes: 0,
+  hugePages: [],
   storageBytes: 101_430_960 * 1024,
   maxPids: 32_768,
   machineId: '',
@@ -41,6 +43,22 @@ suite('node-agent/node/allocatable', () => {
       memoryLimitBytes: (8_000_000 - 512 * 1024) * 1024,
       pidsLimit: 32_000,
     });
+  });
+
+  test('nodeResources() tells of huge pages, and that they are no ordinary memory', () => {
+    const pools = [
+      { bytes: 2 ** 21, pages: 512 },
+      { bytes: 2 ** 30, pages: 0 },
+    ];
+    const reserved = { 'hugepages-2Mi': '24Mi' };
+    const parts = { maxPods: 110, kubeReserved: reserved, thresholds };
+    const { capacity, allocatable, podsLimit } = nodeResources({ ...machine, hugePages: pools }, parts);
+    assert.deepEqual([capacity['hugepages-2Mi'], capacity['hugepages-1Gi']], ['1Gi', '0']);
+    assert.deepEqual([allocatable['hugepages-2Mi'], allocatable['hugepages-1Gi']], ['1000Mi', '0']);
+    assert.deepEqual([capacity['memory'], allocatable['memory']], ['8000000Ki', `${7_897_600 - 2 ** 20}Ki`]);
+    assert.deepEqual(podsLimit.hugePages, { '2Mi': 1000 * 2 ** 20, '1Gi': 0 });
+    const many = [{ bytes: 2 ** 30, pages: 8 }];
+    assert.equal(nodeResources({ ...machine, hugePages: many }, parts).allocatable['memory'], '0');
   });
 
   test('nodeResources() refuses to keep back more than there is', () => {

@@ -2,11 +2,12 @@
 import { formatQuantity, parseQuantity } from '#lib/meta/quantities.ts';
 import { unitsIn } from '../eviction/types.ts';
 import type { Threshold } from '../eviction/types.ts';
-import { sharesOf } from '../lifecycle/resources.ts';
+import { sharesOf } from '../runtime/shares.ts';
+import { hugePageName } from '../runtime/huge-page-name.ts';
 import type { CgroupResources } from '../runtime/types.ts';
 import type { Machine } from './machine.ts';
 
-/** Quantities by resource: `cpu`, `memory`, `ephemeral-storage` and, for the number of processes, `pid`. */
+/** Quantities by resource: `cpu`, `memory`, `ephemeral-storage`, huge pages and, for the number of processes, `pid`. */
 export type Reservation = Readonly<Record<string, string>>;
 
 export interface ReservedParts {
@@ -26,6 +27,7 @@ export interface NodeResources {
 }
 
 const billion = 1_000_000_000n;
+const hugePages = 'hugepages-';
 const decimals = new Set(['cpu', 'pods']);
 
 /** Upstream's arithmetic (`pkg/kubelet/cm/node_container_manager_linux.go`). Throws an Error when more is kept back than there is. */
@@ -33,8 +35,12 @@ export function nodeResources(machine: Machine, parts: ReservedParts): NodeResou
   const capacity: Record<string, bigint> = {
     cpu: BigInt(machine.cpus) * billion,
     'ephemeral-storage': BigInt(machine.storageBytes) * billion,
-    'hugepages-1Gi': 0n,
-    'hugepages-2Mi': 0n,
+    ...Object.fromEntries(
+      machine.hugePages.map(({ bytes, pages }) => [
+        `${hugePages}${hugePageName(bytes)}`,
+        BigInt(bytes) * BigInt(pages) * billion,
+      ]),
+    ),
     memory: BigInt(machine.memoryBytes) * billion,
     pods: BigInt(parts.maxPods) * billion,
   };
@@ -51,12 +57,21 @@ export function nodeResources(machine: Machine, parts: ReservedParts): NodeResou
   const texts = (amount: (name: string) => bigint) =>
     Object.fromEntries(Object.keys(capacity).map((name) => [name, text(name, amount(name))]));
   const pids = reserved('pid');
+  const pages = Object.keys(capacity).filter((name) => name.startsWith(hugePages));
+  // Memory that is set aside as huge pages serves nobody as ordinary memory.
+  const aside = pages.reduce((sum, name) => sum + capacity[name]!, 0n);
+  const ordinary = left('memory') - aside;
   return {
     capacity: texts((name) => capacity[name]!),
-    allocatable: texts(left),
+    allocatable: texts((name) => (name !== 'memory' ? left(name) : ordinary > 0n ? ordinary : 0n)),
     podsLimit: {
       cpuShares: sharesOf(Number((capacity['cpu']! - reserved('cpu')) / 1_000_000n)),
       memoryLimitBytes: Number((capacity['memory']! - reserved('memory')) / billion),
+      ...(pages.length > 0 && {
+        hugePages: Object.fromEntries(
+          pages.map((name) => [name.slice(hugePages.length), Number((capacity[name]! - reserved(name)) / billion)]),
+        ),
+      }),
       ...(pids > 0n && { pidsLimit: Math.max(1, machine.maxPids - Number(pids / billion)) }),
     },
   };

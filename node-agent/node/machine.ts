@@ -2,10 +2,14 @@
 import { readFileSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import os from 'node:os';
+import { readHugePages } from './huge-pages.ts';
+import type { HugePagePool } from './huge-pages.ts';
 
 export interface Machine {
   cpus: number;
   memoryBytes: number;
+  swapBytes: number;
+  hugePages: HugePagePool[];
   storageBytes: number;
   /** How many processes and threads the kernel can tell apart. */
   maxPids: number;
@@ -20,12 +24,14 @@ export interface Machine {
 
 const architectures: Record<string, string> = { x64: 'amd64', arm64: 'arm64' };
 
-/** Reads what does not change while the machine runs. */
+/** Reads what does not change while the machine runs, or counts as it was when the agent started. */
 export async function readMachine(stateDir: string): Promise<Machine> {
   const storage = await statfs(stateDir);
   return {
     cpus: os.availableParallelism(),
     memoryBytes: os.totalmem(),
+    swapBytes: Number(/^SwapTotal:\s+(\d+) kB$/m.exec(textOf('/proc/meminfo'))?.[1] ?? 0) * 1024,
+    hugePages: readHugePages(),
     storageBytes: storage.blocks * storage.bsize,
     maxPids: Number(textOf('/proc/sys/kernel/pid_max')),
     machineId: textOf('/etc/machine-id'),

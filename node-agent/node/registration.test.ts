@@ -22,6 +22,9 @@ function setUp() {
     machine: {
       cpus: 2,
       memoryBytes: 2 ** 30,
+
+      swapBytes: 0,
+      hugePages: [],
       storageBytes: 2 ** 40,
       maxPids: 32_768,
       machineId: 'm',

@@ -5,6 +5,7 @@
  */
 import type { Duplex } from 'node:stream';
 import type { ResourceRequirements } from '#lib/kinds/gen/core-v1.ts';
+import type { IoLimits } from '#lib/kinds/pod-spec/io-limits.ts';
 import type { UnpackedImage } from '../images/types.ts';
 
 /** What all containers of a pod share. */
@@ -34,12 +35,21 @@ export interface SandboxSpec {
 
 export interface CgroupResources {
   cpuShares?: number;
+  /** Of a pod: the thousandths of a processor it asks for. Written nowhere, but its class weighs what all its pods ask for. */
+  cpuMillis?: number;
   /** Microseconds in each `cpuPeriod`. */
   cpuQuota?: number;
   cpuPeriod?: number;
   memoryLimitBytes?: number;
   /** What the kernel takes back last when memory runs short, where it can tell (cgroup v2). */
   memoryLowBytes?: number;
+  /** From here on the kernel slows down who wants more, where it can (cgroup v2). */
+  memoryHighBytes?: number;
+  /** Of a container: how much of it may be swapped out; none when absent. */
+  swapLimitBytes?: number;
+  /** Bytes of huge pages by their size, as `2Mi`. A pod and its containers get none of sizes that are not named. */
+  hugePages?: Readonly<Record<string, number>>;
+  io?: IoLimits;
   pidsLimit?: number;
   /** The processors to run on, as `0-3,7`; all when absent. */
   cpus?: string;

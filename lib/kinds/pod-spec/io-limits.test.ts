@@ -32,7 +32,7 @@ suite('lib/kinds/pod-spec/io-limits', () => {
       ['wbps=1 wbps=2', /wbps is set twice/],
       ['wbps=1; rbps=2', /two clauses without a device/],
       ['/dev/a wbps=1; /dev/a rbps=2', /\/dev\/a stands in two clauses/],
-      ['weight=9', /weight must be a whole number from 10 to 1000/],
+      ['weight=0', /weight must be a whole number from 1 to 10000/],
       ['weight=10; weight=20', /weight is set twice/],
       ['/dev/a weight=20', /without one/],
       [Array.from({ length: 17 }, (_, i) => `8:${i} wbps=1`).join(';'), /more than 16 devices/],

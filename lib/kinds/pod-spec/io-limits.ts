@@ -17,13 +17,13 @@ export interface IoRates {
 export interface IoLimits {
   /** By block device: `/dev/vdb`, `254:0`, or '' for the one that the node keeps its pods' files on. */
   devices: readonly (IoRates & { device: string })[];
-  /** The share among those who want the disk at the same time, 10 to 1000; 100 is everybody's. */
+  /** The share among those who want the disk at the same time, 1 to 10000; everybody's is 100. */
   weight?: number;
 }
 
 const rates = ['rbps', 'wbps', 'riops', 'wiops'] as const;
-const leastWeight = 10;
-const mostWeight = 1000;
+const leastWeight = 1;
+const mostWeight = 10_000;
 const mostDevices = 16;
 const billion = 1_000_000_000n;
 
@@ -69,7 +69,7 @@ export function parseIoLimits(text: string): IoLimits {
 
 /** What a pod's annotations say of it as a whole, or of one of its containers. Throws IoLimitsError. */
 export function ioLimitsOf(
-  { annotations = {} }: { annotations?: Readonly<Record<string, string>> },
+  { annotations = {} }: { annotations?: Readonly<Record<string, string>> | undefined },
   container?: string,
 ): IoLimits | undefined {
   const key = container === undefined ? ioOfPod : `${ioOfContainer}${container}`;

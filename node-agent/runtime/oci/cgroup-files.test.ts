@@ -5,6 +5,8 @@ import path from 'node:path';
 import { openCgroups } from './cgroup-files.ts';
 
 /** Folders of plain files stand for a cgroup2 mount, which the machine need not have; v1 is tested with real containers. */
+const v2 = { version: 'v2', hugePageBytes: [], keepsMemory: false } as const;
+
 suite('cgroup files', () => {
   let mount: string;
   const put = (file: string, text: string) => {
@@ -22,7 +24,7 @@ suite('cgroup files', () => {
     put('cgroup.subtree_control', 'memory\n');
     put('w/cgroup.controllers', 'cpu memory pids\n');
     put('w/cgroup.subtree_control', 'cpu memory pids\n');
-    openCgroups('v2', mount).make('/w/pod', { cpuShares: 2, memoryLimitBytes: 4096 });
+    openCgroups(v2, mount).make('/w/pod', { cpuShares: 2, memoryLimitBytes: 4096 });
     assert.equal(read('cgroup.subtree_control'), '+cpuset +cpu +io +pids');
     assert.equal(read('w/cgroup.subtree_control'), 'cpu memory pids\n');
     assert.deepEqual([read('w/pod/cpu.weight'), read('w/pod/memory.max')], ['1', '4096']);
@@ -38,7 +40,7 @@ suite('cgroup files', () => {
     put('pod/cpu.pressure', `some avg10=1.50 avg60=0.25 avg300=0.00 total=1234\n${full}`);
     put('pod/pids.current', '3\n');
     put('pod/memory.events', 'oom 2\noom_kill 1\n');
-    const cgroups = openCgroups('v2', mount);
+    const cgroups = openCgroups(v2, mount);
     assert.deepEqual(cgroups.usage('/pod'), {
       cpuNanoseconds: 1_234_000,
       memoryBytes: 10_000,
@@ -67,7 +69,7 @@ suite('cgroup files', () => {
   test('onShortage() hears from cgroup v2', async () => {
     put('pods/memory.events.local', 'max 0\n');
     const heard = new Promise<void>((resolve) => {
-      const stop = openCgroups('v2', mount).onShortage('/pods', () => {
+      const stop = openCgroups(v2, mount).onShortage('/pods', () => {
         stop();
         resolve();
       });
@@ -78,7 +80,7 @@ suite('cgroup files', () => {
 
   test('remove() takes all below with it, and is content with nothing', () => {
     mkdirSync(path.join(mount, 'pod/a/b'), { recursive: true });
-    const cgroups = openCgroups('v2', mount);
+    const cgroups = openCgroups(v2, mount);
     assert.equal(cgroups.remove('/pod'), true);
     assert.equal(cgroups.remove('/pod'), true);
     assert.ok(!existsSync(path.join(mount, 'pod')));

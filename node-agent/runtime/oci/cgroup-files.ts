@@ -3,8 +3,8 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, watch, wri
 import path from 'node:path';
 import type { CgroupResources, CgroupUsage } from '../types.ts';
 import { numberAfter, readUsage } from './cgroup-usage.ts';
-import { podControllers, resourceWrites } from './cgroups.ts';
-import type { CgroupVersion, CgroupWrite } from './cgroups.ts';
+import { resourceWrites } from './cgroup-writes.ts';
+import type { CgroupDialect, CgroupWrite } from './cgroup-writes.ts';
 import { signalProcess } from './process-table.ts';
 
 export interface Cgroups {
@@ -18,6 +18,8 @@ export interface Cgroups {
   remove(cgroup: string): boolean;
   /** Names of the cgroups right below this one, over all hierarchies. */
   children(cgroup: string): string[];
+  /** Whether the cgroup, which is there, has a file: what a kernel can do shows in what it has. */
+  has(cgroup: string, controller: string, file: string): boolean;
   /** How often the kernel killed in the cgroup for want of memory. */
   oomKills(cgroup: string): number;
   usage(cgroup: string): CgroupUsage;
@@ -26,10 +28,14 @@ export interface Cgroups {
 }
 
 const wantedControllers = ['cpuset', 'cpu', 'io', 'memory', 'pids', 'hugetlb'];
+/** The v1 hierarchies in which a pod has a folder of its own before its containers do. */
+const podControllers = ['cpu', 'memory', 'pids'];
 const sigkill = 9;
 
 /** `mount` is where cgroups are mounted: one file system for v2, a folder of hierarchies for v1. */
-export function openCgroups(version: CgroupVersion, mount = '/sys/fs/cgroup'): Cgroups {
+export function openCgroups(dialect: CgroupDialect, mount = '/sys/fs/cgroup'): Cgroups {
+  const { version } = dialect;
+  const ownFolders = dialect.hugePageBytes.length > 0 ? [...podControllers, 'hugetlb'] : podControllers;
   const hierarchies =
     version === 'v2'
       ? [mount]
@@ -48,8 +54,8 @@ export function openCgroups(version: CgroupVersion, mount = '/sys/fs/cgroup'): C
   return {
     make(cgroup, resources) {
       if (version === 'v2') enableControllers(mount, cgroup);
-      else for (const controller of podControllers) mkdirSync(of(controller, cgroup), { recursive: true });
-      apply(cgroup, resourceWrites(resources, version));
+      else for (const controller of ownFolders) mkdirSync(of(controller, cgroup), { recursive: true });
+      apply(cgroup, resourceWrites(resources, dialect));
     },
     apply,
     kill(cgroup) {
@@ -67,6 +73,7 @@ export function openCgroups(version: CgroupVersion, mount = '/sys/fs/cgroup'): C
     children(cgroup) {
       return [...new Set(hierarchies.flatMap((hierarchy) => foldersIn(path.join(hierarchy, cgroup))))];
     },
+    has: (cgroup, controller, file) => existsSync(path.join(of(controller, cgroup), file)),
     oomKills(cgroup) {
       const file = version === 'v2' ? 'memory.events' : 'memory.oom_control';
       return numberAfter('oom_kill', readText(path.join(of('memory', cgroup), file)));

@@ -2,7 +2,7 @@
 import { parsePressure } from '../kernel-text.ts';
 import { pressureResources } from '../types.ts';
 import type { CgroupUsage } from '../types.ts';
-import type { CgroupVersion } from './cgroups.ts';
+import type { CgroupVersion } from './cgroup-writes.ts';
 
 /** What v1 says for no limit is the largest number of pages. */
 const unlimitedBytes = 2 ** 62;

@@ -7,10 +7,12 @@ import { runCommand } from '#lib/env/command.ts';
 import { StartError } from '../types.ts';
 import type { ContainerSpec } from '../types.ts';
 import { grantCapabilities } from './capabilities.ts';
+import { resolveIo } from './block-devices.ts';
 import { podCgroup } from './cgroups.ts';
 import { conmonArguments, readReport } from './conmon.ts';
 import { containerFolders, podFolders } from './folders.ts';
 import { listDevices, volumeDevices } from './devices.ts';
+import { narrowest } from './io.ts';
 import { mountsBelow } from './mount-table.ts';
 import { overlayMount } from './overlay.ts';
 import { isConmonOf, readPidFile, runsIn, signalProcess } from './process-table.ts';
@@ -116,7 +118,13 @@ export function makeContainerStarter(shop: Workshop): ContainerStarter {
     const { pins, shm, etc } = podFolders(shop.folders, spec.pod.uid);
     const profile = privileged || !shop.host.seccomp ? undefined : profileOf(seccomp, capabilities);
     const { rootfs, termination } = containerFolders(shop.folders, spec.pod.uid, id);
+    const { version } = shop.dialect;
+    // v1 does not hold a cgroup to the limits of the one above: there each container has its pod's.
+    const limits = [version === 'v1' ? pod.record.spec.resources.io : undefined, spec.resources.io];
+    const io = narrowest(limits.filter((each) => each !== undefined));
     return renderSpec({
+      dialect: shop.dialect,
+      io: resolveIo(io, shop.folders.pods, shop.dialect),
       pod: pod.record.spec,
       container: spec,
       user,

@@ -32,7 +32,7 @@ function describe(file: string, found: Stats): OciDevice {
 }
 
 /** As glibc packs them. */
-function deviceNumbers(rdev: number): { major: number; minor: number } {
+export function deviceNumbers(rdev: number): { major: number; minor: number } {
   const value = BigInt(rdev);
   return {
     major: Number(((value >> 8n) & 0xfffn) | ((value >> 32n) & 0xfffff000n)),

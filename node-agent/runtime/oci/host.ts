@@ -1,7 +1,9 @@
 /** What this machine can do, found out once; and the little it must be made ready for. */
-import { existsSync, readdirSync, readFileSync, readlinkSync, statfsSync } from 'node:fs';
+import { existsSync, readFileSync, readlinkSync, statfsSync } from 'node:fs';
 import { runCommand } from '#lib/env/command.ts';
+import { readHugePages } from '../../node/huge-pages.ts';
 import { capabilitiesInMask } from './capabilities.ts';
+import type { CgroupVersion } from './cgroup-writes.ts';
 
 export interface HostFacts {
   /** `hybrid` is v1 controllers with a cgroup2 mount beside them. */
@@ -27,14 +29,13 @@ const cgroupRoot = '/sys/fs/cgroup';
 const unified = `${cgroupRoot}/unified`;
 const cgroup2Magic = 0x63677270;
 
-/** Looks around. `stateDir` must exist. */
-export function probeHost(stateDir: string): HostFacts {
+/** Looks around. `stateDir` must exist. Whether swap can be limited only cgroups tell. */
+export function probeHost(stateDir: string): Omit<HostFacts, 'swapAccounting'> {
   const status = readFileSync('/proc/self/status', 'utf8');
   const capabilities = capabilitiesInMask(/^CapBnd:\s*([0-9a-f]+)$/m.exec(status)?.[1] ?? '0');
   const cgroup = cgroupVersion();
   return {
     cgroup,
-    swapAccounting: cgroup === 'v2' ? limitsSwap() : existsSync(`${cgroupRoot}/memory/memory.memsw.limit_in_bytes`),
     apparmor: readText('/sys/module/apparmor/parameters/enabled') === 'Y',
     seccomp: /^Seccomp:/m.test(status),
     capabilities,
@@ -46,11 +47,13 @@ export function probeHost(stateDir: string): HostFacts {
   };
 }
 
-/** The root of v2 has no limits; what the kernel can limit shows in the cgroups below. */
-function limitsSwap(): boolean {
-  return readdirSync(cgroupRoot, { withFileTypes: true }).some(
-    (entry) => entry.isDirectory() && existsSync(`${cgroupRoot}/${entry.name}/memory.swap.max`),
-  );
+/** The sizes of huge pages whose use this kernel can limit: none where the controller is not at hand. */
+export function limitedHugePages(version: CgroupVersion): number[] {
+  const atHand =
+    version === 'v2'
+      ? readText(`${cgroupRoot}/cgroup.controllers`).split(' ').includes('hugetlb')
+      : existsSync(`${cgroupRoot}/hugetlb/cgroup.procs`);
+  return atHand ? readHugePages().map(({ bytes }) => bytes) : [];
 }
 
 /**

@@ -53,6 +53,11 @@ export interface OciSpec {
       cpu?: { shares?: number; quota?: number; period?: number };
       memory?: { limit: number; swap?: number };
       pids?: { limit: number };
+      hugepageLimits?: { pageSize: string; limit: number }[];
+      blockIO?: Record<
+        'throttleReadBpsDevice' | 'throttleWriteBpsDevice' | 'throttleReadIOPSDevice' | 'throttleWriteIOPSDevice',
+        { major: number; minor: number; rate: number }[]
+      >;
       /** Files of cgroup v2, as they are. */
       unified?: Record<string, string>;
     };

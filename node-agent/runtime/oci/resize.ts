@@ -13,9 +13,8 @@ import type { PodEntry, Workshop } from './workshop.ts';
  * when a limit of memory would be below what is used and cannot be freed: the kernel would kill for it.
  */
 export function resizePod(shop: Workshop, pod: PodEntry, wanted: PodResize): void {
-  const { cgroups, folders } = shop;
+  const { cgroups, dialect, folders } = shop;
   const { record } = pod;
-  const version = shop.host.cgroup === 'v2' ? 'v2' : 'v1';
   const ofPod = podCgroup(shop.cgroupRoot, record.spec);
   const before = record.spec.resources;
   const ofContainer = (id: string) => `${ofPod}/${id}`;
@@ -30,12 +29,12 @@ export function resizePod(shop: Workshop, pod: PodEntry, wanted: PodResize): voi
   // A cgroup that nothing runs in any more still holds its pod to a quota no lower than its own.
   for (const { record: ended, exit } of pod.containers.values()) if (exit) cgroups.remove(ofContainer(ended.id));
   const between = widest(before, wanted.pod);
-  cgroups.apply(ofPod, resizeWrites(before, between, { version, boundsSwap: false }));
+  cgroups.apply(ofPod, resizeWrites(before, between, { dialect, boundsSwap: false }));
   for (const { id, resources, record: each } of containers) {
-    const how = { version, boundsSwap: version === 'v1' && shop.host.swapAccounting } as const;
+    const how = { dialect, boundsSwap: shop.host.swapAccounting };
     cgroups.apply(ofContainer(id), resizeWrites(each.resources ?? {}, resources, how));
   }
-  cgroups.apply(ofPod, resizeWrites(between, wanted.pod, { version, boundsSwap: false }));
+  cgroups.apply(ofPod, resizeWrites(between, wanted.pod, { dialect, boundsSwap: false }));
   for (const { id, resources, asked, record: each } of containers) {
     Object.assign(each, { resources, asked });
     writeRecord(containerFolders(folders, record.spec.uid, id).record, each);

@@ -8,6 +8,7 @@ import type { Attacher, CpuPinner, Executor, LayerLister, LogReopener, ObservedP
 import type { PortOpener, Runtime, StatsReader } from '../types.ts';
 import { makeAttacher, makePortOpener, reopenLog } from './attach.ts';
 import { openCgroups } from './cgroup-files.ts';
+import type { CgroupDialect } from './cgroup-writes.ts';
 import { podsCgroup } from './cgroups.ts';
 import { guardConmons } from './conmon-guard.ts';
 import { makeContainerStarter, removeContainers } from './containers.ts';
@@ -15,7 +16,7 @@ import { makeEnds } from './ends.ts';
 import { makeExecutor } from './exec.ts';
 import { openExits } from './exits.ts';
 import { containerFolders, runtimeFolders } from './folders.ts';
-import { prepareHost, probeHost } from './host.ts';
+import { limitedHugePages, prepareHost, probeHost } from './host.ts';
 import { observeContainer, observePod } from './observe.ts';
 import { writeRecord } from './records.ts';
 import { recover } from './recover.ts';
@@ -40,6 +41,8 @@ export interface OciRuntimeOptions {
   nodeIps: readonly string[];
   /** Whether the kernel refuses containers to write more than their limit of ephemeral storage. */
   boundLayers?: boolean;
+  /** What pods ask for of memory is theirs whatever happens, where the kernel can see to that (cgroup v2). */
+  keepsMemory?: boolean;
   crun?: string;
   conmon?: string;
 }
@@ -250,6 +253,14 @@ async function openWorkshop(options: OciRuntimeOptions, env: Env): Promise<Works
   mkdirSync(options.stateDir, { recursive: true, mode: 0o700 });
   await prepareHost();
   const host = probeHost(options.stateDir);
+  const version = host.cgroup === 'v2' ? 'v2' : 'v1';
+  const plain = {
+    version,
+    hugePageBytes: limitedHugePages(version),
+    keepsMemory: options.keepsMemory ?? false,
+  } as const;
+  const { swapAccounting, ioWeight } = cgroupAbilities(plain, podsCgroup(options.cgroupRoot));
+  const dialect = { ...plain, ...(ioWeight && { ioWeight }) };
   return {
     env,
     programs: { crun: options.crun ?? '/usr/bin/crun', conmon: options.conmon ?? '/usr/bin/conmon' },
@@ -257,10 +268,24 @@ async function openWorkshop(options: OciRuntimeOptions, env: Env): Promise<Works
     nodeIps: options.nodeIps,
     boundLayers: options.boundLayers ?? false,
     folders,
-    host,
-    cgroups: openCgroups(host.cgroup === 'v2' ? 'v2' : 'v1'),
+    host: { ...host, swapAccounting },
+    cgroups: openCgroups(dialect),
+    dialect,
     network: makePodNetwork(options.network),
     exits: openExits(folders.exits),
     pods: new Map(),
+  };
+}
+
+/** What the kernel can do to cgroups shows in the files that one of them has: the root of v2 has no limits. */
+function cgroupAbilities(dialect: CgroupDialect, cgroup: string) {
+  const cgroups = openCgroups(dialect);
+  cgroups.make(cgroup, {});
+  const v2 = dialect.version === 'v2';
+  return {
+    swapAccounting: cgroups.has(cgroup, 'memory', v2 ? 'memory.swap.max' : 'memory.memsw.limit_in_bytes'),
+    ioWeight: v2
+      ? (['io.weight', 'io.bfq.weight'] as const).find((file) => cgroups.has(cgroup, 'io', file))
+      : undefined,
   };
 }

@@ -5,6 +5,7 @@ import path from 'node:path';
 import { demandCommand, runCommand } from '#lib/env/command.ts';
 import type { PodCommands } from '../../network/pod-network.ts';
 import type { SandboxSpec } from '../types.ts';
+import { resolveIo } from './block-devices.ts';
 import { keptMemory, podCgroup, podsCgroup, tierCgroup, tierShares } from './cgroups.ts';
 import { podFolders } from './folders.ts';
 import { mountsBelow } from './mount-table.ts';
@@ -38,6 +39,8 @@ export async function makeSandbox(shop: Workshop, spec: SandboxSpec, signal: Abo
   const before = shop.pods.get(uid);
   const folders = podFolders(shop.folders, uid);
   const settings = settingsOf(spec);
+  // Found out before anything is made: what is not there must not leave half a pod behind.
+  const io = spec.resources.io && resolveIo(spec.resources.io, shop.folders.pods, shop.dialect);
   if (!spec.hostNetwork) await shop.network.prepareNode();
   signal.throwIfAborted();
   const wires = spec.hostNetwork ? undefined : shop.network.wire(uid);
@@ -57,7 +60,7 @@ export async function makeSandbox(shop: Workshop, spec: SandboxSpec, signal: Abo
   mkdirSync(folders.etc, { recursive: true });
   writeEtc(folders.etc, spec, record.address);
   weighTier(shop, spec.qos);
-  shop.cgroups.make(podCgroup(shop.cgroupRoot, spec), spec.resources);
+  shop.cgroups.make(podCgroup(shop.cgroupRoot, spec), { hugePages: {}, ...spec.resources, ...(io && { io }) });
   await Promise.all([
     makeNamespaces(spec, folders.pins, settings, wires),
     spec.hostNetwork ? undefined : shop.network.publish(uid, spec.ports),

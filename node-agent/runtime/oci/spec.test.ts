@@ -72,6 +72,41 @@ suite('OCI specification', () => {
     assert.deepEqual(of('v2', true, { memoryLimitBytes: 7 }), { memory: { limit: 7 }, unified: off });
     assert.deepEqual(of('v2', false).unified, { 'memory.oom.group': '1' });
     assert.deepEqual(of('v1', true, { memoryLimitBytes: 7 }), { memory: { limit: 7, swap: 7 }, unified: undefined });
+    const some = { memoryLimitBytes: 7, swapLimitBytes: 5 };
+    assert.equal(of('v2', true, some).unified?.['memory.swap.max'], '5');
+    assert.deepEqual(of('v1', true, some).memory, { limit: 7, swap: 12 });
+    assert.deepEqual(of('v1', false, some).memory, { limit: 7 });
+  });
+
+  test('renderSpec() allows no huge pages but those asked for, where they can be limited', () => {
+    const of = (hugePageBytes: number[], resources = {}) =>
+      render({ resources }, { dialect: { version: 'v1', hugePageBytes, keepsMemory: false } }).linux.resources
+        .hugepageLimits;
+    assert.deepEqual(of([2 ** 21, 2 ** 30], { hugePages: { '2Mi': 2 ** 22 } }), [
+      { pageSize: '2MB', limit: 2 ** 22 },
+      { pageSize: '1GB', limit: 0 },
+    ]);
+    assert.equal(of([]), undefined);
+  });
+
+  test('renderSpec() limits input and output', () => {
+    const io = { devices: [{ device: '254:0', rbps: 1, wiops: 2 }], weight: 5000 };
+    const v2 = { version: 'v2', hugePageBytes: [], keepsMemory: true, ioWeight: 'io.bfq.weight' } as const;
+    const host = { cgroup: 'v2', swapAccounting: false, leastOomScoreAdj: 0 } as const;
+    const resources = { memoryLowBytes: 8, memoryHighBytes: 9 };
+    const { blockIO, unified } = render({ resources }, { io, dialect: v2, host }).linux.resources;
+    assert.deepEqual(blockIO, {
+      throttleReadBpsDevice: [{ major: 254, minor: 0, rate: 1 }],
+      throttleWriteBpsDevice: [],
+      throttleReadIOPSDevice: [],
+      throttleWriteIOPSDevice: [{ major: 254, minor: 0, rate: 2 }],
+    });
+    assert.deepEqual(unified, {
+      'memory.oom.group': '1',
+      'memory.min': '8',
+      'memory.high': '9',
+      'io.bfq.weight': '1000',
+    });
   });
 });
 
@@ -91,6 +126,8 @@ function render(wishes: ContainerWishes, more: Partial<SpecInputs> = {}) {
     seccomp: seccomp === 'RuntimeDefault' ? { ...defaultSeccomp(capabilities, 'x64'), syscalls: [] } : undefined,
     seccompProgram: undefined,
     host: { cgroup: 'v1', swapAccounting: true, leastOomScoreAdj: 0 },
+    dialect: { version: 'v1', hugePageBytes: [], keepsMemory: false },
+    io: { devices: [] },
     hostDevices: privileged
       ? [{ path: '/dev/kmsg', type: 'c', major: 1, minor: 11, fileMode: 0o644, uid: 0, gid: 0 }]
       : [],

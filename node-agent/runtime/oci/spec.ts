@@ -1,6 +1,11 @@
 /** Renders the OCI specification of a container: what Docker and containerd would, by their defaults. */
+import type { IoLimits } from '#lib/kinds/pod-spec/io-limits.ts';
+import { hugePageName } from '../huge-page-name.ts';
 import type { ContainerSpec, SandboxSpec } from '../types.ts';
+import type { CgroupDialect } from './cgroup-writes.ts';
+import { hugePageFile } from './cgroup-writes.ts';
 import type { HostFacts } from './host.ts';
+import { blockIo, weightText } from './io.ts';
 import { containerMounts } from './mounts.ts';
 import type { PodPaths } from './mounts.ts';
 import type { OciDevice, OciNamespace, OciProcess, OciSpec } from './oci-types.ts';
@@ -18,6 +23,9 @@ export interface SpecInputs {
   /** The profile's program where it is known. */
   seccompProgram: string | undefined;
   host: Pick<HostFacts, 'cgroup' | 'swapAccounting' | 'leastOomScoreAdj'>;
+  dialect: CgroupDialect;
+  /** With devices by their numbers. */
+  io: IoLimits;
   /** The node's devices, for privileged containers. */
   hostDevices: OciDevice[];
   /** Those of volumes. */
@@ -79,18 +87,24 @@ export function renderSpec(inputs: SpecInputs): OciSpec {
             minor,
           })),
         ],
-        ...limits(container.resources, host),
-        // As upstream: when one process of a container runs out of memory, all of it ends.
-        ...(host.cgroup === 'v2' && {
-          unified: {
-            'memory.oom.group': '1',
-            // Containers do not swap, those without a limit of memory either.
-            ...(host.swapAccounting && { 'memory.swap.max': '0' }),
-            ...(container.resources.memoryLowBytes && { 'memory.low': String(container.resources.memoryLowBytes) }),
-          },
-        }),
+        ...limits(inputs),
+        ...(host.cgroup === 'v2' && { unified: unified(inputs) }),
       },
     },
+  };
+}
+
+/** Files of cgroup v2 that the specification has no words for. */
+function unified({ container, host, dialect, io }: SpecInputs): Record<string, string> {
+  const { memoryLowBytes, memoryHighBytes, swapLimitBytes = 0 } = container.resources;
+  return {
+    // As upstream: when one process of a container runs out of memory, all of it ends.
+    'memory.oom.group': '1',
+    // Containers without a limit of memory have one of swap, too.
+    ...(host.swapAccounting && { 'memory.swap.max': String(swapLimitBytes) }),
+    ...(memoryLowBytes && { [dialect.keepsMemory ? 'memory.min' : 'memory.low']: String(memoryLowBytes) }),
+    ...(memoryHighBytes && { 'memory.high': String(memoryHighBytes) }),
+    ...(dialect.ioWeight && io.weight !== undefined && { [dialect.ioWeight]: weightText(io.weight, dialect.ioWeight) }),
   };
 }
 
@@ -138,23 +152,29 @@ function rootfsPropagation({ mounts }: ContainerSpec): string | undefined {
   return mounts.some(({ propagation }) => propagation === 'rslave') ? 'rslave' : undefined;
 }
 
-function limits(
-  resources: ContainerSpec['resources'],
-  { cgroup, swapAccounting }: Pick<HostFacts, 'cgroup' | 'swapAccounting'>,
-): Omit<OciSpec['linux']['resources'], 'devices'> {
-  const { cpuShares, cpuQuota, cpuPeriod, memoryLimitBytes, pidsLimit, cpus } = resources;
+function limits({ container, host, dialect, io }: SpecInputs): Omit<OciSpec['linux']['resources'], 'devices'> {
+  const { cpuShares, cpuQuota, cpuPeriod, memoryLimitBytes, swapLimitBytes = 0 } = container.resources;
+  const { pidsLimit, cpus, hugePages } = container.resources;
   const cpu = {
     ...(cpuShares !== undefined && { shares: cpuShares }),
     ...(cpuQuota !== undefined && { quota: cpuQuota }),
     ...(cpuPeriod !== undefined && { period: cpuPeriod }),
     ...(cpus !== undefined && { cpus }),
   };
+  const boundsSwap = host.swapAccounting && host.cgroup !== 'v2';
   return {
     ...(Object.keys(cpu).length > 0 && { cpu }),
-    // Memory and swap together are held to the same limit: containers do not swap.
+    // v1 holds memory and swap together to one limit.
     ...(memoryLimitBytes !== undefined && {
-      memory: { limit: memoryLimitBytes, ...(swapAccounting && cgroup !== 'v2' && { swap: memoryLimitBytes }) },
+      memory: { limit: memoryLimitBytes, ...(boundsSwap && { swap: memoryLimitBytes + swapLimitBytes }) },
     }),
     ...(pidsLimit !== undefined && { pids: { limit: pidsLimit } }),
+    ...(dialect.hugePageBytes.length > 0 && {
+      hugepageLimits: dialect.hugePageBytes.map((bytes) => ({
+        pageSize: hugePageFile(bytes).replace('hugetlb.', ''),
+        limit: hugePages?.[hugePageName(bytes)] ?? 0,
+      })),
+    }),
+    ...(io.devices.length > 0 && { blockIO: blockIo(io) }),
   };
 }

@@ -2,6 +2,7 @@
 import type { Env } from '#lib/env/env.ts';
 import type { PodNetwork } from '../../network/pod-network.ts';
 import type { Cgroups } from './cgroup-files.ts';
+import type { CgroupDialect } from './cgroup-writes.ts';
 import type { Exits } from './exits.ts';
 import type { RuntimeFolders } from './folders.ts';
 import type { HostFacts } from './host.ts';
@@ -36,6 +37,7 @@ export interface Workshop {
   folders: RuntimeFolders;
   host: HostFacts;
   cgroups: Cgroups;
+  dialect: CgroupDialect;
   network: PodNetwork;
   exits: Exits;
   /** The records on disk, read once; only this process writes them. By uid. */
