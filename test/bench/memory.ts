@@ -1,25 +1,23 @@
 /** `npm run bench:memory`: RSS and PSS of every process of a one-node cluster after 60 s idle, and CPU over the next 60 s. */
-import { readdirSync, readFileSync } from 'node:fs';
-import { execFileSync } from 'node:child_process';
 import { startTestCluster } from '../harness/cluster.ts';
+import { clusterProcesses } from './processes.ts';
 import { printTable } from './table.ts';
 
 const settleMs = 60_000;
 const measureMs = 60_000;
-const ticksPerSecond = Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }));
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 const cluster = await startTestCluster('bench', 1);
 try {
   await pause(settleMs);
-  const before = new Map(processes().map((item) => [item.pid, item.cpuTicks]));
+  const before = new Map(clusterProcesses(cluster.layout).map((item) => [item.pid, item.cpuSeconds]));
   await pause(measureMs);
-  const rows = processes().map(({ pid, name, rssKb, pssKb, cpuTicks }) => ({
+  const rows = clusterProcesses(cluster.layout).map(({ pid, name, rssMb, pssMb, cpuSeconds }) => ({
     process: name,
     pid,
-    'RSS MB': rssKb / 1024,
-    'PSS MB': pssKb / 1024,
-    'CPU %': ((cpuTicks - (before.get(pid) ?? cpuTicks)) / ticksPerSecond / (measureMs / 1000)) * 100,
+    'RSS MB': rssMb,
+    'PSS MB': pssMb,
+    'CPU %': ((cpuSeconds - (before.get(pid) ?? cpuSeconds)) / (measureMs / 1000)) * 100,
   }));
   printTable('One-node cluster at rest', rows);
   const ours = rows.filter((row) => row.process !== 'etcd');
@@ -30,40 +28,4 @@ try {
   );
 } finally {
   await cluster.remove();
-}
-
-/** Every process whose command line names the cluster. */
-function processes(): { pid: number; name: string; rssKb: number; pssKb: number; cpuTicks: number }[] {
-  return readdirSync('/proc')
-    .filter((entry) => /^\d+$/.test(entry) && Number(entry) !== process.pid)
-    .flatMap((pid) => {
-      try {
-        const line = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
-        if (!line.some((word) => word.includes(cluster.layout.stateDir) || word.includes(cluster.layout.runDir)))
-          return [];
-        const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8');
-        const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-          .replace(/^.*\) /s, '')
-          .split(' ');
-        const of = (field: string) => Number(new RegExp(`^${field}:\\s+(\\d+)`, 'm').exec(rollup)?.[1] ?? 0);
-        return [
-          {
-            pid: Number(pid),
-            name: nameOf(line),
-            rssKb: of('Rss'),
-            pssKb: of('Pss'),
-            cpuTicks: Number(stat[11]) + Number(stat[12]),
-          },
-        ];
-      } catch {
-        // It ended while we looked.
-        return [];
-      }
-    });
-}
-
-function nameOf(words: string[]): string {
-  const script = words.find((word) => /processes\/[\w-]+\.ts$/.test(word));
-  if (words.some((word) => word.endsWith('supervise.sh'))) return 'supervisor';
-  return script ? script.replace(/^.*processes\//, '').replace('.ts', '') : (words[0] ?? '').replace(/^.*\//, '');
 }
