@@ -13,4 +13,5 @@ const pods = await runtime.list();
 const ends = await Promise.allSettled(pods.map((pod) => runtime.removePod(pod.uid)));
 const failed = ends.filter((end) => end.status === 'rejected');
 for (const { reason } of failed) env.log.error('Cannot remove pod', { error: reason as unknown });
+if (failed.length === 0) await runtime.clearNode();
 process.exit(failed.length > 0 ? 1 : 0);

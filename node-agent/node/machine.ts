@@ -2,8 +2,8 @@
 import { readFileSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import os from 'node:os';
-import { readHugePages } from './huge-pages.ts';
-import type { HugePagePool } from './huge-pages.ts';
+import { readHugePages } from '../runtime/huge-pages.ts';
+import type { HugePagePool } from '../runtime/huge-pages.ts';
 
 export interface Machine {
   cpus: number;

@@ -1,7 +1,8 @@
 /** What this machine can do, found out once; and the little it must be made ready for. */
 import { existsSync, readFileSync, readlinkSync, statfsSync } from 'node:fs';
 import { runCommand } from '#lib/env/command.ts';
-import { readHugePages } from '../../node/huge-pages.ts';
+import type { Log } from '#lib/env/log.ts';
+import { readHugePages } from '../huge-pages.ts';
 import { capabilitiesInMask } from './capabilities.ts';
 import type { CgroupVersion } from './cgroup-writes.ts';
 
@@ -59,9 +60,10 @@ export function limitedHugePages(version: CgroupVersion): number[] {
 /**
  * Makes the machine ready, as often as asked. In a mount namespace of our own: shows a hybrid machine's cgroups without the empty cgroup2, which crun cannot work beside, and shares mounts
  * with what is below, so that containers can be given them. The kernel is told to prefer quick changes of cgroups (`favordynmods`), which halves the time to create a
- * container; that holds for the whole machine until cgroup2 is mounted anew. Rejects on a hybrid machine when this process has the machine's own mounts.
+ * container; that holds for the whole machine until cgroup2 is mounted anew. Rejects on a hybrid machine when this process has the machine's own mounts; tells `log` of what can
+ * be done without.
  */
-export async function prepareHost(): Promise<void> {
+export async function prepareHost(log: Log): Promise<void> {
   const ownMounts = readlinkSync('/proc/self/ns/mnt') !== machineMounts();
   const hybrid = cgroupVersion() === 'hybrid';
   if (hybrid && !ownMounts)
@@ -73,10 +75,12 @@ export async function prepareHost(): Promise<void> {
     'set -e',
     ...(isCgroup2(cgroup2) ? [`mount -o remount,favordynmods ${cgroup2} 2>/dev/null || :`] : []),
     ...(hybrid ? [coverCgroups] : []),
+    ...(ownMounts && setsHugePagesAside() ? [mountHugetlb] : []),
     ...(ownMounts ? ['mount --make-rshared /'] : []),
   ];
   const { exitCode, stderr } = await runCommand('sh', ['-c', script.join('\n')]);
   if (exitCode !== 0) throw new Error(`Cannot prepare the machine for containers: ${stderr.trim()}`);
+  if (stderr !== '') log.warn('The machine is not all that containers could use', { because: stderr.trim() });
 }
 
 /** Covers the folder of hierarchies with one that has all of them but cgroup2. Unmounting would not do: its empty folder, shared by all namespaces, would fill with crun's files. */
@@ -91,6 +95,16 @@ for each in ${cgroupRoot}/*; do
 done
 mount --move "$cover" ${cgroupRoot}
 rmdir "$cover"`;
+
+/** Below such a cover a controller of huge pages that nobody has mounted yet, and that cgroup2 does not hold, is mounted too. */
+const mountHugetlb = `if grep -q ' ${cgroupRoot} .* - tmpfs cgroup ' /proc/self/mountinfo && grep -q '^hugetlb.*1$' /proc/cgroups && ! [ -e ${cgroupRoot}/hugetlb/cgroup.procs ]; then
+  mkdir -p ${cgroupRoot}/hugetlb
+  mount -t cgroup -o hugetlb cgroup ${cgroupRoot}/hugetlb || { rmdir ${cgroupRoot}/hugetlb; echo 'huge pages cannot be limited' >&2; }
+fi`;
+
+function setsHugePagesAside(): boolean {
+  return readHugePages().some(({ pages }) => pages > 0);
+}
 
 /** The mount namespace of the machine, as its first process has it; where we may not look at that, the kernel's own second one. */
 function machineMounts(): string {

@@ -58,6 +58,8 @@ export type OciRuntime = Runtime &
   LogReopener & {
     /** Makes the machine and its pod network ready, and adopts what an earlier process left: all that the first pod would wait for. */
     prepareNode(): Promise<void>;
+    /** Removes what a node without pods leaves, in the hierarchies of cgroups that only its mount namespace may know. For its end. */
+    clearNode(): Promise<void>;
     /** Stops watching. Pods go on. */
     close(): void;
   };
@@ -231,6 +233,11 @@ export function makeOciRuntime(options: OciRuntimeOptions, env: Env): OciRuntime
       shop.cgroups.make(podsCgroup(shop.cgroupRoot), {});
       return shop.cgroups.onShortage(podsCgroup(shop.cgroupRoot), listener);
     },
+    async clearNode() {
+      const { shop } = await opened();
+      if (!shop.cgroups.remove(shop.cgroupRoot))
+        throw new Error(`Cannot remove cgroup ${shop.cgroupRoot}: it is in use`);
+    },
     close() {
       closed = true;
       opening
@@ -251,7 +258,7 @@ async function endAll({ ends }: { ends: ReturnType<typeof makeEnds> }, pod: PodE
 async function openWorkshop(options: OciRuntimeOptions, env: Env): Promise<Workshop> {
   const folders = runtimeFolders(options.stateDir, options.runDir);
   mkdirSync(options.stateDir, { recursive: true, mode: 0o700 });
-  await prepareHost();
+  await prepareHost(env.log);
   const host = probeHost(options.stateDir);
   const version = host.cgroup === 'v2' ? 'v2' : 'v1';
   const plain = {

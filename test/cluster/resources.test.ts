@@ -1,0 +1,167 @@
+/** What nodes limit beside processors and memory: huge pages, input and output. */
+import assert from 'node:assert/strict';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { demandCommand } from '#lib/env/command.ts';
+import type { Node, Pod, PodSpec } from '#lib/kinds/gen/core-v1.ts';
+import { assertNothingRemains, eventually, startTestCluster } from '../harness/cluster.ts';
+import type { TestCluster } from '../harness/cluster.ts';
+import { container, forever } from './place.ts';
+
+const name = 'node-1';
+const mebi = 2 ** 20;
+const v2 = existsSync('/sys/fs/cgroup/cgroup.controllers');
+const pool = '/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages';
+const pagesWanted = 4;
+const pages = () => Number(readFileSync(pool, 'utf8'));
+
+suite('what a node limits', function () {
+  this.timeout(120_000);
+  let cluster: TestCluster;
+  let pagesBefore = 0;
+  let hasPages = false;
+
+  const run = (pod: string, spec: Partial<PodSpec>, annotations: Record<string, string> = {}) =>
+    cluster.apply({
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name: pod, namespace: 'default', annotations },
+      spec: { terminationGracePeriodSeconds: 1, nodeName: name, ...spec },
+    });
+  const pod = (called: string) => cluster.get<Pod>('pod', called);
+  const phase = (called: string, wanted: string) =>
+    eventually(`${called} is ${wanted}`, async () => (await pod(called)).status?.phase === wanted);
+  const inside = (called: string, script: string) => cluster.kubectl('exec', called, '--', 'sh', '-c', script);
+  /** A file of the container's cgroup, as the node sees it. */
+  async function cgroupFile(called: string, controller: string, file: string): Promise<string> {
+    const { metadata, status } = await pod(called);
+    const id = status!.containerStatuses![0]!.containerID!.split('//')[1]!;
+    const tier = status!.qosClass === 'Guaranteed' ? '' : `/${status!.qosClass!.toLowerCase()}`;
+    const below = `${cluster.layout.nodes[0]!.cgroupRoot}/kubepods${tier}/pod${metadata.uid}/${id}/${file}`;
+    const path = `/sys/fs/cgroup${v2 ? '' : `/${controller}`}${below}`;
+    return await inNode(`cat ${path}`);
+  }
+  /** Runs a command where the node's agent lives: hierarchies may be mounted there alone. */
+  const inNode = (command: string) =>
+    demandCommand('look into the node', 'nsenter', [`--target=${cluster.pidOf(name)}`, '--mount', 'sh', '-c', command]);
+
+  suiteSetup(async function () {
+    this.timeout(180_000);
+    if (existsSync(pool)) {
+      pagesBefore = pages();
+      writeFileSync(pool, String(pagesBefore + pagesWanted));
+      hasPages = pages() >= pagesBefore + pagesWanted;
+    }
+    cluster = await startTestCluster('limits', 1);
+    await eventually('the default account', () => cluster.kubectl('get', 'serviceaccount', 'default'));
+  });
+  suiteTeardown(async function () {
+    this.timeout(180_000);
+    await cluster?.remove();
+    if (existsSync(pool)) writeFileSync(pool, String(pagesBefore));
+    if (cluster) await assertNothingRemains(cluster.layout);
+  });
+
+  suite('huge pages (needs a kernel that can set four of 2 MiB aside)', () => {
+    const asking = (amount: string) => ({
+      containers: [
+        container(forever, {
+          resources: { limits: { 'hugepages-2Mi': amount, memory: '32Mi', cpu: '100m' } },
+          volumeMounts: [{ name: 'huge', mountPath: '/huge' }],
+        }),
+      ],
+      volumes: [{ name: 'huge', emptyDir: { medium: 'HugePages' } }],
+    });
+    suiteSetup(function () {
+      if (!hasPages) this.skip();
+    });
+
+    test('the node tells how many there are, and that they are no ordinary memory', async () => {
+      const { status } = await cluster.get<Node>('node', name);
+      const { capacity = {}, allocatable = {} } = status!;
+      assert.equal(capacity['hugepages-2Mi'], `${2 * pages()}Mi`);
+      assert.equal(allocatable['hugepages-2Mi'], capacity['hugepages-2Mi']);
+      const kibi = (text: unknown) => Number(/^(\d+)Ki$/.exec(String(text))?.[1]);
+      // Beside them, what evictions keep back by default.
+      assert.equal(kibi(capacity['memory']) - kibi(allocatable['memory']), 100 * 1024 + 2 * 1024 * pages());
+    });
+
+    test('a container gets those it asked for and no more (needs the hugetlb controller)', async function () {
+      if (!readFileSync('/proc/cgroups', 'utf8').includes('hugetlb')) return this.skip();
+      await run('huge', asking('4Mi'));
+      await phase('huge', 'Running');
+      assert.equal(
+        Number(await cgroupFile('huge', 'hugetlb', v2 ? 'hugetlb.2MB.max' : 'hugetlb.2MB.limit_in_bytes')),
+        4 * mebi,
+      );
+      assert.equal(await inside('huge', 'fallocate -l 4194304 /huge/x && echo got'), 'got\n');
+      await assert.rejects(inside('huge', 'fallocate -l 6291456 /huge/x'), /No space|Cannot allocate|exit code/);
+      await run('plain', { containers: [container(forever)] });
+      await phase('plain', 'Running');
+      assert.equal(
+        Number(await cgroupFile('plain', 'hugetlb', v2 ? 'hugetlb.2MB.max' : 'hugetlb.2MB.limit_in_bytes')),
+        0,
+      );
+    });
+
+    test('who asks for more than are left is refused', async () => {
+      await run('greedy', asking(`${2 * pages() + 2}Mi`));
+      await phase('greedy', 'Failed');
+      const { status } = await pod('greedy');
+      assert.equal(status?.reason, 'OutOfhugepages-2Mi');
+      await cluster.kubectl('delete', 'pod', '--all', '--now');
+    });
+  });
+
+  suite('input and output', () => {
+    const disk = ['io', 'blkio'].some((each) => readFileSync('/proc/cgroups', 'utf8').includes(each));
+    const limited = 'container.io.wherry.local/app';
+
+    test('a container writes no faster than it may (needs limits of disks)', async function () {
+      if (!disk || readdirSync('/sys/dev/block').length === 0) return this.skip();
+      await run('writes', { containers: [container(forever)] }, { [limited]: 'wbps=1Mi riops=5000' });
+      await phase('writes', 'Running');
+      if (v2) assert.match(await cgroupFile('writes', 'io', 'io.max'), /^\d+:\d+ rbps=max wbps=1048576 riops=5000/m);
+      else {
+        assert.match(await cgroupFile('writes', 'blkio', 'blkio.throttle.write_bps_device'), /^\d+:\d+ 1048576$/m);
+        assert.match(await cgroupFile('writes', 'blkio', 'blkio.throttle.read_iops_device'), /^\d+:\d+ 5000$/m);
+      }
+      const began = Date.now();
+      await inside('writes', 'dd if=/dev/zero of=/x bs=1M count=3 oflag=direct');
+      // A machine of any speed needs that long, and the first second may be free.
+      assert.ok(Date.now() - began >= 1900, `${Date.now() - began} ms`);
+    });
+
+    test('a pod’s limit holds for its containers', async function () {
+      if (!disk || readdirSync('/sys/dev/block').length === 0) return this.skip();
+      const annotations = { 'io.wherry.local/pod': 'wbps=2Mi rbps=3Mi', [limited]: 'wbps=5Mi' };
+      await run('both', { containers: [container(forever)] }, annotations);
+      await phase('both', 'Running');
+      if (v2) {
+        assert.match(await cgroupFile('both', 'io', '../io.max'), /^\d+:\d+ rbps=3145728 wbps=2097152 /m);
+        assert.match(await cgroupFile('both', 'io', 'io.max'), /^\d+:\d+ rbps=max wbps=5242880 /m);
+      } else {
+        assert.match(await cgroupFile('both', 'blkio', 'blkio.throttle.write_bps_device'), /^\d+:\d+ 2097152$/m);
+        assert.match(await cgroupFile('both', 'blkio', 'blkio.throttle.read_bps_device'), /^\d+:\d+ 3145728$/m);
+      }
+    });
+
+    test('what cannot be understood the API refuses, and what the node has not is told in events', async () => {
+      await assert.rejects(
+        run('wrong', { containers: [container(forever)] }, { [limited]: 'wbps=fast' }),
+        /metadata.annotations\[container.io.wherry.local\/app\]: Invalid value: "wbps=fast": wbps must be a whole number/,
+      );
+      await run('nowhere', { containers: [container(forever)] }, { 'io.wherry.local/pod': '/dev/none wbps=1Mi' });
+      await eventually('the event', async () =>
+        (await cluster.kubectl('get', 'events', '--field-selector=involvedObject.name=nowhere')).includes(
+          'Failed to create pod sandbox: Cannot limit input and output: /dev/none is no block device of this node',
+        ),
+      );
+      await run('nowhere-either', { containers: [container(forever)] }, { [limited]: '/dev/none wbps=1Mi' });
+      await eventually('the reason', async () => {
+        const { status } = await pod('nowhere-either');
+        return status?.containerStatuses?.[0]?.state?.waiting?.message?.includes('/dev/none is no block device');
+      });
+      await cluster.kubectl('delete', 'pod', '--all', '--now');
+    });
+  });
+});
