@@ -18,8 +18,10 @@ export interface NodeAgentConfig {
   stateDir: string;
   /** Gone after a restart of the machine; not readable by others. */
   runDir: string;
-  /** Container logs, as `<namespace>_<pod>_<uid>/<container>/<attempt>.log`. */
+  /** Container logs, as `<namespace>_<pod>_<uid>/<container>/<attempt>.log`: /var/log/pods, where log shippers look for them. */
   logDir: string;
+  /** Links to them by the containers' ids: /var/log/containers. None are made when absent. */
+  containerLogDir?: string;
   imageDir: string;
   /** Name of the cgroup below which pods have theirs. */
   cgroupRoot: string;

@@ -22,6 +22,7 @@ import type { MemoryRules } from './lifecycle/memory-rules.ts';
 import { makeObserver } from './lifecycle/observer.ts';
 import type { NodeResources } from './node/allocatable.ts';
 import type { Machine } from './node/machine.ts';
+import { makeLogLinks } from './node/log-links.ts';
 import { makeObjects } from './node/objects.ts';
 import { makeHookRunner } from './probes/hooks.ts';
 import { makeProbeMeter } from './probes/meter.ts';
@@ -111,6 +112,7 @@ export async function makeHands(
     facts,
     pressure: { refusalOf: (pod) => pressure.refusalOf(pod) ?? parts.closed() },
     cpus,
+    ...(config.containerLogDir !== undefined && { logLinks: makeLogLinks(config.containerLogDir, env) }),
     services: () => view.list(serviceKind),
     room: () => {
       const node = view.get(nodeKind, { namespace: '', name: nodeName });

@@ -50,7 +50,8 @@ const afterPodsMs = 5000;
  * resolves. Stopping it leaves all containers running.
  */
 export async function start(config: NodeAgentConfig, env: Env): Promise<Service> {
-  for (const folder of [config.stateDir, config.runDir, config.logDir, config.imageDir]) {
+  const { stateDir, runDir, logDir, imageDir, containerLogDir = logDir } = config;
+  for (const folder of [stateDir, runDir, logDir, containerLogDir, imageDir]) {
     await mkdir(folder, { recursive: true, mode: 0o755 });
   }
   checkShutdown(config);
@@ -203,6 +204,7 @@ async function boot(
       images,
       pods: taken,
       events: hands.events,
+      logLinks: hands.logLinks,
       settings,
       resources,
       pressure,

@@ -13,6 +13,7 @@ import type { Pods } from './lifecycle/pods.ts';
 import type { NodeResources } from './node/allocatable.ts';
 import { enforceAllocatable } from './node/enforce-allocatable.ts';
 import { collectImages } from './node/image-garbage.ts';
+import type { LogLinks } from './node/log-links.ts';
 import { rotateLogs } from './node/log-rotation.ts';
 import { removeOldLogs } from './node/old-logs.ts';
 import type { OciRuntime } from './runtime/oci/runtime.ts';
@@ -24,6 +25,7 @@ export interface UpkeepParts {
   stateDir: string;
   imageDir: string;
   logDir: string;
+  logLinks?: LogLinks | undefined;
   runtime: OciRuntime;
   images: Images;
   pods: Pods;
@@ -42,7 +44,7 @@ export async function keepUp(parts: UpkeepParts, signal: AbortSignal): Promise<v
   const ownImageFs = await hasOwnImageFs(parts);
   const memoryOfPods = resources.podsLimit.memoryLimitBytes;
   void rotateLogs({ env, runtime, pods }, signal);
-  void removeOldLogs({ env, logDir, pods }, signal);
+  void removeOldLogs({ env, logDir, pods, links: parts.logLinks }, signal);
   void heedStorageLimits({ env, runtime, pods, logDir }, signal);
   void collectImages({ env, images, imageDir: parts.imageDir, pods }, signal);
   void enforceAllocatable({ env, runtime, events, node, limit: resources.podsLimit }, signal);

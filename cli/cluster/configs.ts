@@ -2,6 +2,7 @@
 import path from 'node:path';
 import type { ControlPlaneConfig } from '../processes/control-plane.ts';
 import type { NodeConfig } from '../processes/node.ts';
+import { standardLogDirs } from './layout.ts';
 import type { ClusterLayout, NodeLayout } from './layout.ts';
 
 export function controlPlaneConfig(cluster: ClusterLayout): ControlPlaneConfig {
@@ -60,7 +61,8 @@ export function nodeConfig(cluster: ClusterLayout, node: NodeLayout): NodeConfig
       tls,
       stateDir: node.stateDir,
       runDir: node.runDir,
-      logDir: node.logDir,
+      logDir: standardLogDirs.pods,
+      containerLogDir: standardLogDirs.containers,
       imageDir: cluster.imageDir,
       staticPodDir: `${node.stateDir}/manifests`,
       cgroupRoot: node.cgroupRoot,

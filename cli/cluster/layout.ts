@@ -12,7 +12,9 @@ export interface NodeLayout {
   stateDir: string;
   /** What does not outlive a reboot. */
   runDir: string;
+  /** Container logs, and links to them; the node's own processes know these folders by `standardLogDirs`. */
   logDir: string;
+  containerLogDir: string;
   /** File that pins the node's mount namespace. */
   mountNamespace: string;
   cgroupRoot: string;
@@ -67,6 +69,9 @@ export interface Folders {
   runRoot: string;
 }
 
+/** Where log shippers look on a node. In a node's mount namespace its own folders are mounted there. */
+export const standardLogDirs = { pods: '/var/log/pods', containers: '/var/log/containers' } as const;
+
 export const slotCount = 32;
 export const maxNodes = 100;
 
@@ -114,6 +119,7 @@ function nodeLayout(cluster: string, slot: number, number: number, stateDir: str
     stateDir: `${stateDir}/nodes/${name}`,
     runDir: `${runDir}/nodes/${name}`,
     logDir: `${stateDir}/nodes/${name}/pod-logs`,
+    containerLogDir: `${stateDir}/nodes/${name}/container-logs`,
     mountNamespace: `${runDir}/pins/${name}`,
     cgroupRoot: `/wherry-${cluster}-${name}`,
   };

@@ -3,9 +3,33 @@ import { closeSync, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { run } from './run.ts';
 
-/** Makes the namespace unless the file pins one already. The pin's folder becomes a private mount, as the kernel demands. */
-export async function pinMountNamespace(file: string): Promise<void> {
-  if (isMounted(file)) return;
+/** A folder that is seen at another place too. */
+export interface Bind {
+  from: string;
+  to: string;
+}
+
+/** Makes what is missing of folders, and binds each unless something is bound there already. Arguments: name, folders in pairs. */
+const bindScript = `set -e
+while [ $# -gt 0 ]; do
+  mkdir -p "$1" "$2"
+  mountpoint -q "$2" || mount --bind "$1" "$2"
+  shift 2
+done
+`;
+
+/**
+ * Makes the namespace unless the file pins one already, with these folders bound in it. The pin's folder becomes a private mount, as the kernel demands.
+ * Outside, nothing is bound; the places are made where they are missing, and stay, as other namespaces may have mounts there.
+ */
+export async function pinMountNamespace(file: string, binds: readonly Bind[] = []): Promise<void> {
+  if (!isMounted(file)) await makeNamespace(file);
+  if (binds.length === 0) return;
+  const pairs = binds.flatMap(({ from, to }) => [from, to]);
+  await run('nsenter', [`--mount=${file}`, 'sh', '-c', bindScript, 'sh', ...pairs]);
+}
+
+async function makeNamespace(file: string): Promise<void> {
   const folder = path.dirname(file);
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   if (!isMounted(folder)) await run('mount', ['--bind', folder, folder]);

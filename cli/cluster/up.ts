@@ -12,6 +12,7 @@ import { controlPlaneConfig, etcdCommand, nodeConfig } from './configs.ts';
 import { claimBridge, connectNodes, routeToPods } from './host-network.ts';
 import { layKeys } from './keys.ts';
 import { writeKubeconfig } from './kubeconfig.ts';
+import { standardLogDirs } from './layout.ts';
 import type { ClusterLayout, NodeLayout } from './layout.ts';
 import { pinMountNamespace } from './mount-namespace.ts';
 import { isSupervised, supervise } from './run.ts';
@@ -87,7 +88,12 @@ export function insideNode(node: NodeLayout, command: readonly string[]): string
 
 async function pinAll(cluster: ClusterLayout): Promise<void> {
   // One after the other: each makes the same folder a private mount.
-  for (const node of cluster.nodes) await pinMountNamespace(node.mountNamespace);
+  for (const { mountNamespace, logDir, containerLogDir } of cluster.nodes) {
+    await pinMountNamespace(mountNamespace, [
+      { from: logDir, to: standardLogDirs.pods },
+      { from: containerLogDir, to: standardLogDirs.containers },
+    ]);
+  }
 }
 
 function startControlPlane(cluster: ClusterLayout): void {

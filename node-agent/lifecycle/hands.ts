@@ -6,6 +6,7 @@ import type { ConfigMap, Secret, Service } from '#lib/kinds/gen/core-v1.ts';
 import type { Pressure } from '../eviction/pressure.ts';
 import type { Cpus } from '../cpus/cpus.ts';
 import type { Images } from '../images/types.ts';
+import type { LogLinks } from '../node/log-links.ts';
 import type { HookRunner } from '../probes/hooks.ts';
 import type { Prober } from '../probes/prober.ts';
 import type { Runtime } from '../runtime/types.ts';
@@ -51,6 +52,8 @@ export interface Hands {
   /** Whether the node is too short of something to take more. */
   pressure: Pick<Pressure, 'refusalOf'>;
   cpus: Cpus;
+  /** Absent where nobody looks for links to logs. */
+  logLinks?: LogLinks;
   /** What the node has and is called, as the API sees it now. */
   room(): NodeRoom;
   /** All Services of the cluster. */

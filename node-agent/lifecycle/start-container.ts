@@ -39,6 +39,7 @@ export async function startContainer(step: Step & { do: 'start' }, pod: Pod, sce
     if (hands.cpus.pins) await hands.cpus.spread();
     const run = await hands.limit(() => hands.runtime.startContainer(rendered, signal));
     if (hands.cpus.pins) await hands.cpus.spread();
+    await hands.logLinks?.add({ namespace: pod.metadata.namespace ?? '', name: pod.metadata.name }, run);
     tell('Normal', 'Created', `Created container: ${spec.name}`);
     tell('Normal', 'Started', `Started container ${spec.name}`);
     noteContainer(spec.name, {

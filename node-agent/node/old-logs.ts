@@ -3,6 +3,8 @@ import { lstat, readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { Env } from '#lib/env/env.ts';
 import { logsLeft } from '../lifecycle/log-files.ts';
+import type { Seen } from '../lifecycle/types.ts';
+import type { LogLinks } from './log-links.ts';
 
 export interface OldLogsOptions {
   env: Env;
@@ -19,11 +21,18 @@ const defaultMaxPods = 100;
 const defaultMaxBytes = 100 * 1024 * 1024;
 const lookEachMs = 60_000;
 
-/** Looks after the logs of pods that are gone until aborted; failures are told and tried again the next time. */
-export async function removeOldLogs(options: OldLogsOptions, signal: AbortSignal): Promise<void> {
-  const { env } = options;
+/** Looks after the logs of pods that are gone, and after the links to logs, until aborted; failures are told and tried again the next time. */
+export async function removeOldLogs(
+  options: OldLogsOptions & { pods: { all(): Seen[] }; links?: LogLinks | undefined },
+  signal: AbortSignal,
+): Promise<void> {
+  const { env, pods, links } = options;
+  const look = async () => {
+    await removeOldLogsOnce(options);
+    await links?.tidy(pods.all().flatMap(({ observed }) => (observed ? [observed] : [])));
+  };
   while (!signal.aborted) {
-    await removeOldLogsOnce(options).catch((error) => env.log.warn('Cannot remove old logs, trying again', { error }));
+    await look().catch((error) => env.log.warn('Cannot remove old logs, trying again', { error }));
     await env.sleep(lookEachMs, signal).catch(() => {});
   }
 }
