@@ -36,6 +36,20 @@ suite('node-agent/lifecycle/observer', () => {
     assert.equal(observer.get('uid-1')?.containers.length, 1);
   });
 
+  test('putRun() does not bring a run back to life that a look has seen ended', async () => {
+    const { runtime, looks } = slowRuntime();
+    const observer = makeObserver(runtime, makeFakeEnv());
+    const states = () => observer.get('uid-1')?.containers.map(({ state }) => state);
+    observer.put(makeSandbox());
+    const look = observer.refresh();
+    observer.putRun('uid-1', makeRun('app'));
+    looks[0]!([makeSandbox([makeEnd('app', 1)])]);
+    await look;
+    assert.deepEqual(states(), ['exited']);
+    observer.putRun('uid-1', makeRun('app'));
+    assert.deepEqual(states(), ['exited']);
+  });
+
   test('get() shows a run that never began in place of what a look saw half made', async () => {
     const { runtime, looks } = slowRuntime();
     const observer = makeObserver(runtime, makeFakeEnv());

@@ -26,7 +26,8 @@ export function makeObserver(runtime: Runtime, env: Env): Observer {
   async function look(): Promise<void> {
     answered = new Map();
     const list = await runtime.list();
-    pods = new Map([...list.map((pod) => [pod.uid, pod] as const), ...answered]);
+    const looked = new Map(list.map((pod) => [pod.uid, pod] as const));
+    pods = new Map([...looked, ...[...answered].map(([uid, pod]) => [uid, withEnds(pod, looked.get(uid))] as const)]);
     for (const uid of failed.keys()) if (!pods.has(uid)) failed.delete(uid);
   }
 
@@ -45,8 +46,9 @@ export function makeObserver(runtime: Runtime, env: Env): Observer {
   }
 
   function put(pod: ObservedPod): void {
-    pods.set(pod.uid, pod);
-    answered.set(pod.uid, pod);
+    const latest = withEnds(pod, pods.get(pod.uid));
+    pods.set(pod.uid, latest);
+    answered.set(pod.uid, latest);
   }
 
   return {
@@ -74,4 +76,10 @@ export function makeObserver(runtime: Runtime, env: Env): Observer {
       else failed.delete(uid);
     },
   };
+}
+
+/** What a verb answered may be older than what a look has found: a run that has ended never runs again. */
+function withEnds(pod: ObservedPod, looked: ObservedPod | undefined): ObservedPod {
+  const ended = new Map(looked?.containers.filter(({ state }) => state === 'exited').map((run) => [run.id, run]));
+  return ended.size === 0 ? pod : { ...pod, containers: pod.containers.map((run) => ended.get(run.id) ?? run) };
 }

@@ -39,7 +39,6 @@ export async function startContainer(step: Step & { do: 'start' }, pod: Pod, sce
     if (hands.cpus.pins) await hands.cpus.spread();
     const run = await hands.limit(() => hands.runtime.startContainer(rendered, signal));
     if (hands.cpus.pins) await hands.cpus.spread();
-    await hands.logLinks?.add({ namespace: pod.metadata.namespace ?? '', name: pod.metadata.name }, run);
     tell('Normal', 'Created', `Created container: ${spec.name}`);
     tell('Normal', 'Started', `Started container ${spec.name}`);
     noteContainer(spec.name, {
@@ -51,6 +50,7 @@ export async function startContainer(step: Step & { do: 'start' }, pod: Pod, sce
       ...(doing.is === 'ended' && { crashes: longer(crashes, doing.finishedAt, env.now()) }),
     });
     hands.observer.putRun(pod.metadata.uid, run);
+    await hands.logLinks?.add({ namespace: pod.metadata.namespace ?? '', name: pod.metadata.name }, run);
     if (!hook) return;
     try {
       await hands.hooks.run(hook, { pod, spec, id: run.id, ips: look().observed?.ips ?? [] }, signal);
