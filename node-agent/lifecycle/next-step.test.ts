@@ -1,16 +1,11 @@
 import assert from 'node:assert/strict';
-import fc from 'fast-check';
-import type { Container, Pod } from '#lib/kinds/gen/core-v1.ts';
 import { formatTime } from '#lib/meta/time.ts';
 import type { ObservedContainer } from '../runtime/types.ts';
 import { longer } from './backoff.ts';
-import { doingOf } from './containers.ts';
-import { nextStep, stageOf } from './next-step.ts';
+import { nextStep } from './next-step.ts';
 import { makeContainer, makeEnd, makePod, makeRun, makeSandbox, makeSeen, startMs } from './pods.fixture.ts';
 import { stages } from './stages.ts';
-import type { Stage } from './stages.ts';
-import { statusOf } from './status.ts';
-import type { Notes, Seen, Step } from './types.ts';
+import type { Seen } from './types.ts';
 
 const image = {
   name: 'app:1',
@@ -136,184 +131,25 @@ suite('node-agent/lifecycle/next-step', () => {
     assert.equal(nextStep(seen, startMs + 5000).do, 'stop');
   });
 
-  test('nextStep() keeps to the table, converges, and never leaves a deleted pod behind', () => {
-    fc.assert(
-      fc.property(anyPod(), fc.array(fc.nat({ max: 5 }), { minLength: 60, maxLength: 60 }), (pod, chances) => {
-        const world = new World(pod, chances);
-        world.settle(300);
-        world.delete();
-        world.settle(300);
-        assert.equal(stageOf(world.seen, world.now), 'gone');
-        assert.equal(world.forgotten, true);
-      }),
-      { numRuns: 200 },
-    );
+  test('nextStep() lets a debugger look at a pod whose init container does not end', () => {
+    const ephemeralContainers = [{ name: 'doctor', image: 'doctor:1' }];
+    const pod = makePod({ initContainers: [makeContainer('stuck'), makeContainer('next')], ephemeralContainers });
+    const step = (runs: ObservedContainer[]) => nextStep(makeSeen(pod, runs), startMs);
+    assert.deepEqual(step([]), { do: 'pull', container: 'stuck', attempt: 0 });
+    assert.deepEqual(step([makeRun('stuck')]), { do: 'pull', container: 'doctor', attempt: 0 });
+    assert.equal(step([makeRun('stuck'), makeRun('doctor')]).do, 'wait');
+    assert.equal(step([makeRun('stuck'), makeEnd('doctor', 1)]).do, 'wait');
+  });
+
+  test('nextStep() starts anew what the pod wants of another image, and says so as upstream', () => {
+    const pod = makePod({ initContainers: [makeContainer('proxy', { restartPolicy: 'Always' })] });
+    const message = (runs: ObservedContainer[]) => {
+      const step = nextStep(makeSeen(pod, runs), startMs);
+      return step.do === 'stop' && step.groups[0]?.[0]?.message;
+    };
+    const proxy = makeRun('proxy');
+    const changed = 'Container app definition changed, will be restarted';
+    assert.equal(message([proxy, makeRun('app', { image: 'app:0' })]), changed);
+    assert.equal(message([{ ...proxy, image: 'proxy:0' }, makeRun('app')]), 'Init container proxy definition changed');
   });
 });
-
-function anyPod(): fc.Arbitrary<Pod> {
-  const policy = fc.constantFrom('Always' as const, 'OnFailure' as const, 'Never' as const);
-  const inits = fc.array(fc.boolean(), { maxLength: 3 });
-  return fc
-    .tuple(policy, inits, fc.integer({ min: 1, max: 3 }), fc.boolean())
-    .map(([restartPolicy, sidecars, mains, deadline]) =>
-      makePod({
-        restartPolicy,
-        initContainers: sidecars.map((always, i): Container =>
-          makeContainer(`init${i}`, always ? { restartPolicy: 'Always' } : {}),
-        ),
-        containers: Array.from({ length: mains }, (_, i) =>
-          makeContainer(`main${i}`, { terminationMessagePolicy: i === 0 ? 'FallbackToLogsOnError' : 'File' }),
-        ),
-        ...(deadline && { activeDeadlineSeconds: 600 }),
-      }),
-    );
-}
-
-/** A world in which every step does what it should, or fails by chance, and containers end by chance. */
-class World {
-  seen: Seen;
-  now = startMs;
-  forgotten = false;
-  readonly chances: number[];
-  used = 0;
-
-  constructor(pod: Pod, chances: number[]) {
-    this.seen = {
-      pod,
-      exists: true,
-      observed: undefined,
-      notes: makeSeen(undefined, undefined, { volumes: undefined }).notes,
-    };
-    this.chances = chances;
-  }
-
-  chance(): number {
-    return this.chances[this.used++] ?? 3;
-  }
-
-  delete(): void {
-    const { pod } = this.seen;
-    this.seen = {
-      ...this.seen,
-      pod: { ...pod!, metadata: { ...pod!.metadata, deletionTimestamp: formatTime(this.now) } },
-    };
-  }
-
-  /** Steps until nothing is left to do; fails after `limit` steps. */
-  settle(limit: number): void {
-    let stage: Stage = stageOf(this.seen, this.now);
-    for (let i = 0; i < limit; i++) {
-      const step = nextStep(this.seen, this.now);
-      assert.ok((stages[stage].steps as readonly string[]).includes(step.do), `${step.do} in ${stage}`);
-      this.report();
-      if (step.do === 'wait') {
-        if (step.untilMs === undefined && !this.endSome()) return;
-        this.now = Math.max(this.now + 1, step.untilMs ?? 0);
-      } else if (this.perform(step)) return;
-      const next = stageOf(this.seen, this.now);
-      assert.ok(next === stage || (stages[stage].to as readonly string[]).includes(next), `${stage} to ${next}`);
-      stage = next;
-    }
-    assert.fail(`still at work in ${stage} after ${limit} steps`);
-  }
-
-  report(): void {
-    const { pod } = this.seen;
-    if (pod) this.seen = { ...this.seen, pod: { ...pod, status: statusOf(this.seen, pod, ['10.0.0.1'], this.now) } };
-  }
-
-  endSome(): boolean {
-    const running = this.seen.observed?.containers.find((run) => run.state === 'running');
-    const chance = this.chance();
-    if (!running || chance === 3) return false;
-    this.replace({ ...running, state: 'exited', exitCode: chance % 2, finishedAt: this.now });
-    return true;
-  }
-
-  perform(step: Step): boolean {
-    this.now += 10;
-    const { pod, observed } = this.seen;
-    switch (step.do) {
-      case 'mount':
-        if (this.chance() === 1)
-          this.note({ trouble: { step: 'mount', message: '', count: 1, retryAt: this.now + 500 } });
-        else this.note({ volumes: {} });
-        return false;
-      case 'prepare':
-        this.seen = { ...this.seen, observed: makeSandbox(observed?.containers ?? [], { createdAt: this.now }) };
-        return false;
-      case 'pull':
-        if (this.chance() === 1) {
-          const pulls = longer(undefined, this.now, this.now);
-          this.noteContainer(step.container, {
-            problem: { reason: 'ErrImagePull', message: 'gone' },
-            pulls,
-            retryAt: this.now + pulls.delayMs,
-          });
-        } else this.noteContainer(step.container, { pulled: { attempt: step.attempt, image } });
-        return false;
-      case 'hold':
-        this.noteContainer(step.container, { problem: step, retryAt: step.retryAt });
-        return false;
-      case 'start': {
-        const doing = doingOf(this.seen, pod!, step.container);
-        const crashes = this.seen.notes.containers[step.container]?.crashes;
-        if (doing.is === 'ended') {
-          this.noteContainer(step.container, { crashes: longer(crashes, doing.finishedAt, this.now) });
-        }
-        this.noteContainer(step.container, { problem: undefined, retryAt: undefined });
-        this.replace(makeRun(step.container, { attempt: step.attempt, createdAt: this.now, startedAt: this.now }));
-        return false;
-      }
-      case 'resize':
-        this.seen = { ...this.seen, observed: { ...observed!, resources: step.to.pod } };
-        return false;
-      case 'stop':
-        for (const { id } of step.groups.flat()) {
-          const run = observed!.containers.find((item) => item.id === id)!;
-          this.replace({ ...run, state: 'exited', exitCode: 143, finishedAt: this.now });
-        }
-        return false;
-      case 'discard':
-        this.seen = {
-          ...this.seen,
-          observed: { ...observed!, containers: observed!.containers.filter((run) => run !== step.container) },
-        };
-        return false;
-      case 'last-words':
-        this.noteContainer(step.container.name, { lastWords: { id: step.container.id, text: '' } });
-        return false;
-      case 'report':
-        this.note({ reported: true });
-        return false;
-      case 'release':
-        this.note({ released: true });
-        this.seen = { ...this.seen, observed: undefined };
-        return false;
-      case 'delete':
-        this.seen = { ...this.seen, exists: false };
-        return false;
-      case 'forget':
-        this.forgotten = true;
-        return true;
-      case 'wait':
-        return false;
-    }
-  }
-
-  note(notes: Partial<Notes>): void {
-    this.seen = { ...this.seen, notes: { ...this.seen.notes, ...notes } };
-  }
-
-  noteContainer(name: string, more: Notes['containers'][string]): void {
-    const containers = this.seen.notes.containers;
-    this.note({ containers: { ...containers, [name]: { ...containers[name], ...more } } });
-  }
-
-  replace(run: ObservedContainer): void {
-    const observed = this.seen.observed!;
-    const others = observed.containers.filter((item) => item.id !== run.id);
-    this.seen = { ...this.seen, observed: { ...observed, containers: [...others, run] } };
-  }
-}

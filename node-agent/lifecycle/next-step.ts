@@ -98,17 +98,20 @@ export function lastWordsMissing({ pod, observed, notes }: Seen): Step | undefin
   return undefined;
 }
 
+/** Sidecars that have had their turn run on, the next init container has its turn; and a debugger may look at what holds it up. */
 function initialise(seen: Seen, pod: Pod, now: number): Step {
   const waits: number[] = [];
+  const all = containersOf(pod);
   const next = firstUnfinishedInit(seen, pod);
-  for (const { spec, role } of containersOf(pod)) {
-    if (role !== 'init' && role !== 'sidecar') break;
-    if (role === 'sidecar' || spec === next) {
-      const step = drive(seen, pod, spec, role, now);
-      if (step.do !== 'wait') return step;
-      if (step.untilMs !== undefined) waits.push(step.untilMs);
-    }
-    if (spec === next) break;
+  const turns = all.slice(0, all.findIndex(({ spec }) => spec === next) + 1);
+  const driven = [
+    ...turns.filter(({ spec, role }) => role === 'sidecar' || spec === next),
+    ...all.filter(({ role }) => role === 'ephemeral'),
+  ];
+  for (const { spec, role } of driven) {
+    const step = drive(seen, pod, spec, role, now);
+    if (step.do !== 'wait') return step;
+    if (step.untilMs !== undefined) waits.push(step.untilMs);
   }
   return wait(earliest(waits, deadlineOf(pod)));
 }
@@ -181,10 +184,11 @@ function overseeRunning(seen: Seen, pod: Pod, spec: AnyContainer, role: Role, ru
     return { do: 'stop', groups: [[stopping(seen, run, message, graceSeconds)]] };
   }
   if (role !== 'init' && role !== 'ephemeral' && spec.image !== undefined && run.image !== spec.image) {
-    return {
-      do: 'stop',
-      groups: [[stopping(seen, run, `Container ${spec.name} definition changed, will be restarted`)]],
-    };
+    const changed =
+      role === 'sidecar'
+        ? `Init container ${spec.name} definition changed`
+        : `Container ${spec.name} definition changed, will be restarted`;
+    return { do: 'stop', groups: [[stopping(seen, run, changed)]] };
   }
   if (mustRestartToResize(seen, pod, run)) {
     return { do: 'stop', groups: [[stopping(seen, run, `Container ${spec.name} resize requires restart`)]] };

@@ -140,8 +140,8 @@ export function makeWorker(
 
   const onTally: OnTally = (container, runId, kind, tally) => {
     const health = notes.containers[container.name]?.health;
-    if (health?.id !== runId) return;
-    const after = healthAfter(health, container, kind, tally);
+    if (health?.id !== runId || !pod) return;
+    const after = healthAfter(health, pod, container, kind, tally);
     if (after !== health) noteContainer(container.name, { health: after });
   };
 

@@ -1,5 +1,5 @@
 /** What a row of probe results means, by upstream's thresholds (`pkg/kubelet/prober/worker.go`). Pure. */
-import type { Container, Probe } from '#lib/kinds/gen/core-v1.ts';
+import type { Container, Pod, Probe } from '#lib/kinds/gen/core-v1.ts';
 import type { Health } from '../lifecycle/types.ts';
 
 export type ProbeKind = 'startup' | 'readiness' | 'liveness';
@@ -33,13 +33,24 @@ export function probesFor(container: Container, health: Health | undefined, endi
 }
 
 /** The health of a run after a probe's verdict; the same object when it changes nothing. */
-export function healthAfter(health: Health, container: Container, kind: ProbeKind, { verdict }: Tally): Health {
+export function healthAfter(
+  health: Health,
+  pod: Pod,
+  container: Container,
+  kind: ProbeKind,
+  { verdict }: Tally,
+): Health {
   if (verdict === 'unknown') return health;
   const well = verdict === 'success';
   if (kind === 'readiness') return health.ready === well ? health : { ...health, ready: well };
   if (well) return kind === 'liveness' || health.started ? health : { ...health, started: true };
   if (health.doomed) return health;
-  const message = `Container ${container.name} failed ${kind} probe, will be restarted`;
   const graceSeconds = container[`${kind}Probe`]?.terminationGracePeriodSeconds;
-  return { ...health, ready: false, doomed: { message, graceSeconds } };
+  return { ...health, ready: false, doomed: { message: verdictText(pod, container, kind), graceSeconds } };
+}
+
+/** Upstream's sentence for the Killing event: only of main containers it says whether they run again. */
+function verdictText({ spec }: Pod, { name }: Container, kind: ProbeKind): string {
+  if (spec.initContainers?.some((item) => item.name === name)) return `Init container ${name} failed ${kind} probe`;
+  return `Container ${name} failed ${kind} probe${spec.restartPolicy === 'Never' ? '' : ', will be restarted'}`;
 }

@@ -52,14 +52,32 @@ suite('node-agent/probes', () => {
   test('probesFor() lets nothing run before the startup probe has succeeded', () => {
     const probe = { exec: { command: ['true'] } };
     const container = { name: 'app', startupProbe: probe, livenessProbe: probe, readinessProbe: probe };
+    const pod = makePod();
     const health = { id: 'x', started: false, ready: false };
     assert.deepEqual(probesFor(container, health, false), ['startup']);
-    const started = healthAfter(health, container, 'startup', { verdict: 'success', last: 'success', row: 1 });
+    const started = healthAfter(health, pod, container, 'startup', { verdict: 'success', last: 'success', row: 1 });
     assert.deepEqual(probesFor(container, started, false), ['readiness', 'liveness']);
     assert.deepEqual(probesFor(container, started, true), ['readiness']);
-    const doomed = healthAfter(started, container, 'liveness', { verdict: 'failure', last: 'failure', row: 3 });
+    const doomed = healthAfter(started, pod, container, 'liveness', { verdict: 'failure', last: 'failure', row: 3 });
     assert.equal(doomed.doomed?.message, 'Container app failed liveness probe, will be restarted');
     assert.deepEqual(probesFor(container, doomed, false), []);
+  });
+
+  test('healthAfter() promises another run only where there will be one, and names sidecars as upstream', () => {
+    const container = makeContainer('app', { livenessProbe: { terminationGracePeriodSeconds: 7 } });
+    const health = { id: 'x', started: true, ready: true };
+    const failed = { verdict: 'failure', last: 'failure', row: 3 } as const;
+    const after = (spec: object) => healthAfter(health, makePod(spec), container, 'liveness', failed);
+    assert.deepEqual(after({ restartPolicy: 'Never' }), {
+      id: 'x',
+      started: true,
+      ready: false,
+      doomed: { message: 'Container app failed liveness probe', graceSeconds: 7 },
+    });
+    const promised = 'Container app failed liveness probe, will be restarted';
+    assert.equal(after({ restartPolicy: 'OnFailure' }).doomed?.message, promised);
+    const sidecar = { containers: [makeContainer('main')], initContainers: [container] };
+    assert.equal(after(sidecar).doomed?.message, 'Init container app failed liveness probe');
   });
 
   test('portOf() knows ports by number and by name', () => {
