@@ -62,7 +62,7 @@ export function makeProber({ env, events, executor, meter }: ProberOptions): Pro
     async function attempt(): Promise<ProbeResult> {
       const target = { id: run.id, container, podIp };
       let found = await tryProbe(probe, target, executor, env.now());
-      for (let attempts = 1; found.result === 'unknown' && attempts < mostAttempts && !stopped; attempts++) {
+      for (let attempts = 1; found.result === 'unknown' && attempts < mostAttempts; attempts++) {
         found = await tryProbe(probe, target, executor, env.now());
       }
       return found;
