@@ -9,14 +9,16 @@ export interface Subject {
   runtime: Runtime;
   /** A container that plays a part, in the pod of sandboxFor(uid). */
   container(uid: string, name: string, part: Part, attempt?: number): ContainerSpec;
+  /** Why pods cannot have users of their own here; undefined when they can. */
+  noUserNamespaces: string | undefined;
   /** Lets time pass until `look` answers true; fails after a while. */
   until(look: () => Promise<boolean>): Promise<void>;
   /** Removes everything. */
   close(): Promise<void>;
 }
 
-/** A sandbox with nothing special. */
-function sandboxFor(uid: string): SandboxSpec {
+/** A sandbox with nothing special but `more`. */
+function sandboxFor(uid: string, more: Partial<SandboxSpec> = {}): SandboxSpec {
   return {
     uid,
     namespace: 'default',
@@ -34,6 +36,7 @@ function sandboxFor(uid: string): SandboxSpec {
     qos: 'BestEffort',
     resources: {},
     ports: [],
+    ...more,
   };
 }
 
@@ -117,6 +120,31 @@ export function runtimeContract(name: string, open: () => Promise<Subject>): voi
       await assert.rejects(first);
       await subject.runtime.stopContainer(run.id, 0, signal);
       assert.equal((await observe('a'))!.containers[0]!.state, 'exited');
+    });
+
+    test('preparePod() gives pods users of their own that no other pod has, for as long as they live (where it can)', async function () {
+      if (subject.noUserNamespaces !== undefined) this.skip();
+      const own = { hostUsers: false };
+      const first = await subject.runtime.preparePod(sandboxFor('a', own), signal);
+      const second = await subject.runtime.preparePod(sandboxFor('b', own), signal);
+      const plain = await subject.runtime.preparePod(sandboxFor('c'), signal);
+      assert.equal(plain.userIds, undefined);
+      const ranges = [first.userIds!, second.userIds!].sort((x, y) => x.first - y.first);
+      assert.ok(ranges[0]!.first >= ranges[0]!.count, 'none of the node’s own');
+      assert.ok(ranges[0]!.first + ranges[0]!.count <= ranges[1]!.first, JSON.stringify(ranges));
+      assert.deepEqual((await subject.runtime.preparePod(sandboxFor('a', own), signal)).userIds, first.userIds);
+      assert.deepEqual((await observe('b'))!.userIds, second.userIds);
+      const run = await subject.runtime.startContainer(subject.container('a', 'app', 'fails'), signal);
+      await subject.until(async () => (await observe('a'))!.containers[0]!.state === 'exited');
+      assert.equal((await observe('a'))!.containers.find(({ id }) => id === run.id)!.exitCode, 3);
+    });
+
+    test('preparePod() refuses users of its own to a pod that shares the node’s network, processes or memory', async () => {
+      for (const shared of ['hostNetwork', 'hostPid', 'hostIpc'] as const) {
+        const spec = sandboxFor('a', { hostUsers: false, [shared]: true });
+        await assert.rejects(() => subject.runtime.preparePod(spec, signal), /can't set `spec.hostUsers: false`/);
+      }
+      assert.equal(await observe('a'), undefined);
     });
 
     test('removePod() leaves nothing, whatever runs, and again does nothing', async () => {

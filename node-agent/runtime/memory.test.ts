@@ -33,6 +33,7 @@ runtimeContract('memory', async () => {
         logPath: '',
       } as unknown as ContainerSpec;
     },
+    noUserNamespaces: undefined,
     async until(look) {
       for (let i = 0; i < 100; i++) {
         if (await look()) return;

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import type { Env } from '#lib/env/env.ts';
 import { StartError } from './types.ts';
+import { freeIds, wholeIdPool } from './user-ids.ts';
 import type { ContainerSpec, Executor, ObservedContainer, ObservedPod, Runtime, SandboxSpec } from './types.ts';
 
 /** How the runs of one container behave; by default they run until stopped and exit with 143. */
@@ -65,6 +66,10 @@ export function makeMemoryRuntime(env: Env): MemoryRuntime {
     list: () => Promise.resolve(structuredClone([...pods.values()])),
     preparePod(spec: SandboxSpec) {
       const before = pods.get(spec.uid);
+      if (!spec.hostUsers && (spec.hostNetwork || spec.hostPid || spec.hostIpc))
+        return Promise.reject(new Error("can't set `spec.hostUsers: false`"));
+      const taken = [...pods.values()].flatMap((pod) => pod.userIds ?? []);
+      const userIds = spec.hostUsers ? undefined : (before?.userIds ?? freeIds(taken, wholeIdPool));
       const ips = spec.hostNetwork ? ['10.0.0.1'] : [`10.1.0.${++addresses}`];
       if (!before?.ready) {
         const { uid, namespace, name } = spec;
@@ -78,6 +83,7 @@ export function makeMemoryRuntime(env: Env): MemoryRuntime {
           ips,
           containers,
           resources: spec.resources,
+          ...(userIds && { userIds }),
         });
       }
       return Promise.resolve(structuredClone(pods.get(spec.uid)!));

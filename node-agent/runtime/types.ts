@@ -7,6 +7,7 @@ import type { Duplex } from 'node:stream';
 import type { ResourceRequirements } from '#lib/kinds/gen/core-v1.ts';
 import type { IoLimits } from '#lib/kinds/pod-spec/io-limits.ts';
 import type { UnpackedImage } from '../images/types.ts';
+import type { UserIds } from './user-ids.ts';
 
 /** What all containers of a pod share. */
 export interface SandboxSpec {
@@ -20,7 +21,7 @@ export interface SandboxSpec {
   hostPid: boolean;
   hostIpc: boolean;
   shareProcessNamespace: boolean;
-  /** False for `hostUsers: false`: root in the pod is nobody on the node. */
+  /** False for a pod with users of its own, whose root is nobody on the node; it shares no other namespace of the node's then. */
   hostUsers: boolean;
   sysctls: Record<string, string>;
   /** Contents of /etc/resolv.conf; the runtime makes the file once per pod. */
@@ -156,6 +157,8 @@ export interface ObservedPod {
   containers: ObservedContainer[];
   /** Limits of the pod's cgroup as a whole. */
   resources?: CgroupResources;
+  /** Of a pod with users of its own: who they are on the node. No two pods of a node share one. */
+  userIds?: UserIds;
 }
 
 /** Other limits for a pod that runs, and for some of its containers. */

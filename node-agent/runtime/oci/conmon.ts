@@ -13,6 +13,8 @@ export interface ConmonInputs {
   stdin: boolean;
   /** Standard input ends with the first client that leaves. */
   stdinOnce: boolean;
+  /** The pod has users of its own. */
+  ownUsers: boolean;
 }
 
 /** The arguments for one container. */
@@ -22,7 +24,7 @@ export function conmonArguments(inputs: ConmonInputs): string[] {
     `--cid=${inputs.id}`,
     `--cuuid=${inputs.id}`,
     `--name=${inputs.name}`,
-    `--runtime=${inputs.crun}`,
+    ...runtimeOf(inputs),
     `--bundle=${inputs.bundle}`,
     `--persist-dir=${inputs.bundle}`,
     `--container-pidfile=${inputs.bundle}/pid`,
@@ -40,6 +42,16 @@ export function conmonArguments(inputs: ConmonInputs): string[] {
     ...(inputs.stdin ? ['--stdin'] : []),
     ...(inputs.stdin && !inputs.stdinOnce ? ['--leave-stdin-open'] : []),
   ];
+}
+
+/**
+ * crun gives the streams it finds to the container's root. Where a container has no input, or a terminal, conmon passes the node's /dev/null, which must not belong to
+ * a pod: an input that has ended takes its place, and of the output, which a terminal has instead, crun's own errors.
+ */
+function runtimeOf({ crun, ownUsers, stdin, tty }: ConmonInputs): string[] {
+  if (!ownUsers || (stdin && !tty)) return [`--runtime=${crun}`];
+  const script = `exec "$@" ${tty ? '>&2 ' : ''}<<END\nEND\n`;
+  return ['--runtime=/bin/sh', ...['-c', script, 'sh', crun].map((word) => `--runtime-arg=${word}`)];
 }
 
 /** Orders for the control fifo. */
@@ -61,6 +73,7 @@ export function readReport(report: string, args: readonly string[]): number {
 export function describeFailure(complaint: string, args: readonly string[]): string {
   const said = complaint.trim();
   const program = JSON.stringify(args[0] ?? '');
+  const unmapped = /mount_setattr `(.*)`: Invalid argument/.exec(said)?.[1];
   const isMissing = /executable.*: No such file or directory/.test(said);
   const because =
     isMissing && args[0]?.includes('/')
@@ -69,6 +82,8 @@ export function describeFailure(complaint: string, args: readonly string[]): str
         ? `exec: ${program}: executable file not found in $PATH`
         : /executable.*: (Permission denied|Operation not permitted)/.test(said)
           ? `exec: ${program}: permission denied`
-          : said || 'the runtime gave no reason';
+          : unmapped !== undefined
+            ? `the file system of "${unmapped}" cannot show other owners, as hostUsers: false needs (idmapped mounts)`
+            : said || 'the runtime gave no reason';
   return `failed to create container: unable to start container process: ${because}`;
 }

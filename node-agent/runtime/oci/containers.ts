@@ -1,19 +1,20 @@
 /** Starts and removes containers. */
 import { createHash } from 'node:crypto';
-import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { runCommand } from '#lib/env/command.ts';
 import { StartError } from '../types.ts';
-import type { ContainerSpec } from '../types.ts';
+import type { ContainerSpec, Mount } from '../types.ts';
+import type { UserIds } from '../user-ids.ts';
 import { grantCapabilities } from './capabilities.ts';
 import { resolveIo } from './block-devices.ts';
 import { podCgroup } from './cgroups.ts';
 import { conmonArguments, readReport } from './conmon.ts';
-import { containerFolders, podFolders } from './folders.ts';
-import { listDevices, volumeDevices } from './devices.ts';
+import { containerFolders, podFolders, userNamespaceProgram } from './folders.ts';
+import { listDevices, makeNodes, volumeDevices } from './devices.ts';
 import { narrowest } from './io.ts';
-import { mountsBelow } from './mount-table.ts';
+import { mountsBelow, submountsOf } from './mount-table.ts';
 import { overlayMount } from './overlay.ts';
 import { isConmonOf, readPidFile, runsIn, signalProcess } from './process-table.ts';
 import { writeRecord } from './records.ts';
@@ -24,7 +25,7 @@ import { defaultSeccomp } from './seccomp-default.ts';
 import type { SeccompProfile } from './seccomp-default.ts';
 import { makeSeccompPrograms } from './seccomp-programs.ts';
 import { renderSpec } from './spec.ts';
-import { resolveUser } from './users.ts';
+import { refuseStrangers, resolveUser } from './users.ts';
 import type { ContainerEntry, PodEntry, Workshop } from './workshop.ts';
 
 /** The image's users; images do not change, so each is read once. */
@@ -54,19 +55,24 @@ export function makeContainerStarter(shop: Workshop): ContainerStarter {
     const folders = containerFolders(shop.folders, record.podUid, record.id);
     if (shop.boundLayers && spec.ephemeralStorageBytes)
       await boundLayer(record.id, folders, spec.ephemeralStorageBytes);
-    prepareFolders(folders, spec.logPath);
-    const overlay = overlayMount(spec.image.layers, folders.upper, folders.work);
+    const { userIds } = pod.record;
+    prepareFolders(folders, spec.logPath, userIds);
+    const { from, options } = overlayMount(spec.image.layers, folders.upper, folders.work);
+    const users = userIds
+      ? [userNamespaceProgram, `${podFolders(shop.folders, record.podUid).pins}/user`, folders.lower]
+      : ['', '', ''];
     let known = accounts.get(spec.image.id);
     const mountedFirst = known === undefined;
     if (!known) {
-      const args = ['-c', mountScript, scriptNames.container, record.id, overlay.from, overlay.options, folders.rootfs];
+      const args = ['-c', mountScript, scriptNames.container, record.id, from, options, folders.rootfs, ...users];
       const { exitCode, stderr } = await runCommand('sh', args);
       if (exitCode !== 0) throw new StartError('CreateContainerError', `cannot mount the image: ${stderr.trim()}`);
       known = { passwd: readInRoot(folders.rootfs, '/etc/passwd'), group: readInRoot(folders.rootfs, '/etc/group') };
       if (accounts.size >= mostAccountsKept) accounts.clear();
       accounts.set(spec.image.id, known);
     }
-    const oci = specOf(pod, record.id, spec, known);
+    const nodes = userIds ? await makeNodes(folders.folder, spec.mounts, userIds) : [];
+    const oci = specOf(pod, record.id, spec, known, nodes);
     writeFileSync(folders.config, JSON.stringify(oci), { mode: 0o600 });
     const conmon = conmonArguments({
       id: record.id,
@@ -79,6 +85,7 @@ export function makeContainerStarter(shop: Workshop): ContainerStarter {
       tty: spec.tty,
       stdin: spec.stdin,
       stdinOnce: spec.stdinOnce,
+      ownUsers: userIds !== undefined,
     });
     const { exitCode, stdout, stderr } = await runCommand('sh', [
       '-c',
@@ -88,8 +95,10 @@ export function makeContainerStarter(shop: Workshop): ContainerStarter {
       folders.folder,
       shop.programs.crun,
       shop.folders.crun,
-      overlay.from,
-      mountedFirst ? '' : overlay.options,
+      from,
+      mountedFirst ? '' : options,
+      folders.rootfs,
+      ...users,
       shop.programs.conmon,
       ...conmon,
     ]);
@@ -101,8 +110,10 @@ export function makeContainerStarter(shop: Workshop): ContainerStarter {
     return pid;
   }
 
-  function specOf(pod: PodEntry, id: string, spec: ContainerSpec, { passwd, group }: Accounts) {
+  function specOf(pod: PodEntry, id: string, spec: ContainerSpec, { passwd, group }: Accounts, nodes: Mount[]) {
+    const { userIds } = pod.record;
     const user = resolveUser(spec, passwd, group);
+    if (userIds) refuseStrangers(user, userIds);
     if (spec.runAsNonRoot && user.uid === 0) {
       const where = `(pod: "${spec.pod.name}_${spec.pod.namespace}(${spec.pod.uid})", container: ${spec.name})`;
       throw new StartError(
@@ -136,8 +147,9 @@ export function makeContainerStarter(shop: Workshop): ContainerStarter {
       volumeDevices: volumeDevices(spec.mounts),
       processesOf: spec.processesOf === undefined ? undefined : processesOf(pod, spec.processesOf),
       cgroup: `${podCgroup(shop.cgroupRoot, pod.record.spec)}/${id}`,
-      rootfs,
+      rootfs: userIds ? path.basename(rootfs) : rootfs,
       paths: { pins, shm, etc },
+      ...(userIds && { userIds, nodes, submounts: submountsOf(spec.mounts.map(({ source }) => source)) }),
       terminationFile: termination,
     });
   }
@@ -249,7 +261,11 @@ async function boundLayer(id: string, folders: ReturnType<typeof containerFolder
   }
 }
 
-function prepareFolders(folders: ReturnType<typeof containerFolders>, logPath: string): void {
+function prepareFolders(
+  folders: ReturnType<typeof containerFolders>,
+  logPath: string,
+  userIds: UserIds | undefined,
+): void {
   for (const folder of [folders.rootfs, folders.upper, folders.work]) mkdirSync(folder, { recursive: true });
   // The upper folder's mode is that of the container's `/`.
   chmodSync(folders.upper, 0o755);
@@ -257,6 +273,12 @@ function prepareFolders(folders: ReturnType<typeof containerFolders>, logPath: s
   // Whatever user the container has may leave its last words.
   chmodSync(folders.termination, 0o666);
   mkdirSync(path.dirname(logPath), { recursive: true });
+  if (!userIds) return;
+  mkdirSync(folders.lower, { recursive: true });
+  for (const own of [folders.upper, folders.termination]) chownSync(own, userIds.first, userIds.first);
+  // The pod's root must come from the bundle to the root of its file system, and need not list what else there is.
+  chownSync(folders.folder, 0, userIds.first);
+  chmodSync(folders.folder, 0o710);
 }
 
 function profileOf(seccomp: string, capabilities: readonly string[]): SeccompProfile | undefined {

@@ -1,8 +1,10 @@
 /** The device files of this machine. */
-import { lstatSync, readdirSync, statSync } from 'node:fs';
+import { chownSync, lstatSync, readdirSync, statSync } from 'node:fs';
 import type { Stats } from 'node:fs';
 import path from 'node:path';
+import { demandCommand } from '#lib/env/command.ts';
 import type { Mount } from '../types.ts';
+import type { UserIds } from '../user-ids.ts';
 import type { OciDevice } from './oci-types.ts';
 
 /** The node's devices, for privileged containers. Terminals and shared memory are each container's own. */
@@ -23,6 +25,22 @@ export function volumeDevices(mounts: readonly Mount[]): { device: OciDevice; re
   return mounts
     .filter(({ device }) => device)
     .map(({ source, target, readOnly }) => ({ device: describe(target, statSync(source)), readOnly }));
+}
+
+/**
+ * Makes nodes for the block devices among a container's mounts that belong to the root of a pod with users of its own, in a folder of the container's; the mounts that
+ * show them.
+ */
+export async function makeNodes(folder: string, mounts: readonly Mount[], { first }: UserIds): Promise<Mount[]> {
+  const made: Mount[] = [];
+  for (const mount of mounts.filter(({ device }) => device)) {
+    const node = path.join(folder, `device-${made.length}`);
+    const { major, minor } = deviceNumbers(statSync(mount.source).rdev);
+    await demandCommand('show a device', 'mknod', ['--mode=660', node, 'b', String(major), String(minor)]);
+    chownSync(node, first, first);
+    made.push({ ...mount, source: node, device: false });
+  }
+  return made;
 }
 
 function describe(file: string, found: Stats): OciDevice {

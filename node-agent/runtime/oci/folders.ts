@@ -1,6 +1,9 @@
 /** Where everything of the runtime is on disk. */
 import path from 'node:path';
 
+/** What of user namespaces needs a program of its own. */
+export const userNamespaceProgram = path.join(import.meta.dirname, 'user-namespace.pl');
+
 export interface RuntimeFolders {
   /** Outlives the machine's restarts: records, writable layers, exit codes. */
   pods: string;
@@ -51,6 +54,8 @@ export function containerFolders(folders: RuntimeFolders, podUid: string, id: st
     /** Holds the writable layer; a file system of its own where the layer's size is bounded, which is in the file. */
     layer: inFolder('layer'),
     layerDisk: inFolder('layer.disk'),
+    /** The image's layers with the owners that a user namespace sees, only while the root is being mounted. */
+    lower: inFolder('lower'),
     termination: inFolder('termination-log'),
     pid: inFolder('pid'),
     conmonPid: inFolder('conmon.pid'),

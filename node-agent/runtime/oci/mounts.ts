@@ -1,5 +1,6 @@
 /** What is mounted in a container, in the order it must be. */
 import type { ContainerSpec, Mount, SandboxSpec } from '../types.ts';
+import type { UserIds } from '../user-ids.ts';
 import type { OciMount } from './oci-types.ts';
 
 /** Where a pod's own things are on the node. */
@@ -12,14 +13,41 @@ export interface PodPaths {
   etc: string;
 }
 
+/** What is mounted somewhere below the source of a mount. */
+export interface Submount {
+  source: string;
+  /** Path below that source. */
+  below: string;
+  /** Of its file system, `ext4`. */
+  type: string;
+}
+
+/** File systems that can show files with other owners than they have, of those that are mounted below others. Of ordinary ones the kernel says itself what it cannot. */
+const mappable = new Set([
+  'ext2',
+  'ext3',
+  'ext4',
+  'xfs',
+  'btrfs',
+  'f2fs',
+  'tmpfs',
+  'vfat',
+  'exfat',
+  'erofs',
+  'squashfs',
+]);
+
 /** Everything, the kernel's file systems first, then the pod's files, then the pod's volumes with parents before children. */
 export function containerMounts(inputs: {
   pod: SandboxSpec;
   container: ContainerSpec;
   paths: PodPaths;
   terminationFile: string;
+  userIds?: UserIds | undefined;
+  submounts?: readonly Submount[] | undefined;
+  nodes?: readonly Mount[] | undefined;
 }): OciMount[] {
-  const { pod, container, paths, terminationFile } = inputs;
+  const { pod, container, paths, terminationFile, userIds, submounts = [], nodes = [] } = inputs;
   const { privileged, readOnlyRootFilesystem } = container.security;
   const volumes = container.mounts.filter(({ device }) => !device);
   const taken = new Set(volumes.map(({ target }) => withoutSlash(target)));
@@ -30,12 +58,23 @@ export function containerMounts(inputs: {
     bind(`${paths.etc}/hostname`, '/etc/hostname', filesReadOnly),
     bind(`${paths.etc}/hosts`, '/etc/hosts', filesReadOnly),
     bind(terminationFile, container.terminationMessagePath, false),
+    ...nodes,
   ];
   const depth = ({ target }: Mount) => withoutSlash(target).split('/').length;
+  const users = userIds ? [mapped] : [];
+  const mounts = volumes.flatMap((volume) => [
+    { mount: volume, options: users },
+    ...submounts
+      .filter(({ source }) => source === volume.source)
+      .map((submount) => ({ mount: lower(volume, submount), options: mappable.has(submount.type) ? users : [] })),
+  ]);
   return [
     ...kernelMounts(privileged).filter(({ destination }) => !taken.has(destination)),
+    // These are made for the pod, and belong to its root.
     ...own.filter(({ target }) => !taken.has(withoutSlash(target))).map(bindMount),
-    ...volumes.toSorted((a, b) => depth(a) - depth(b)).map(bindMount),
+    ...mounts
+      .toSorted((a, b) => depth(a.mount) - depth(b.mount))
+      .map(({ mount, options }) => adding(options, bindMount(mount))),
   ];
 }
 
@@ -61,6 +100,20 @@ function bind(source: string, target: string, readOnly: boolean): Mount {
   return { source, target, readOnly, propagation: 'private' };
 }
 
+/** crun's word for showing owners as the pod's users know them: root of the node is root of the pod, on this mount alone. */
+const mapped = 'idmap';
+
+/** For a pod with users of its own crun leaves away what is mounted below, so that it is named too. A mount that is read-only by itself is not so below. */
+function lower({ source, target, readOnly, recursive = false, propagation }: Mount, { below }: Submount): Mount {
+  return {
+    source: `${source}/${below}`,
+    target: `${withoutSlash(target)}/${below}`,
+    readOnly: readOnly && recursive,
+    recursive,
+    propagation,
+  };
+}
+
 function bindMount({ source, target, readOnly, recursive, propagation }: Mount): OciMount {
   const access = readOnly ? (recursive ? 'rro' : 'ro') : 'rw';
   return {
@@ -69,6 +122,10 @@ function bindMount({ source, target, readOnly, recursive, propagation }: Mount):
     source,
     options: ['rbind', propagation === 'private' ? 'rprivate' : propagation, access],
   };
+}
+
+function adding(options: readonly string[], mount: OciMount): OciMount {
+  return { ...mount, options: [...mount.options, ...options] };
 }
 
 function withoutSlash(path: string): string {

@@ -57,6 +57,7 @@ export function observePod(
     ips: hostNetwork ? [...nodeIps] : record.address === '' ? [] : [record.address],
     containers: containers.sort((a, b) => a.createdAt - b.createdAt),
     resources: record.spec.resources,
+    ...(record.userIds && { userIds: record.userIds }),
   };
 }
 

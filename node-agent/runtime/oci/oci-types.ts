@@ -30,8 +30,14 @@ export interface OciDevice {
 }
 
 export interface OciNamespace {
-  type: 'pid' | 'network' | 'ipc' | 'uts' | 'mount' | 'cgroup';
+  type: 'pid' | 'network' | 'ipc' | 'uts' | 'mount' | 'cgroup' | 'user';
   path?: string;
+}
+
+export interface OciIdMapping {
+  containerID: number;
+  hostID: number;
+  size: number;
 }
 
 export interface OciSpec {
@@ -42,6 +48,8 @@ export interface OciSpec {
   annotations?: Record<string, string>;
   linux: {
     namespaces: OciNamespace[];
+    uidMappings?: OciIdMapping[];
+    gidMappings?: OciIdMapping[];
     cgroupsPath: string;
     rootfsPropagation?: string;
     maskedPaths?: string[];

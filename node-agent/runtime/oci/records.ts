@@ -1,6 +1,7 @@
 /** What the runtime remembers of its pods: a small file each, replaced whole, written before the world is changed. */
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import type { ContainerSpec, SandboxSpec } from '../types.ts';
+import type { UserIds } from '../user-ids.ts';
 
 export interface PodRecord {
   spec: SandboxSpec;
@@ -12,6 +13,8 @@ export interface PodRecord {
   address: string;
   /** The node's end of the pod's cable; '' on the node's network. */
   nodeInterface: string;
+  /** Of a pod with users of its own: the ids of the node that are theirs until this record is gone. */
+  userIds?: UserIds;
   /** `ready` once it stood complete. */
   phase: 'making' | 'ready' | 'removing';
 }

@@ -4,17 +4,20 @@ import type { ContainerUsage, Layer, ObservedContainer, ObservedPod, PodUsage, S
 import { containerSpec, eventually, makeBench, podSpec } from './bench.fixture.ts';
 import type { Bench, ContainerWishes } from './bench.fixture.ts';
 import { runtimeContract } from '../contract.ts';
+import { probeFeatures } from './features.ts';
 
 const forever = 'trap "exit 0" TERM; while :; do sleep 0.1; done';
 const hasMemoryController = existsSync('/sys/fs/cgroup/memory') || existsSync('/sys/fs/cgroup/memory.max');
 
 runtimeContract('oci', async () => {
   const bench = await makeBench();
+  const { noUserNamespaces } = await probeFeatures(`${bench.folder}/state`, `${bench.folder}/run`);
   const scripts = { sleeps: forever, fails: 'exit 3', stubborn: 'trap "" TERM; while :; do sleep 0.1; done' };
   return {
     runtime: bench.runtime,
     container: (uid, name, part, attempt = 0) =>
       containerSpec(bench, podSpec({ uid }), scripts[part], { name, attempt }),
+    noUserNamespaces,
     until: async (look) => void (await eventually('what the contract says', look)),
     close: () => bench.close(),
   };

@@ -6,6 +6,8 @@ import type { NetworkOptions } from '../../network/pod-network.ts';
 import { StartError } from '../types.ts';
 import type { Attacher, CpuPinner, Executor, LayerLister, LogReopener, ObservedPod, PodsLimiter } from '../types.ts';
 import type { PortOpener, Runtime, StatsReader } from '../types.ts';
+import { checkIdPool, wholeIdPool } from '../user-ids.ts';
+import type { IdPool } from '../user-ids.ts';
 import { makeAttacher, makePortOpener, reopenLog } from './attach.ts';
 import { openCgroups } from './cgroup-files.ts';
 import type { CgroupDialect } from './cgroup-writes.ts';
@@ -15,6 +17,8 @@ import { makeContainerStarter, removeContainers } from './containers.ts';
 import { makeEnds } from './ends.ts';
 import { makeExecutor } from './exec.ts';
 import { openExits } from './exits.ts';
+import { probeFeatures } from './features.ts';
+import type { RuntimeFeatures } from './features.ts';
 import { containerFolders, runtimeFolders } from './folders.ts';
 import { limitedHugePages, prepareHost, probeHost } from './host.ts';
 import { observeContainer, observePod } from './observe.ts';
@@ -43,6 +47,10 @@ export interface OciRuntimeOptions {
   boundLayers?: boolean;
   /** What pods ask for of memory is theirs whatever happens, where the kernel can see to that (cgroup v2). */
   keepsMemory?: boolean;
+  /** What pods with users of their own (`hostUsers: false`) get ids from: all there are when absent. */
+  userIds?: IdPool;
+  /** What has been found out already; found out when absent. */
+  features?: RuntimeFeatures;
   crun?: string;
   conmon?: string;
 }
@@ -129,8 +137,6 @@ export function makeOciRuntime(options: OciRuntimeOptions, env: Env): OciRuntime
     },
     async preparePod(spec, signal) {
       const all = await opened();
-      if (!spec.hostUsers)
-        throw new Error('Cannot set up the pod sandbox: user namespaces (hostUsers: false) are not supported');
       return await inTurn(spec.uid, async () => {
         const known = all.shop.pods.get(spec.uid);
         if (known && sandboxStands(all.shop, known)) return observe(all, known);
@@ -260,6 +266,8 @@ async function openWorkshop(options: OciRuntimeOptions, env: Env): Promise<Works
   mkdirSync(options.stateDir, { recursive: true, mode: 0o700 });
   await prepareHost(env.log);
   const host = probeHost(options.stateDir);
+  const pool = options.userIds ?? wholeIdPool;
+  checkIdPool(pool);
   const version = host.cgroup === 'v2' ? 'v2' : 'v1';
   const plain = {
     version,
@@ -276,6 +284,8 @@ async function openWorkshop(options: OciRuntimeOptions, env: Env): Promise<Works
     boundLayers: options.boundLayers ?? false,
     folders,
     host: { ...host, swapAccounting },
+    features: options.features ?? (await probeFeatures(options.stateDir, options.runDir)),
+    userIds: { pool },
     cgroups: openCgroups(dialect),
     dialect,
     network: makePodNetwork(options.network),

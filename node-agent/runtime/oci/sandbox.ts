@@ -1,13 +1,15 @@
 /** Makes and removes what a pod's containers share: cgroup, namespaces, network, files. */
-import { existsSync, mkdirSync, statfsSync, writeFileSync } from 'node:fs';
+import { chownSync, existsSync, mkdirSync, statfsSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { demandCommand, runCommand } from '#lib/env/command.ts';
 import type { PodCommands } from '../../network/pod-network.ts';
 import type { SandboxSpec } from '../types.ts';
+import { freeIds } from '../user-ids.ts';
+import type { UserIds } from '../user-ids.ts';
 import { resolveIo } from './block-devices.ts';
 import { keptMemory, podCgroup, podsCgroup, tierCgroup, tierShares } from './cgroups.ts';
-import { podFolders } from './folders.ts';
+import { podFolders, userNamespaceProgram } from './folders.ts';
 import { mountsBelow } from './mount-table.ts';
 import { hostsWithPod } from './observe.ts';
 import { renderPause } from './pause.ts';
@@ -38,18 +40,22 @@ export async function makeSandbox(shop: Workshop, spec: SandboxSpec, signal: Abo
   const { uid } = spec;
   const before = shop.pods.get(uid);
   const folders = podFolders(shop.folders, uid);
-  const settings = settingsOf(spec);
+  refuseUsers(shop, spec);
+  settingsOf(spec);
   // Found out before anything is made: what is not there must not leave half a pod behind.
   const io = spec.resources.io && resolveIo(spec.resources.io, shop.folders.pods, shop.dialect);
   if (!spec.hostNetwork) await shop.network.prepareNode();
   signal.throwIfAborted();
   const wires = spec.hostNetwork ? undefined : shop.network.wire(uid);
+  // What is left of the pod's containers belongs to the ids it had.
+  const userIds = spec.hostUsers ? undefined : (before?.record.userIds ?? claimIds(shop));
   const record: PodRecord = {
     spec,
     createdAt: shop.env.now(),
     bootId: shop.host.bootId,
     address: wires?.address ?? '',
     nodeInterface: wires?.nodeInterface ?? '',
+    ...(userIds && { userIds }),
     phase: 'making',
   };
   mkdirSync(folders.containers, { recursive: true, mode: 0o700 });
@@ -58,14 +64,14 @@ export async function makeSandbox(shop: Workshop, spec: SandboxSpec, signal: Abo
   shop.pods.set(uid, entry);
   if (before || existsSync(folders.pins)) await removeKernelObjects(shop, record);
   mkdirSync(folders.etc, { recursive: true });
-  writeEtc(folders.etc, spec, record.address);
+  writeEtc(folders.etc, record);
   weighTier(shop, spec.qos);
   shop.cgroups.make(podCgroup(shop.cgroupRoot, spec), { hugePages: {}, ...spec.resources, ...(io && { io }) });
   await Promise.all([
-    makeNamespaces(spec, folders.pins, settings, wires),
+    makeNamespaces(record, folders.pins, wires),
     spec.hostNetwork ? undefined : shop.network.publish(uid, spec.ports),
   ]);
-  if (spec.shareProcessNamespace) await startHolder(shop, spec);
+  if (spec.shareProcessNamespace) await startHolder(shop, record);
   record.phase = 'ready';
   writeRecord(folders.record, record);
   return entry;
@@ -115,49 +121,78 @@ function pinsOf(spec: SandboxSpec): string[] {
     ...(spec.hostIpc ? [] : ['ipc']),
     'uts',
     ...(spec.shareProcessNamespace ? ['pid'] : []),
+    ...(spec.hostUsers ? [] : ['user']),
   ];
 }
 
+/** Those that are made with the sandbox, beside that of its users. */
+function kindsOf(spec: SandboxSpec): string[] {
+  return pinsOf(spec).filter((pin) => pin !== 'pid' && pin !== 'user');
+}
+
+/** Throws for users of its own that a pod cannot have: upstream's sentence, and why. */
+function refuseUsers({ features }: Workshop, spec: SandboxSpec): void {
+  if (spec.hostUsers) return;
+  if (features.noUserNamespaces !== undefined)
+    throw new Error(
+      `can't set \`spec.hostUsers: false\`, runtime does not support user namespaces: ${features.noUserNamespaces}`,
+    );
+  if (spec.hostNetwork || spec.hostPid || spec.hostIpc)
+    throw new Error("can't set `spec.hostUsers: false` for a pod on the node's network, processes or shared memory");
+}
+
+function claimIds({ pods, userIds }: Workshop): UserIds {
+  const taken = [...pods.values()].flatMap(({ record }) => record.userIds ?? []);
+  const ids = freeIds(taken, userIds.pool, userIds.previous);
+  if (!ids) throw new Error(`could not allocate users for the pod: all ${userIds.pool.ranges} ranges of ids are taken`);
+  userIds.previous = ids;
+  return ids;
+}
+
 async function makeNamespaces(
-  spec: SandboxSpec,
+  { spec, userIds }: PodRecord,
   pins: string,
-  settings: string[],
   wires: PodCommands | undefined,
 ): Promise<void> {
-  const flags = pinsOf(spec)
-    .filter((pin) => pin !== 'pid')
-    .map((pin) => `--${pin}=${pin}`);
   await demandCommand('set up the pod sandbox', 'sh', [
     '-c',
     sandboxScript,
     scriptNames.sandbox,
     spec.uid,
     pins,
-    flags.join(' '),
+    kindsOf(spec).join(' '),
     insideScript,
     spec.hostname,
     spec.domainname,
-    settings.join('\n'),
+    settingsOf(spec, userIds).join('\n'),
     wires?.inside ?? '',
     wires?.outside ?? '',
+    ...(userIds ? [userNamespaceProgram, String(userIds.first), String(userIds.count)] : ['', '', '']),
   ]);
 }
 
-function writeEtc(folder: string, spec: SandboxSpec, address: string): void {
-  writeFileSync(path.join(folder, 'resolv.conf'), spec.resolvConf);
-  writeFileSync(path.join(folder, 'hostname'), `${spec.hostname}\n`);
-  const { hosts, hostNetwork, hostname, domainname } = spec;
-  writeFileSync(path.join(folder, 'hosts'), hostNetwork ? hosts : hostsWithPod(hosts, address, hostname, domainname));
+function writeEtc(folder: string, { spec, address, userIds }: PodRecord): void {
+  const { resolvConf, hosts, hostNetwork, hostname, domainname } = spec;
+  const files = {
+    'resolv.conf': resolvConf,
+    hostname: `${hostname}\n`,
+    hosts: hostNetwork ? hosts : hostsWithPod(hosts, address, hostname, domainname),
+  };
+  for (const [name, text] of Object.entries(files)) {
+    const file = path.join(folder, name);
+    writeFileSync(file, text);
+    if (userIds) chownSync(file, userIds.first, userIds.first);
+  }
 }
 
-async function startHolder(shop: Workshop, spec: SandboxSpec): Promise<void> {
+async function startHolder(shop: Workshop, { spec, userIds }: PodRecord): Promise<void> {
   const folders = podFolders(shop.folders, spec.uid);
   const cgroup = `${podCgroup(shop.cgroupRoot, spec)}/pause`;
   for (const name of ['dev', 'proc', 'bin']) mkdirSync(path.join(folders.pause, 'rootfs', name), { recursive: true });
   writeFileSync(path.join(folders.pause, 'rootfs/bin/busybox'), '');
   writeFileSync(
     path.join(folders.pause, 'config.json'),
-    JSON.stringify(renderPause(spec, folders.pins, cgroup, shop.host.leastOomScoreAdj)),
+    JSON.stringify(renderPause(spec, folders.pins, cgroup, shop.host.leastOomScoreAdj, userIds)),
   );
   await demandCommand('start the holder of the shared process namespace', 'sh', [
     '-c',

@@ -7,17 +7,30 @@
 export const scriptNames = { sandbox: 'wherry-sandbox', container: 'wherry-container' } as const;
 
 /**
- * Arguments: name, uid, folder of pins, flags for unshare (separated by spaces), script for inside, hostname, domain name, settings (`path=value` lines), `ip` commands
- * inside, `ip` commands on the node.
+ * Arguments: name, uid, folder of pins, kinds of namespaces (separated by spaces), script for inside, hostname, domain name, settings (`path=value` lines), `ip` commands
+ * inside, `ip` commands on the node; and for a pod with users of its own the program that makes their namespace, their first id on the node and their number.
  */
 export const sandboxScript = `set -e
-pins=$2 flags=$3 inside=$4 hostname=$5 domainname=$6 settings=$7 within=$8 outside=$9
+pins=$2 kinds=$3 inside=$4 hostname=$5 domainname=$6 settings=$7 within=$8 outside=$9
+shift 9
+program=$1 first=$2 count=$3
 cd "$pins"
 mkdir -p shm
-mount -t tmpfs -o size=65536k,mode=1777,nosuid,nodev,noexec shm shm &
+mount -t tmpfs -o "size=65536k,mode=1777,nosuid,nodev,noexec,uid=\${first:-0},gid=\${first:-0}" shm shm &
 memory=$!
-for flag in $flags; do : >"\${flag#*=}"; done
-unshare $flags sh -c "$inside" sh "$hostname" "$domainname" "$settings" "$within"
+flags=
+for kind in $kinds; do
+  : >"$kind"
+  flags="$flags --$kind=$kind"
+done
+if [ -z "$program" ]; then
+  unshare $flags sh -c "$inside" sh "$hostname" "$domainname" "$settings" "$within" ''
+else
+  : >user
+  perl "$program" make "$first" "$count" $kinds
+  # Settings and wires are the node's to make: to the pod's own root much of /proc/sys is somebody else's.
+  nsenter $flags sh -c "$inside" sh "$hostname" "$domainname" "$settings" "$within" user
+fi
 if [ -n "$outside" ]; then
   ip -batch - <<END
 $outside
@@ -26,12 +39,16 @@ fi
 wait $memory
 `;
 
-/** Runs within the pod's new namespaces. */
+/** Runs within the pod's new namespaces, but for that of users, whose pin is the last argument ('' for none): what belongs to its root only that may set. */
 export const insideScript = `set -e
+put() { printf %s "$value" >"/proc/sys/$path"; }
+own() { nsenter --user="$users" sh -c 'printf %s "$1" >"/proc/sys/$2"' sh "$value" "$path"; }
+users=$5
 printf %s "$1" >/proc/sys/kernel/hostname
 if [ -n "$2" ]; then printf %s "$2" >/proc/sys/kernel/domainname; fi
 while IFS== read -r path value; do
-  if [ -n "$path" ]; then printf %s "$value" >"/proc/sys/$path"; fi
+  if [ -z "$path" ]; then continue; fi
+  if [ -z "$users" ]; then put; else put 2>/dev/null || own; fi
 done <<END
 $3
 END
@@ -46,7 +63,10 @@ fi
 export const pauseScript = `set -e
 cd "$2"
 # The holder keeps what it is given as its streams, so none of them may be ours.
-if ! "$3" --root="$4" --cgroup-manager=cgroupfs run --detach --pid-file="$2/pause/pid" --bundle="$2/pause" "$5" </dev/null >/dev/null 2>pause/log; then
+# Nor the node's /dev/null, which crun would give to users of the pod's own.
+if ! "$3" --root="$4" --cgroup-manager=cgroupfs run --detach --pid-file="$2/pause/pid" --bundle="$2/pause" "$5" >pause/log 2>&1 <<END
+END
+then
   cat pause/log >&2
   exit 1
 fi
@@ -68,21 +88,37 @@ device=$(losetup --find)
 mount -t ext4 -o loop,noatime "$file" "$point"
 `;
 
-/** Mounts a root. Arguments: name, id, folder to stand in, options, mount point. */
-export const mountScript = `cd "$2" && exec mount -t overlay -o "$3" overlay "$4"
+/**
+ * Mounts a root: to stand in the folder of layers, options, mount point; and for a pod with users of its own the program that knows of them, their namespace, and a
+ * place for the layers with the owners that these see. The root keeps hold of that, so that the place is free again at once.
+ */
+const mountRoot = `mount_root() {
+  from=$1
+  if [ -n "$4" ]; then
+    perl "$4" map "$5" "$1" "$6"
+    from=$6
+  fi
+  (cd "$from" && exec mount -t overlay -o "$2" overlay "$3")
+  if [ -n "$4" ]; then umount "$6" || umount --lazy "$6"; fi
+}`;
+
+/** Mounts a root. Arguments: name, id, and those of the root. */
+export const mountScript = `set -e
+${mountRoot}
+shift
+mount_root "$@"
 `;
 
 /**
  * Creates a container under conmon and starts it. Prints conmon's report of the creation: \`{"data": pid}\`, or with a message. Arguments: name, id, bundle, crun, crun's
- * root, folder to stand in and options for the root ('' when it is mounted already), conmon and its arguments.
+ * root, those of the container's root as six (the second '' when it is mounted already), conmon and its arguments.
  */
 export const containerScript = `set -e
-id=$1 bundle=$2 crun=$3 root=$4 from=$5 options=$6
+${mountRoot}
+id=$1 bundle=$2 crun=$3 root=$4
+shift 4
+if [ -n "$2" ]; then mount_root "$1" "$2" "$3" "$4" "$5" "$6"; fi
 shift 6
-if [ -n "$options" ]; then
-  cd "$from"
-  mount -t overlay -o "$options" overlay "$bundle/rootfs"
-fi
 cd "$bundle"
 _OCI_SYNCPIPE=3 "$@" 3>&1 </dev/null >/dev/null 2>conmon.log | {
   read -r report || :
@@ -98,6 +134,7 @@ shift 4
 for id; do
   "$crun" --root="$root" --cgroup-manager=cgroupfs delete --force "$id" 2>/dev/null
   umount "$containers/$id/rootfs" 2>/dev/null || umount --lazy "$containers/$id/rootfs" 2>/dev/null
+  if [ -e "$containers/$id/lower" ]; then umount "$containers/$id/lower" 2>/dev/null; fi
   if [ -e "$containers/$id/layer.disk" ]; then
     umount "$containers/$id/layer" 2>/dev/null || umount --lazy "$containers/$id/layer" 2>/dev/null
   fi
@@ -109,9 +146,26 @@ done
 export const removeSandboxScript = `crun=$2 root=$3 pins=$4 pause=$5 interface=$6
 if [ -n "$interface" ]; then ip link delete "$interface" 2>/dev/null & fi
 if [ -n "$pause" ]; then "$crun" --root="$root" --cgroup-manager=cgroupfs delete --force "$pause" 2>/dev/null; fi
-for pin in net ipc uts pid shm; do
+for pin in net ipc uts pid user shm; do
   umount "$pins/$pin" 2>/dev/null
 done
 wait
 :
+`;
+
+/**
+ * Tries what a pod with users of its own needs, in a mount namespace that nobody else sees: namespaces that belong to its users, files of both folders with other
+ * owners, a root of such layers, and the kernel's file systems inside. Arguments: program, folder of state, folder of what ends with the machine.
+ */
+export const probeScript = `set -e
+mount -t tmpfs probe "$3"
+cd "$3"
+: >user
+: >net
+perl "$1" make 65536 65536 net
+perl "$1" probe user "$2" "$3"
+mkdir image lower upper work root inside
+perl "$1" map user image lower
+mount -t overlay -o lowerdir=lower,upperdir=upper,workdir=work overlay root
+exec nsenter --user=user --net=net unshare --mount --pid --fork sh -c 'mount -c -t proc proc inside && mount -c -t sysfs sysfs inside'
 `;

@@ -5,6 +5,7 @@ import { containerSpec, podSpec } from './bench.fixture.ts';
 import type { ContainerWishes } from './bench.fixture.ts';
 import { grantCapabilities } from './capabilities.ts';
 import { defaultSeccomp } from './seccomp-default.ts';
+import { renderPause } from './pause.ts';
 import { renderSpec } from './spec.ts';
 import type { SpecInputs } from './spec.ts';
 
@@ -37,6 +38,40 @@ suite('OCI specification', () => {
       { pod: podOf({ hostNetwork: true, hostPid: true, hostIpc: true }) },
     );
     expectGolden('privileged.json', rendered);
+  });
+
+  test('renderSpec() renders a container of a pod with users of its own', () => {
+    const rendered = render(
+      {
+        user: 'app',
+        mounts: [
+          { source: '/node/a', target: '/data/', readOnly: true, recursive: true, propagation: 'rslave' },
+          { source: '/dev/loop7', target: '/dev/xvda', readOnly: true, device: true, propagation: 'private' },
+        ],
+      },
+      {
+        rootfs: 'rootfs',
+        userIds: { first: 131_072, count: 65_536 },
+        submounts: [
+          { source: '/node/a', below: 'sub', type: 'ext4' },
+          { source: '/node/a', below: 'sub/proc', type: 'proc' },
+        ],
+        nodes: [{ source: '/state/device-0', target: '/dev/xvda', readOnly: true, propagation: 'private' }],
+        volumeDevices: [
+          {
+            device: { path: '/dev/xvda', type: 'b', major: 7, minor: 7, fileMode: 0o660, uid: 0, gid: 6 },
+            readOnly: true,
+          },
+        ],
+      },
+    );
+    expectGolden('own-users.json', rendered);
+  });
+
+  test('renderPause() renders the holder of the processes of a pod with users of its own', () => {
+    const pod = podOf({ hostUsers: false, shareProcessNamespace: true });
+    const rendered = renderPause(pod, '/run/a0', '/wherry/poda0/pause', 0, { first: 131_072, count: 65_536 });
+    expectGolden('own-users-holder.json', rendered);
   });
 
   test('renderSpec() shows the block devices of volumes, and lets the container use no others', () => {

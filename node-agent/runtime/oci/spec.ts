@@ -1,16 +1,18 @@
 /** Renders the OCI specification of a container: what Docker and containerd would, by their defaults. */
 import type { IoLimits } from '#lib/kinds/pod-spec/io-limits.ts';
 import { hugePageName } from '../huge-page-name.ts';
-import type { ContainerSpec, SandboxSpec } from '../types.ts';
+import type { ContainerSpec, Mount, SandboxSpec } from '../types.ts';
+import type { UserIds } from '../user-ids.ts';
 import type { CgroupDialect } from './cgroup-writes.ts';
 import { hugePageFile } from './cgroup-writes.ts';
 import type { HostFacts } from './host.ts';
 import { blockIo, weightText } from './io.ts';
 import { containerMounts } from './mounts.ts';
-import type { PodPaths } from './mounts.ts';
+import type { PodPaths, Submount } from './mounts.ts';
 import type { OciDevice, OciNamespace, OciProcess, OciSpec } from './oci-types.ts';
 import type { SeccompProfile } from './seccomp-default.ts';
 import { programAnnotation } from './seccomp-programs.ts';
+import { userMappings, userNamespace } from './user-namespace.ts';
 import type { ContainerUser } from './users.ts';
 
 export interface SpecInputs {
@@ -34,8 +36,14 @@ export interface SpecInputs {
   processesOf?: string | undefined;
   /** The container's cgroup below each hierarchy. */
   cgroup: string;
+  /** As seen from the bundle: a user of the pod's own could not come there from the node's root. */
   rootfs: string;
   paths: PodPaths;
+  /** Of a pod with users of its own: which of the node's ids are theirs, and what is mounted below the sources of its mounts. */
+  userIds?: UserIds | undefined;
+  submounts?: readonly Submount[] | undefined;
+  /** The block devices of volumes as files of the pod's root's: those of the node's none of its users may open. */
+  nodes?: readonly Mount[] | undefined;
   terminationFile: string;
 }
 
@@ -61,7 +69,8 @@ export function renderSpec(inputs: SpecInputs): OciSpec {
   const { privileged, procMount } = container.security;
   const shown = privileged || procMount === 'Unmasked';
   const propagation = rootfsPropagation(container);
-  const devices = [...inputs.hostDevices, ...inputs.volumeDevices.map(({ device }) => device)];
+  const shownDevices = inputs.nodes ? [] : inputs.volumeDevices.map(({ device }) => device);
+  const devices = [...inputs.hostDevices, ...shownDevices];
   return {
     ociVersion: '1.0.0',
     process: renderProcess(inputs),
@@ -70,6 +79,7 @@ export function renderSpec(inputs: SpecInputs): OciSpec {
     ...(inputs.seccompProgram !== undefined && { annotations: { [programAnnotation]: inputs.seccompProgram } }),
     linux: {
       namespaces: namespaces(inputs),
+      ...userMappings(inputs.userIds),
       cgroupsPath: inputs.cgroup,
       ...(propagation !== undefined && { rootfsPropagation: propagation }),
       ...(!shown && { maskedPaths, readonlyPaths }),
@@ -135,7 +145,7 @@ function renderProcess({ pod, container, user, capabilities, host }: SpecInputs)
 }
 
 /** The pod's namespaces are joined by their pinned files; those of the node are joined by not being named. */
-function namespaces({ pod, host, paths, processesOf }: SpecInputs): OciNamespace[] {
+function namespaces({ pod, host, paths, processesOf, userIds }: SpecInputs): OciNamespace[] {
   const list: OciNamespace[] = [{ type: 'mount' }];
   if (!pod.hostNetwork) list.push({ type: 'network', path: `${paths.pins}/net` });
   if (!pod.hostIpc) list.push({ type: 'ipc', path: `${paths.pins}/ipc` });
@@ -143,7 +153,7 @@ function namespaces({ pod, host, paths, processesOf }: SpecInputs): OciNamespace
   if (pod.shareProcessNamespace) list.push({ type: 'pid', path: `${paths.pins}/pid` });
   else if (!pod.hostPid) list.push({ type: 'pid', ...(processesOf !== undefined && { path: processesOf }) });
   if (host.cgroup === 'v2') list.push({ type: 'cgroup' });
-  return list;
+  return [...list, ...userNamespace(paths.pins, userIds)];
 }
 
 /** A mount that follows the node's needs a root that does too. */

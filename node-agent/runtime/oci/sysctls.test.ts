@@ -21,4 +21,14 @@ suite('kernel settings', () => {
       /not in a separate/,
     );
   });
+
+  test('settingsOf() counts groups of a pod with users of its own as the node does', () => {
+    const ids = { first: 131_072, count: 65_536 };
+    const own = { hostNetwork: false, hostIpc: false, sysctls: {} };
+    assert.ok(settingsOf(own, ids).includes('net/ipv4/ping_group_range=131072 196607'));
+    const sysctls = { 'net.ipv4.ping_group_range': '10 2147483647', 'net.core.somaxconn': '10' };
+    const lines = settingsOf({ ...own, sysctls }, ids);
+    assert.ok(lines.includes('net/ipv4/ping_group_range=131082 2147483647') && lines.includes('net/core/somaxconn=10'));
+    assert.ok(settingsOf({ ...own, sysctls }).includes('net/ipv4/ping_group_range=10 2147483647'));
+  });
 });

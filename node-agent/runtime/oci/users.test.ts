@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { resolveUser } from './users.ts';
+import { refuseStrangers, resolveUser } from './users.ts';
 
 suite('container users', () => {
   const passwd = 'root:x:0:0:root:/root:/bin/sh\napp:x:1000:1001::/:/bin/sh\nbroken line\n';
@@ -27,5 +27,12 @@ suite('container users', () => {
   test('resolveUser() refuses names the image does not know', () => {
     assert.throws(() => resolve('ghost'), /unable to find user ghost: no matching entries in passwd file/);
     assert.throws(() => resolve('app:ghosts'), /unable to find group ghosts: no matching entries in group file/);
+  });
+
+  test('refuseStrangers() takes no user or group that the pod’s namespace does not have', () => {
+    const ids = { first: 131_072, count: 65_536 };
+    refuseStrangers({ uid: 65_535, gid: 65_535, additionalGids: [0, 65_535] }, ids);
+    for (const more of [{ uid: 65_536 }, { gid: 70_000 }, { additionalGids: [0, 100_000] }])
+      assert.throws(() => refuseStrangers({ uid: 0, gid: 0, additionalGids: [], ...more }, ids), /is beyond the 65536/);
   });
 });

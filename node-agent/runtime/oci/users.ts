@@ -1,5 +1,6 @@
 /** Who a container runs as, by the image's /etc/passwd and /etc/group. */
 import { StartError } from '../types.ts';
+import type { UserIds } from '../user-ids.ts';
 
 export interface ContainerUser {
   uid: number;
@@ -35,6 +36,16 @@ export function resolveUser(wishes: UserWishes, passwd: string, group: string): 
     gid,
     additionalGids: [...new Set([gid, ...listed, ...wishes.supplementalGroups])].sort((a, b) => a - b),
   };
+}
+
+/** Throws StartError for users and groups that a pod with users of its own does not have. */
+export function refuseStrangers({ uid, gid, additionalGids }: ContainerUser, { count }: UserIds): void {
+  const strange = [uid, gid, ...additionalGids].find((id) => id >= count);
+  if (strange === undefined) return;
+  throw new StartError(
+    'CreateContainerError',
+    `user or group ${strange} is beyond the ${count} that a pod with hostUsers: false has`,
+  );
 }
 
 function findUser(name: string, passwd: string): { name: string; uid: number; gid: number } {

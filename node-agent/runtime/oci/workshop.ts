@@ -1,9 +1,11 @@
 /** What the runtime's parts share: where things are, what this machine is, and what is known of pods and containers. */
 import type { Env } from '#lib/env/env.ts';
 import type { PodNetwork } from '../../network/pod-network.ts';
+import type { IdPool, UserIds } from '../user-ids.ts';
 import type { Cgroups } from './cgroup-files.ts';
 import type { CgroupDialect } from './cgroup-writes.ts';
 import type { Exits } from './exits.ts';
+import type { RuntimeFeatures } from './features.ts';
 import type { RuntimeFolders } from './folders.ts';
 import type { HostFacts } from './host.ts';
 import type { Exit } from './observe.ts';
@@ -36,6 +38,9 @@ export interface Workshop {
   boundLayers: boolean;
   folders: RuntimeFolders;
   host: HostFacts;
+  features: RuntimeFeatures;
+  /** What pods with users of their own get ids from, and who got some last. */
+  userIds: { pool: IdPool; previous?: UserIds };
   cgroups: Cgroups;
   dialect: CgroupDialect;
   network: PodNetwork;
