@@ -20,6 +20,9 @@ import { readFacts } from '../../cli/cluster/facts.ts';
 import { layoutOf } from '../../cli/cluster/layout.ts';
 import type { ClusterLayout, Folders } from '../../cli/cluster/layout.ts';
 import { run } from '../../cli/cluster/run.ts';
+import { eventually } from './eventually.ts';
+
+export { eventually };
 
 const wherryBin = path.resolve(import.meta.dirname, '../../bin/wherry');
 /** A name short enough for a cluster and different for each test process. */
@@ -155,27 +158,6 @@ function spawnKubectl(args: string[], children: Set<ChildProcess>, tty: boolean)
       children.delete(child);
     },
   };
-}
-
-/** Waits until `look` answers something other than undefined or false; fails after `withinMs` with what it saw last. */
-export async function eventually<T>(
-  what: string,
-  look: () => Promise<T | undefined | false> | T | undefined | false,
-  withinMs = 60_000,
-): Promise<T> {
-  const deadline = Date.now() + withinMs;
-  let last: unknown;
-  for (;;) {
-    try {
-      const seen = await look();
-      if (seen !== undefined && seen !== false) return seen;
-      last = seen;
-    } catch (error) {
-      last = error;
-    }
-    if (Date.now() > deadline) throw new Error(`Not within ${withinMs / 1000} s: ${what}`, { cause: last });
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
 }
 
 /** Whatever of this cluster can be found on the machine: processes, mounts, namespaces, links, routes, tables, cgroups. */

@@ -1,13 +1,19 @@
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync, renameSync } from 'node:fs';
 import type { ContainerUsage, Layer, ObservedContainer, ObservedPod, PodUsage, SandboxSpec } from '../types.ts';
-import { containerSpec, eventually, makeBench, podSpec } from './bench.fixture.ts';
+import { eventually } from '../../../test/harness/eventually.ts';
+import { containerSpec, makeBench, podSpec } from './bench.fixture.ts';
 import type { Bench, ContainerWishes } from './bench.fixture.ts';
 import { runtimeContract } from '../contract.ts';
 import { probeFeatures } from './features.ts';
 
 const forever = 'trap "exit 0" TERM; while :; do sleep 0.1; done';
-const hasMemoryController = existsSync('/sys/fs/cgroup/memory') || existsSync('/sys/fs/cgroup/memory.max');
+const controllersOfV2 = '/sys/fs/cgroup/cgroup.controllers';
+const hasMemoryController =
+  existsSync('/sys/fs/cgroup/memory') ||
+  (existsSync(controllersOfV2) && readFileSync(controllersOfV2, 'utf8').includes('memory'));
+/** Far more than any command needs that is to end by itself. */
+const ampleMs = 120_000;
 
 runtimeContract('oci', async () => {
   const bench = await makeBench();
@@ -56,7 +62,7 @@ suite('oci runtime', () => {
     return { ...(await exited(id)), lines: readFileSync(logPath, 'utf8') };
   };
   const exec = (id: string, script: string) =>
-    bench.call<{ exitCode: number; output: string }>('execSync', id, ['sh', '-c', script], 5000);
+    bench.call<{ exitCode: number; output: string }>('execSync', id, ['sh', '-c', script], ampleMs);
 
   test('startContainer() runs a container to its end and keeps its log, exit code and last words', async () => {
     const { pod, observed: sandbox } = await prepare();
@@ -126,7 +132,7 @@ suite('oci runtime', () => {
     const { pod } = await prepare();
     const polite = await start(pod, 'trap "exit 7" TERM; while :; do sleep 0.05; done', { name: 'polite' });
     const stubborn = await start(pod, 'trap "" TERM; while :; do sleep 0.05; done', { name: 'stubborn' });
-    await Promise.all([bench.call('stopContainer', polite.id, 5000), bench.call('stopContainer', stubborn.id, 200)]);
+    await Promise.all([bench.call('stopContainer', polite.id, ampleMs), bench.call('stopContainer', stubborn.id, 200)]);
     assert.equal((await observed(polite.id)).exitCode, 7);
     assert.equal((await observed(stubborn.id)).exitCode, 137);
     const quick = await start(pod, forever, { name: 'quick' });
@@ -214,7 +220,7 @@ suite('oci runtime', () => {
     assert.equal(seen[0], '1');
     assert.notEqual(seen[1], '1');
     assert.match((await exec(doctor.id, 'ps -o args')).output, /: target/);
-    await bench.call('stopContainer', target.id, 5000);
+    await bench.call('stopContainer', target.id, ampleMs);
     assert.equal((await exited(doctor.id)).exitCode, 137);
     await assert.rejects(
       start(pod, forever, { name: 'late', processesOf: 'target' }),
@@ -292,7 +298,7 @@ suite('oci runtime', () => {
       timedOut: true,
     });
     await assert.rejects(
-      () => bench.call('execSync', id, ['nothing'], 5000),
+      () => bench.call('execSync', id, ['nothing'], ampleMs),
       /exec: "nothing": executable file not found in \$PATH/,
     );
     const behind = await exec(id, 'sleep 1000 & echo done');
@@ -432,7 +438,8 @@ suite('oci runtime', () => {
     const stays = await start(pod, forever, { name: 'stays' });
     const ends = await start(pod, 'sleep 0.3; exit 6', { name: 'ends' });
     await bench.killDriver();
-    await new Promise((resolve) => setTimeout(resolve, 500));
+    await eventually('its end', () => !existsSync(`/proc/${ends.pid}`));
+    await exited(ends.id);
     const [again] = await bench.call<ObservedPod[]>('list');
     assert.equal(again!.ready, true);
     const found = new Map(again!.containers.map((container) => [container.name, container]));
@@ -440,7 +447,7 @@ suite('oci runtime', () => {
     assert.equal(found.get('ends')!.exitCode, 6);
     assert.equal(found.get('ends')!.id, ends.id);
     assert.equal((await exec(stays.id, 'echo still')).output, 'still\n');
-    await bench.call('stopContainer', stays.id, 5000);
+    await bench.call('stopContainer', stays.id, ampleMs);
     assert.equal((await observed(stays.id)).exitCode, 0);
   });
 
