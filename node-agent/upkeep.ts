@@ -46,7 +46,7 @@ export async function keepUp(parts: UpkeepParts, signal: AbortSignal): Promise<v
   void rotateLogs({ env, runtime, pods }, signal);
   void removeOldLogs({ env, logDir, pods, links: parts.logLinks }, signal);
   void heedStorageLimits({ env, runtime, pods, logDir }, signal);
-  void collectImages({ env, images, imageDir: parts.imageDir, pods }, signal);
+  void collectImages({ env, images, imageDir: parts.imageDir, pods, events, node }, signal);
   void enforceAllocatable({ env, runtime, events, node, limit: resources.podsLimit }, signal);
   void relievePressure(
     {

@@ -1,7 +1,9 @@
 /** Bytes into the store, verified on their way. */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
+import type { Hash } from 'node:crypto';
 import { open, readFile, rename, rm, stat } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { blobPath, ignoreMissing, sha256, writeWhole } from './store.ts';
@@ -17,21 +19,51 @@ export interface BlobDraft {
   restart(): Promise<void>;
   /** Moves the blob into place and resolves to its digest; rejects, leaving nothing, when it is not the expected one. */
   finish(): Promise<string>;
-  /** Removes what is there; harmless after finish(). */
+  /** Gives the blob up; harmless after finish(). */
   discard(): Promise<void>;
 }
 
-/** Starts a blob. `expected` undefined takes whatever digest it has. */
+/** Starts a blob, of which nothing is left when it is given up. `expected` undefined takes whatever digest it has. */
 export async function draftBlob(folders: Folders, expected: string | undefined, uuid: string): Promise<BlobDraft> {
   const file = path.join(folders.tmp, uuid);
   const handle = await open(file, 'wx', 0o600);
-  let hash = createHash('sha256');
-  let writtenBytes = 0;
+  const beginning = { file, handle, hash: createHash('sha256'), writtenBytes: 0 };
+  return draftIn(beginning, folders, expected, {
+    givenUp: () => rm(file, { force: true }),
+    closed: () => Promise.resolve(),
+  });
+}
+
+/** An open file that holds the beginning of a blob. */
+export interface Beginning {
+  file: string;
+  handle: FileHandle;
+  /** Of the bytes that it holds. */
+  hash: Hash;
+  writtenBytes: number;
+}
+
+/** What becomes of a draft at its end. */
+export interface DraftEnd {
+  /** It is given up, with so many bytes in its file. */
+  givenUp(writtenBytes: number): Promise<void>;
+  /** Its file is closed, for whatever reason: the last of all. */
+  closed(): Promise<void>;
+}
+
+/** A blob that goes on from its beginning. */
+export function draftIn(
+  beginning: Beginning,
+  folders: Folders,
+  expected: string | undefined,
+  end: DraftEnd,
+): BlobDraft {
+  const { file, handle } = beginning;
+  let { hash, writtenBytes } = beginning;
   let isOpen = true;
   const close = async () => {
-    if (!isOpen) return;
     isOpen = false;
-    await handle.close();
+    await handle.close().finally(() => end.closed());
   };
   return {
     get writtenBytes() {
@@ -54,18 +86,18 @@ export async function draftBlob(folders: Folders, expected: string | undefined, 
     async finish() {
       const digest = `sha256:${hash.digest('hex')}`;
       if (expected !== undefined && digest !== expected) {
-        await close();
         await rm(file, { force: true });
+        await close();
         throw new Error(`unexpected commit digest ${digest}, expected ${expected}: failed precondition`);
       }
       await handle.sync();
-      await close();
       await rename(file, blobPath(folders, digest));
+      await close();
       return digest;
     },
     async discard() {
-      await close();
-      await rm(file, { force: true });
+      if (!isOpen) return;
+      await end.givenUp(writtenBytes).finally(close);
     },
   };
 }

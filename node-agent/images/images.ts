@@ -8,6 +8,7 @@ import { platformOf } from './platform.ts';
 import type { Platform } from './platform.ts';
 import { tellProgress } from './tell-progress.ts';
 import { mountedLayers } from './mounted.ts';
+import { dropStalePartials } from './partials.ts';
 import { makePuller } from './pull.ts';
 import { allImages, allReferences, dropReferences, findImage, findReference } from './records.ts';
 import { lastUsedAt, noteUse, withStoreLock } from './records.ts';
@@ -171,6 +172,10 @@ export function makeImages(options: ImagesOptions, env: Env): ImageStore {
         }),
       );
       await exportArchive(folders, references, file);
+    },
+    async dropStale() {
+      await opened();
+      await dropStalePartials(folders, env.now());
     },
     async open() {
       await opened();

@@ -5,6 +5,7 @@ import { draftBlob, isWhole } from './blobs.ts';
 import type { BlobDraft } from './blobs.ts';
 import { addLayer, findLayer } from './layers.ts';
 import type { Descriptor } from './manifest.ts';
+import { partialBytes, resumeBlob } from './partials.ts';
 import type { Repository } from './registry.ts';
 import { makeFlights } from './single-flight.ts';
 import { blobPath, exists, ignoreMissing } from './store.ts';
@@ -42,7 +43,11 @@ export function makeLayerFetch(folders: Folders, env: Env): LayerFetch {
   const fetchBlob: LayerFetch['blob'] = (repository, wanted, signal) =>
     blobs.share(wanted.digest, signal, async (signal) => {
       if (await isHere(wanted)) return;
-      const draft = await draftBlob(folders, wanted.digest, env.uuid());
+      // Small ones are soon here again; and of two processes that fetch the same, one has to begin at the beginning.
+      const resumed = wanted.sizeBytes > readWholeBytes ? await resumeBlob(folders, wanted) : undefined;
+      const draft = resumed ?? (await draftBlob(folders, wanted.digest, env.uuid()));
+      if (draft.writtenBytes > 0)
+        env.log.info('Going on with a download', { digest: wanted.digest, from: draft.writtenBytes });
       drafts.set(wanted.digest, draft);
       try {
         await repository.blob(wanted.digest, wanted.sizeBytes, draft, signal);
@@ -90,7 +95,7 @@ export function makeLayerFetch(folders: Folders, env: Env): LayerFetch {
     async fetchedBytes(digest) {
       const draft = drafts.get(digest);
       if (draft) return draft.writtenBytes;
-      return (await stat(blobPath(folders, digest)).catch(ignoreMissing))?.size ?? 0;
+      return (await stat(blobPath(folders, digest)).catch(ignoreMissing))?.size ?? partialBytes(folders, digest);
     },
   };
 }

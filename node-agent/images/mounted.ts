@@ -26,7 +26,7 @@ export async function mountedLayers(layersFolder: string): Promise<Set<string>> 
 
 /** A process may end while we look at it; and one with more privileges than ours is none that runs our containers. */
 function ignoreGone(error: unknown): undefined {
-  if (error instanceof Error && 'code' in error && ['ESRCH', 'EACCES', 'EPERM'].includes(String(error.code)))
+  if (error instanceof Error && 'code' in error && ['ESRCH', 'EINVAL', 'EACCES', 'EPERM'].includes(String(error.code)))
     return undefined;
   return ignoreMissing(error);
 }

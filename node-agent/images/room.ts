@@ -1,5 +1,6 @@
 /** How much the store's disk still takes: no image may fill it to the last byte. */
 import { stat, statfs } from 'node:fs/promises';
+import { partialBytes } from './partials.ts';
 import { blobPath, ignoreMissing } from './store.ts';
 import type { Folders } from './store.ts';
 
@@ -23,7 +24,9 @@ export async function roomFor(
 ): Promise<void> {
   const missing = await Promise.all(
     blobs.map(async ({ digest, sizeBytes }) =>
-      (await stat(blobPath(folders, digest)).catch(ignoreMissing)) === undefined ? sizeBytes : 0,
+      (await stat(blobPath(folders, digest)).catch(ignoreMissing)) === undefined
+        ? Math.max(0, sizeBytes - (await partialBytes(folders, digest)))
+        : 0,
     ),
   );
   const needed = missing.reduce((all, bytes) => all + bytes, 0);

@@ -6,6 +6,7 @@
  *     images/<hex>.json    what the image with this id consists of; its mtime is when it was last used
  *     refs/<key>.json      a name and the image it stands for
  *     locks/               see lock.ts: `activity` is held shared by all who bring images, `store` for changes of images/ and refs/
+ *     partial/<hex>        the beginning of a blob whose download was cut short
  *     tmp/                 what is being made; swept when nobody holds `activity`
  */
 import { createHash } from 'node:crypto';
@@ -47,6 +48,7 @@ export interface Folders {
   images: string;
   refs: string;
   locks: string;
+  partial: string;
   tmp: string;
 }
 
@@ -59,6 +61,7 @@ export function foldersIn(dir: string): Folders {
     images: at('images'),
     refs: at('refs'),
     locks: at('locks'),
+    partial: at('partial'),
     tmp: at('tmp'),
   };
 }

@@ -4,6 +4,7 @@ import path from 'node:path';
 import type { Env } from '#lib/env/env.ts';
 import { tryLock } from './lock.ts';
 import { mountedLayers } from './mounted.ts';
+import { dropStalePartials } from './partials.ts';
 import { dropOrphans, dropSpoiled, withStoreLock } from './records.ts';
 import { lockPath, makeFolders } from './store.ts';
 import type { Folders } from './store.ts';
@@ -26,6 +27,7 @@ export async function openStore(folders: Folders, env: Env): Promise<void> {
       const spoiled = await dropSpoiled(folders);
       if (spoiled.length > 0)
         env.log.warn('Spoiled records in the image store; images they told of are gone', { spoiled });
+      await dropStalePartials(folders, env.now());
       const orphans = await dropOrphans(folders, mounted, env.now() - orphanAgeMs, env.uuid);
       if (leftovers.length + orphans > 0)
         env.log.info('Swept the image store', { leftovers: leftovers.length, orphans });

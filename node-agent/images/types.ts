@@ -91,6 +91,8 @@ export interface Images {
   noteUse(ids: Iterable<string>): Promise<void>;
   /** Removes a tag, digest or id; layers nobody needs any more go too. Refuses an image in use. */
   remove(name: string): Promise<void>;
+  /** Removes what downloads that were given up have left, when nobody has gone on with them for an hour. */
+  dropStale(): Promise<void>;
   /** Reads a `docker save` or OCI-layout tar (gzip allowed); resolves to the names it brought. */
   importTar(file: string): Promise<string[]>;
 }

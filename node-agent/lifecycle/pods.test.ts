@@ -492,5 +492,6 @@ function fakeImages(missing: ReadonlySet<string>): Images {
     list: () => Promise.resolve([]),
     remove: () => Promise.resolve(),
     importTar: () => Promise.resolve([]),
+    dropStale: () => Promise.resolve(),
   };
 }

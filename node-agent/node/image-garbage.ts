@@ -1,12 +1,17 @@
 /** Removes images nobody uses when the disk fills up: the longest unused first, as the kubelet does. */
 import { statfs } from 'node:fs/promises';
+import type { Recorder } from '#lib/control/events.ts';
 import type { Env } from '#lib/env/env.ts';
+import type { Resource } from '#lib/meta/object.ts';
 import type { ImageInfo, Images } from '../images/types.ts';
 import type { Seen } from '../lifecycle/types.ts';
 
 export interface GarbageOptions {
   env: Env;
-  images: Pick<Images, 'list' | 'noteUse' | 'remove'>;
+  images: Pick<Images, 'list' | 'noteUse' | 'remove' | 'dropStale'>;
+  /** What fails is told about the node. */
+  events: Pick<Recorder, 'record'>;
+  node: Resource;
   imageDir: string;
   pods: { all(): Seen[] };
   /** How full the disk is; the file system's answer when absent. */
@@ -43,42 +48,64 @@ export function imagesInUse(pods: readonly Seen[]): Set<string> {
  * that no other removes them.
  */
 export async function collectImages(options: GarbageOptions, signal: AbortSignal): Promise<void> {
-  const { env, images, pods } = options;
+  const { env, images, pods, events, node } = options;
+  let failed = false;
   for (let round = 1; ; round++) {
     await env.sleep(noteEachMs, signal).catch(() => {});
     if (signal.aborted) return;
     try {
       await images.noteUse(imagesInUse(pods.all()));
-      if (round % notesPerLook === 0) await collectOnce(options);
+      if (round % notesPerLook !== 0) continue;
+      await images.dropStale();
+      await collectOnce(options);
+      failed = false;
     } catch (error) {
       env.log.warn('Cannot collect images, trying again later', { error });
+      const message = error instanceof Error ? error.message : String(error);
+      // As upstream, once may be an accident.
+      if (failed) events.record({ regarding: node, type: 'Warning', reason: 'ImageGCFailed', message });
+      failed = true;
     }
   }
 }
 
-/** Removes images when the disk is fuller than it should be, until it is not. */
+/** Removes images when the disk is fuller than it should be, until it is not. Rejects, and says so of the node, when they do not make it so. */
 export async function collectOnce(options: GarbageOptions): Promise<void> {
-  const { imageDir, disk = statfs } = options;
+  const { imageDir, events, node, disk = statfs } = options;
   const { blocks, bavail, bsize } = await disk(imageDir);
-  const used = blocks - bavail;
-  if (used * 100 < blocks * highPercent) return;
-  await removeUnusedImages(options, (used - Math.floor((blocks * lowPercent) / 100)) * bsize);
+  const fail = (reason: string, message: string): never => {
+    events.record({ regarding: node, type: 'Warning', reason, message });
+    throw new Error(message);
+  };
+  if (blocks === 0) fail('InvalidDiskCapacity', 'invalid capacity 0 on image filesystem');
+  const usedPercent = 100 - Math.floor((bavail * 100) / blocks);
+  if (usedPercent < highPercent) return;
+  const wanted = (Math.floor((blocks * (100 - lowPercent)) / 100) - bavail) * bsize;
+  const freed = await removeUnusedImages(options, wanted);
+  if (freed < wanted) {
+    const found = `Attempted to free ${wanted} bytes, but only found ${freed} bytes eligible to free.`;
+    fail('FreeDiskSpaceFailed', `Failed to garbage collect required amount of images. ${found}`);
+  }
 }
 
-/** Removes images that nobody uses until so many bytes are free, the longest unused first. One that cannot be removed is left out. */
+/**
+ * Removes images that nobody uses until so many bytes are free, the longest unused first; resolves to how many those were. One that cannot be removed is
+ * left out.
+ */
 export async function removeUnusedImages(
   { env, images, pods }: Pick<GarbageOptions, 'env' | 'pods'> & { images: Pick<Images, 'list' | 'remove'> },
   bytes: number,
-): Promise<void> {
-  let excess = bytes;
+): Promise<number> {
+  let freed = 0;
   for (const { id, sizeBytes } of unusedImages(await images.list(), imagesInUse(pods.all()), env.now())) {
-    if (excess <= 0) return;
+    if (freed >= bytes) break;
     try {
       await images.remove(id);
       env.log.info('Removed image to free disk space', { id });
-      excess -= sizeBytes;
+      freed += sizeBytes;
     } catch (error) {
       env.log.warn('Cannot remove image to free disk space', { id, error });
     }
   }
+  return freed;
 }

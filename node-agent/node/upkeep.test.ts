@@ -4,7 +4,8 @@ import os from 'node:os';
 import path from 'node:path';
 import { makeFakeEnv } from '#lib/env/fake.ts';
 import { makeEnd, makePod, makeRun, makeSeen } from '../lifecycle/pods.fixture.ts';
-import { collectOnce } from './image-garbage.ts';
+import { nodeAsRegarded } from '../upkeep.ts';
+import { collectImages, collectOnce } from './image-garbage.ts';
 import { rotateOnce } from './log-rotation.ts';
 
 suite('node-agent/node upkeep', () => {
@@ -47,7 +48,13 @@ suite('node-agent/node upkeep', () => {
     const list = [image('new', 999_000), image('old', 2), image('used', 0), image('kept', 0), image('older', 1)];
     const env = makeFakeEnv({ startMs: 1_000_000 });
     const removed: string[] = [];
+    const told: string[] = [];
+    const events = {
+      record: ({ reason, message }: { reason: string; message: string }) => told.push(`${reason}: ${message}`),
+    };
+    const node = nodeAsRegarded('n1');
     const images = {
+      dropStale: () => Promise.resolve(),
       list: () => Promise.resolve(list),
       noteUse: () => Promise.resolve(),
       remove: (id: string) => {
@@ -57,13 +64,34 @@ suite('node-agent/node upkeep', () => {
       },
     };
     const pods = { all: () => [makeSeen(makePod(), [makeEnd('app', 1, { imageId: 'used' })])] };
-    const once = async (free: number) => {
-      const disk = () => Promise.resolve({ blocks: 100, bavail: free, bsize: 1 });
-      await collectOnce({ env, images, pods, imageDir: '/', disk });
+    let free = 16;
+    const disk = () => Promise.resolve({ blocks: 100, bavail: free, bsize: 1 });
+    const options = { env, images, pods, events, node, imageDir: '/', disk };
+    const once = async (available: number) => {
+      free = available;
+      await collectOnce(options);
       return removed.splice(0);
     };
     assert.deepEqual(await once(16), []);
     assert.deepEqual(await once(12), ['older']);
     assert.deepEqual(await once(0), ['older', 'old']);
+    const failure = (found: number) =>
+      `Failed to garbage collect required amount of images. Attempted to free 20 bytes, but only found ${found} bytes eligible to free.`;
+    list.splice(0, 2);
+    await assert.rejects(once(0), { message: failure(10) });
+    assert.deepEqual(told.splice(0), [`FreeDiskSpaceFailed: ${failure(10)}`]);
+
+    // What fails again and again is told of as such.
+    const ending = new AbortController();
+    const collecting = collectImages(options, ending.signal);
+    await env.advance(10 * 60_000);
+    ending.abort();
+    await env.advance(60_000);
+    await collecting;
+    assert.deepEqual(told, [
+      `FreeDiskSpaceFailed: ${failure(10)}`,
+      `FreeDiskSpaceFailed: ${failure(10)}`,
+      `ImageGCFailed: ${failure(10)}`,
+    ]);
   });
 });

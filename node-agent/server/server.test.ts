@@ -179,6 +179,7 @@ suite('node-agent/server', () => {
           list: () => Promise.resolve([{ id: 'sha256:i', tags: ['i:1'], digests: [], sizeBytes: 3, lastUsedAt: 0 }]),
           remove: () => Promise.resolve(),
           importTar: () => Promise.resolve([]),
+          dropStale: () => Promise.resolve(),
         },
         pods: { seen: (uid) => (uid === ref.uid ? seen : undefined), all: () => [seen], onRunChange: () => () => {} },
       },
