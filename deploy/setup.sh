@@ -11,6 +11,7 @@ packages=(
   util-linux e2fsprogs socat perl tar zstd gzip  # namespaces, volumes, streams, images
   busybox-static docker-registry                 # the demo's image; tests of pulling
   openssl ca-certificates
+  lxcfs                                          # containers that see their own limits in /proc
   python3-kubernetes                             # tests with a client of another making
 )
 

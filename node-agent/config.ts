@@ -54,6 +54,8 @@ export interface NodeAgentConfig {
    */
   memoryQoS?: boolean;
   memoryThrottlingFactor?: number;
+  /** Whether containers see their own limits in /proc/meminfo, /proc/cpuinfo and the like, by lxcfs (Debian's package of this name). Off by default. */
+  honestProc?: boolean;
   /** When pods have to go because the node runs short; upstream's defaults when absent. */
   eviction?: EvictionConfig;
   /**

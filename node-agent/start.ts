@@ -244,6 +244,7 @@ function openRuntime(config: NodeAgentConfig, podCidr: string, env: Env): OciRun
       nodeIps: [config.address],
       boundLayers: config.ephemeralStorage === 'refuse',
       keepsMemory: config.memoryQoS ?? false,
+      honestProc: config.honestProc ?? false,
       network: {
         bridge: config.bridge ?? defaultBridge,
         podCidr,

@@ -1,10 +1,11 @@
-/** What nodes limit beside processors and memory: huge pages, input and output. */
+/** What nodes limit beside processors and memory, huge pages, input and output; and whether containers see their limits. */
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { demandCommand } from '#lib/env/command.ts';
 import type { Node, Pod, PodSpec } from '#lib/kinds/gen/core-v1.ts';
 import { assertNothingRemains, eventually, startTestCluster } from '../harness/cluster.ts';
 import type { TestCluster } from '../harness/cluster.ts';
+import { reconfigure } from '../harness/reconfigure.ts';
 import { container, forever } from './place.ts';
 
 const name = 'node-1';
@@ -162,6 +163,49 @@ suite('what a node limits', function () {
         return status?.containerStatuses?.[0]?.state?.waiting?.message?.includes('/dev/none is no block device');
       });
       await cluster.kubectl('delete', 'pod', '--all', '--now');
+    });
+  });
+
+  suite('honest files in /proc (needs lxcfs)', () => {
+    // Those of the node, as busybox asks the kernel itself and not its files.
+    const look = '/usr/bin/free -m; /usr/bin/getconf _NPROCESSORS_ONLN; grep -c ^processor /proc/cpuinfo';
+    const folders = { '/usr': '/usr', '/lib': '/usr/lib', '/lib64': '/usr/lib64' };
+    const programs = Object.entries(folders).map(([mountPath, path], i) => ({
+      mountPath,
+      path,
+      name: `programs-${i}`,
+    }));
+    const runWithPrograms = (called: string, resources: object) =>
+      run(called, {
+        containers: [
+          container(forever, {
+            resources,
+            volumeMounts: programs.map(({ name, mountPath }) => ({ name, mountPath, readOnly: true })),
+          }),
+        ],
+        volumes: programs.map(({ name, path }) => ({ name, hostPath: { path } })),
+      });
+    const total = (text: string) => Number(/^Mem:\s+(\d+)/m.exec(text)?.[1]);
+    suiteSetup(function () {
+      if (!existsSync('/usr/bin/lxcfs')) this.skip();
+    });
+
+    test('a container sees its own limits once the node is told so, and no longer when it is not', async () => {
+      await runWithPrograms('early', {});
+      await phase('early', 'Running');
+      await reconfigure(cluster, name, { honestProc: true });
+      await runWithPrograms('honest', { limits: { cpu: '1', memory: '64Mi' } });
+      await phase('honest', 'Running');
+      const own = await inside('honest', look);
+      assert.equal(total(own), 64);
+      assert.match(own, /\n1\n1\n$/);
+      assert.ok(total(await inside('early', look)) > 64);
+      await reconfigure(cluster, name, { honestProc: false });
+      assert.ok(total(await inside('honest', look)) > 64);
+      assert.equal((await pod('honest')).status?.containerStatuses?.[0]?.restartCount, 0);
+      // What is left of it when the cluster goes is looked for at the end.
+      await reconfigure(cluster, name, { honestProc: true });
+      assert.equal(total(await inside('honest', look)), 64);
     });
   });
 });

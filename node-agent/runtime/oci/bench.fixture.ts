@@ -18,6 +18,7 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { makeRealEnv } from '#lib/env/real.ts';
 import type { ContainerSpec, ObservedContainer, ObservedPod, Runtime, SandboxSpec } from '../types.ts';
+import type { OciRuntimeOptions } from './runtime.ts';
 
 const env = makeRealEnv({ service: 'bench' });
 
@@ -45,7 +46,7 @@ const users = 'root:x:0:0:root:/root:/bin/sh\napp:x:1000:1000::/home/app:/bin/sh
 const groups = 'root:x:0:\napp:x:1000:\nextra:x:2000:app\n';
 
 /** Makes an empty node. */
-export async function makeBench(): Promise<Bench> {
+export async function makeBench(more: Pick<OciRuntimeOptions, 'honestProc'> = {}): Promise<Bench> {
   const folder = mkdtempSync(path.join(tmpdir(), 'wherry-oci-'));
   const cgroupRoot = `/wherry-test-${path.basename(folder)}`;
   makeLayer(path.join(folder, 'layer'));
@@ -60,6 +61,7 @@ export async function makeBench(): Promise<Bench> {
     cgroupRoot,
     nodeIps: ['192.0.2.1'],
     boundLayers: true,
+    ...more,
     network: { bridge: 'wherry0', podCidr: '10.99.0.0/24', ipamDir: path.join(folder, 'addresses') },
   };
   const inNode = (command: string) =>
@@ -129,6 +131,8 @@ export async function makeBench(): Promise<Bench> {
     leftovers,
     async close() {
       try {
+        await leftovers();
+        await call('clearNode');
         const left = await leftovers();
         if (left.length > 0) throw new Error(`left behind: ${left.join(', ')}`);
       } finally {

@@ -151,7 +151,13 @@ export function makeContainerStarter(shop: Workshop): ContainerStarter {
       paths: { pins, shm, etc },
       ...(userIds && { userIds, nodes, submounts: submountsOf(spec.mounts.map(({ source }) => source)) }),
       terminationFile: termination,
+      honestFolder: honestFor(pod, spec)?.source(),
     });
+  }
+
+  /** Who sees all of the node is shown the node's limits. */
+  function honestFor(pod: PodEntry, spec: ContainerSpec) {
+    return spec.security.privileged || pod.record.spec.hostPid ? undefined : shop.honest;
   }
 
   return {
@@ -162,7 +168,9 @@ export function makeContainerStarter(shop: Workshop): ContainerStarter {
       if (known) await removeContainers(shop, pod, [id]);
       signal.throwIfAborted();
       if (spec.args.length === 0) throw new StartError('CreateContainerError', 'no command specified');
-      const entry: ContainerEntry = { record: recordOf(shop, id, spec) };
+      const honest = honestFor(pod, spec);
+      const turn = honest?.turn();
+      const entry: ContainerEntry = { record: { ...recordOf(shop, id, spec), ...(honest && { honest: true }) } };
       const folders = containerFolders(shop.folders, spec.pod.uid, id);
       mkdirSync(folders.folder, { recursive: true, mode: 0o700 });
       writeRecord(folders.record, entry.record);
@@ -171,6 +179,7 @@ export function makeContainerStarter(shop: Workshop): ContainerStarter {
         const pid = await create(pod, entry.record, spec);
         entry.record.started = { at: shop.env.now(), pid };
         writeRecord(folders.record, entry.record);
+        if (honest?.turn() !== turn) await honest?.renew();
         return entry;
       } catch (error) {
         await removeContainers(shop, pod, [id]);

@@ -31,6 +31,7 @@ const verbsUnder = (signal: AbortSignal): Record<string, Verb> => ({
   stats: (uid) => runtime.stats(uid),
   podUsage: (uid) => runtime.podUsage(uid),
   layers: (uid) => runtime.layers(uid),
+  clearNode: () => runtime.clearNode(),
   reopenLog: (id) => runtime.reopenLog(id),
   /** `how` is 'exec' or 'attach'; the session's output is kept as text. */
   open: async (name: string, how: string, id: string, command: string[], tty: boolean) => {

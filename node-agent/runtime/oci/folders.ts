@@ -13,6 +13,8 @@ export interface RuntimeFolders {
   sandboxes: string;
   crun: string;
   exec: string;
+  /** What lxcfs serves, and what there is of it. */
+  honest: string;
 }
 
 export function runtimeFolders(stateDir: string, runDir: string): RuntimeFolders {
@@ -22,6 +24,7 @@ export function runtimeFolders(stateDir: string, runDir: string): RuntimeFolders
     sandboxes: path.join(runDir, 'pods'),
     crun: path.join(runDir, 'crun'),
     exec: path.join(runDir, 'exec'),
+    honest: path.join(runDir, 'honest-files'),
   };
 }
 

@@ -1,5 +1,6 @@
 /** What is mounted in a container, in the order it must be. */
 import type { ContainerSpec, Mount, SandboxSpec } from '../types.ts';
+import { honestFiles } from './honest-list.ts';
 import type { UserIds } from '../user-ids.ts';
 import type { OciMount } from './oci-types.ts';
 
@@ -43,11 +44,14 @@ export function containerMounts(inputs: {
   container: ContainerSpec;
   paths: PodPaths;
   terminationFile: string;
+  /** The folder of files with the container's own limits; absent for those of the kernel. */
+  honestFolder?: string | undefined;
   userIds?: UserIds | undefined;
   submounts?: readonly Submount[] | undefined;
   nodes?: readonly Mount[] | undefined;
 }): OciMount[] {
   const { pod, container, paths, terminationFile, userIds, submounts = [], nodes = [] } = inputs;
+  const { honestFolder } = inputs;
   const { privileged, readOnlyRootFilesystem } = container.security;
   const volumes = container.mounts.filter(({ device }) => !device);
   const taken = new Set(volumes.map(({ target }) => withoutSlash(target)));
@@ -60,6 +64,8 @@ export function containerMounts(inputs: {
     bind(terminationFile, container.terminationMessagePath, false),
     ...nodes,
   ];
+  const honest = honestFolder === undefined ? [] : honestFiles;
+  const shown = honest.filter((file) => ![...taken].some((target) => `${file}/`.startsWith(`${target}/`)));
   const depth = ({ target }: Mount) => withoutSlash(target).split('/').length;
   const users = userIds ? [mapped] : [];
   const mounts = volumes.flatMap((volume) => [
@@ -70,6 +76,7 @@ export function containerMounts(inputs: {
   ]);
   return [
     ...kernelMounts(privileged).filter(({ destination }) => !taken.has(destination)),
+    ...shown.map((file) => bindMount(bind(`${honestFolder}${file}`, file, true))),
     // These are made for the pod, and belong to its root.
     ...own.filter(({ target }) => !taken.has(withoutSlash(target))).map(bindMount),
     ...mounts

@@ -36,6 +36,8 @@ export interface ContainerRecord {
   /** Its limits now, and what they were computed from. */
   resources?: ContainerSpec['resources'];
   asked?: NonNullable<ContainerSpec['asked']>;
+  /** It sees its own limits in /proc, whenever somebody serves them. */
+  honest?: true;
   /** Absent until the program was started. */
   started?: { at: number; pid: number };
 }

@@ -20,8 +20,10 @@ import { openExits } from './exits.ts';
 import { probeFeatures } from './features.ts';
 import type { RuntimeFeatures } from './features.ts';
 import { containerFolders, runtimeFolders } from './folders.ts';
+import { endHonestFiles, serveHonestFiles } from './honest-files.ts';
 import { limitedHugePages, prepareHost, probeHost } from './host.ts';
 import { observeContainer, observePod } from './observe.ts';
+import { runsIn } from './process-table.ts';
 import { writeRecord } from './records.ts';
 import { recover } from './recover.ts';
 import { resizePod } from './resize.ts';
@@ -47,12 +49,15 @@ export interface OciRuntimeOptions {
   boundLayers?: boolean;
   /** What pods ask for of memory is theirs whatever happens, where the kernel can see to that (cgroup v2). */
   keepsMemory?: boolean;
+  /** Whether containers see their own limits in /proc, by lxcfs. */
+  honestProc?: boolean;
   /** What pods with users of their own (`hostUsers: false`) get ids from: all there are when absent. */
   userIds?: IdPool;
   /** What has been found out already; found out when absent. */
   features?: RuntimeFeatures;
   crun?: string;
   conmon?: string;
+  lxcfs?: string;
 }
 
 export type OciRuntime = Runtime &
@@ -66,7 +71,7 @@ export type OciRuntime = Runtime &
   LogReopener & {
     /** Makes the machine and its pod network ready, and adopts what an earlier process left: all that the first pod would wait for. */
     prepareNode(): Promise<void>;
-    /** Removes what a node without pods leaves, in the hierarchies of cgroups that only its mount namespace may know. For its end. */
+    /** Ends and removes what a node without pods leaves: lxcfs, and cgroups in hierarchies that only its mount namespace may know. For its end. */
     clearNode(): Promise<void>;
     /** Stops watching. Pods go on. */
     close(): void;
@@ -94,10 +99,16 @@ export function makeOciRuntime(options: OciRuntimeOptions, env: Env): OciRuntime
     };
     shop.exits.start(onEnd);
     await recover(shop);
+    const holders = () => honestHolders(shop);
+    if (options.honestProc) {
+      const lxcfs = options.lxcfs ?? '/usr/bin/lxcfs';
+      shop.honest = await serveHonestFiles({ env, folder: shop.folders.honest, lxcfs, holders });
+    } else await endHonestFiles({ folder: shop.folders.honest, holders });
     const stopGuard = guardConmons(shop, onEnd);
     const stopWatching = () => {
       stopGuard();
       shop.exits.stop();
+      shop.honest?.stop();
     };
     if (closed) stopWatching();
     const parts = {
@@ -241,6 +252,8 @@ export function makeOciRuntime(options: OciRuntimeOptions, env: Env): OciRuntime
     },
     async clearNode() {
       const { shop } = await opened();
+      shop.honest?.stop();
+      await endHonestFiles({ folder: shop.folders.honest, holders: () => honestHolders(shop) });
       if (!shop.cgroups.remove(shop.cgroupRoot))
         throw new Error(`Cannot remove cgroup ${shop.cgroupRoot}: it is in use`);
     },
@@ -253,6 +266,16 @@ export function makeOciRuntime(options: OciRuntimeOptions, env: Env): OciRuntime
         });
     },
   };
+}
+
+/** A process of each container that runs and sees its own limits. */
+function honestHolders({ pods }: Workshop): number[] {
+  return [...pods.values()]
+    .flatMap(({ containers }) => [...containers.values()])
+    .flatMap(({ record, exit }) => {
+      const pid = record.honest && !exit ? record.started?.pid : undefined;
+      return pid !== undefined && runsIn(pid, record.id) ? [pid] : [];
+    });
 }
 
 /** Ends what still runs of a pod whose sandbox has broken: it could not reach its siblings any more. */

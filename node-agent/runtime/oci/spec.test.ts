@@ -124,6 +124,34 @@ suite('OCI specification', () => {
     assert.equal(of([]), undefined);
   });
 
+  test('renderSpec() shows honest files where no volume is in their way', () => {
+    const of = (mounts: ContainerWishes['mounts'] = []) =>
+      render({ mounts }, { honestFolder: '/run/honest' }).mounts.filter(({ source }) =>
+        source.startsWith('/run/honest'),
+      );
+    assert.equal(of().length, 8);
+    assert.deepEqual(
+      of().find(({ destination }) => destination === '/proc/meminfo'),
+      {
+        destination: '/proc/meminfo',
+        type: 'bind',
+        source: '/run/honest/proc/meminfo',
+        options: ['rbind', 'rprivate', 'ro'],
+      },
+    );
+    const volume = (target: string) => ({
+      source: '/node/v',
+      target,
+      readOnly: false,
+      propagation: 'private' as const,
+    });
+    assert.equal(of([volume('/proc/meminfo')]).length, 7);
+    assert.deepEqual(
+      of([volume('/proc/')]).map(({ destination }) => destination),
+      ['/sys/devices/system/cpu/online'],
+    );
+  });
+
   test('renderSpec() limits input and output', () => {
     const io = { devices: [{ device: '254:0', rbps: 1, wiops: 2 }], weight: 5000 };
     const v2 = { version: 'v2', hugePageBytes: [], keepsMemory: true, ioWeight: 'io.bfq.weight' } as const;

@@ -45,6 +45,7 @@ export interface SpecInputs {
   /** The block devices of volumes as files of the pod's root's: those of the node's none of its users may open. */
   nodes?: readonly Mount[] | undefined;
   terminationFile: string;
+  honestFolder?: string | undefined;
 }
 
 const maskedPaths = [

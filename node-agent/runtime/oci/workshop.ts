@@ -7,6 +7,7 @@ import type { CgroupDialect } from './cgroup-writes.ts';
 import type { Exits } from './exits.ts';
 import type { RuntimeFeatures } from './features.ts';
 import type { RuntimeFolders } from './folders.ts';
+import type { HonestFiles } from './honest-files.ts';
 import type { HostFacts } from './host.ts';
 import type { Exit } from './observe.ts';
 import type { ContainerRecord, PodRecord } from './records.ts';
@@ -43,6 +44,8 @@ export interface Workshop {
   userIds: { pool: IdPool; previous?: UserIds };
   cgroups: Cgroups;
   dialect: CgroupDialect;
+  /** Absent where containers see the files of the kernel. */
+  honest?: HonestFiles;
   network: PodNetwork;
   exits: Exits;
   /** The records on disk, read once; only this process writes them. By uid. */
