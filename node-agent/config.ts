@@ -2,6 +2,7 @@
 import type { ClientConfig } from '#lib/client/connect.ts';
 import type { EvictionConfig } from './eviction/settings.ts';
 import type { Reservation } from './node/allocatable.ts';
+import type { IdPool } from './runtime/user-ids.ts';
 
 export interface NodeAgentConfig {
   nodeName: string;
@@ -56,6 +57,8 @@ export interface NodeAgentConfig {
   memoryThrottlingFactor?: number;
   /** Whether containers see their own limits in /proc/meminfo, /proc/cpuinfo and the like, by lxcfs (Debian's package of this name). Off by default. */
   honestProc?: boolean;
+  /** What pods with users of their own (`hostUsers: false`) get ids from: all of the machine's beyond 65535 when absent. Nodes of one machine should have each its own. */
+  podUserIds?: IdPool;
   /** When pods have to go because the node runs short; upstream's defaults when absent. */
   eviction?: EvictionConfig;
   /**

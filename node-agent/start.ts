@@ -26,8 +26,10 @@ import { imagesInUse } from './node/image-garbage.ts';
 import { nodeResources } from './node/allocatable.ts';
 import { enlist } from './node/enlist.ts';
 import { readMachine } from './node/machine.ts';
+import { probeFeatures } from './runtime/oci/features.ts';
 import { makeOciRuntime } from './runtime/oci/runtime.ts';
 import type { OciRuntime } from './runtime/oci/runtime.ts';
+import type { RuntimeFeatures } from './runtime/types.ts';
 import { startServer } from './server/server.ts';
 import { checkShutdown } from './shutdown/plan.ts';
 import { endPods, isMachineStopping, shutdownRefusal, shuttingDown } from './shutdown/shutdown.ts';
@@ -100,6 +102,7 @@ async function boot(
   shutdown: { endPods?: () => Promise<void> },
   signal: AbortSignal,
 ): Promise<void> {
+  const features = probeFeatures(...runtimeDirs(config));
   const machine = await readMachine(config.stateDir);
   const settings = evictionSettings(config.eviction);
   const { nodeName, maxPods = defaultMaxPods, kubeReserved, systemReserved } = config;
@@ -146,6 +149,7 @@ async function boot(
       resources,
       pressure,
       images,
+      features,
     },
     signal,
   ).then((enlisted) => {
@@ -155,7 +159,7 @@ async function boot(
   // Its failure is heard of where it is waited for.
   enlisting.catch(() => {});
   const podCidr = await podCidrOf(config, view, () => Promise.all([enlisting, view.ready(signal)]), signal);
-  const runtime = openRuntime(config, podCidr, env);
+  const runtime = openRuntime(config, podCidr, env, await features);
   ends.push(() => runtime.close());
   const [hands] = await Promise.all([
     makeHands(config, {
@@ -235,14 +239,22 @@ async function boot(
   env.log.info('Ready for pods', { node: config.nodeName, podCidr, port: server.port });
 }
 
-function openRuntime(config: NodeAgentConfig, podCidr: string, env: Env): OciRuntime {
+/** Where the runtime keeps what outlives the machine's restarts, and what does not. */
+function runtimeDirs({ stateDir, runDir }: NodeAgentConfig): [string, string] {
+  return [path.join(stateDir, 'runtime'), path.join(runDir, 'runtime')];
+}
+
+function openRuntime(config: NodeAgentConfig, podCidr: string, env: Env, features?: RuntimeFeatures): OciRuntime {
+  const [stateDir, runDir] = runtimeDirs(config);
   return makeOciRuntime(
     {
-      stateDir: path.join(config.stateDir, 'runtime'),
-      runDir: path.join(config.runDir, 'runtime'),
+      stateDir,
+      runDir,
       cgroupRoot: config.cgroupRoot,
       nodeIps: [config.address],
       boundLayers: config.ephemeralStorage === 'refuse',
+      ...(config.podUserIds && { userIds: config.podUserIds }),
+      ...(features && { features }),
       keepsMemory: config.memoryQoS ?? false,
       honestProc: config.honestProc ?? false,
       network: {

@@ -66,6 +66,7 @@ export function nodeConfig(cluster: ClusterLayout, node: NodeLayout): NodeConfig
       imageDir: cluster.imageDir,
       staticPodDir: `${node.stateDir}/manifests`,
       cgroupRoot: node.cgroupRoot,
+      podUserIds: node.podUserIds,
       clusterDns: cluster.dnsAddress,
       clusterDomain: cluster.domain,
       clusterCidr: cluster.podCidr,

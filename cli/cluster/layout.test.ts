@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { checkIdPool, idsPerPod } from '../../node-agent/runtime/user-ids.ts';
 import { clusterNameFault, layoutOf, slotCount } from './layout.ts';
 
 const folders = { stateRoot: '/var/lib/wherry', runRoot: '/run/wherry' };
@@ -13,6 +14,21 @@ suite('layout', () => {
     assert.equal(new Set(ports).size, ports.length);
     const ranges = all.flatMap((layout) => [layout.podCidr, layout.serviceCidr]);
     assert.equal(new Set(ranges).size, ranges.length);
+  });
+
+  test('layoutOf() gives pods of the first eight nodes of every cluster ids of their own, enough for a node', () => {
+    const pools = Array.from({ length: slotCount }, (_, slot) => layoutOf({ name: 'c', slot, nodes: 8 }, folders).nodes)
+      .flat()
+      .map((node) => node.podUserIds);
+    for (const pool of pools) {
+      checkIdPool(pool);
+      assert.ok(pool.ranges > 110, JSON.stringify(pool));
+    }
+    const sorted = pools.toSorted((a, b) => a.first - b.first);
+    for (const [i, { first }] of sorted.entries()) {
+      const before = sorted[i - 1];
+      assert.ok(!before || before.first + before.ranges * idsPerPod <= first);
+    }
   });
 
   test('layoutOf() keeps device names within the kernel’s 15 characters', () => {

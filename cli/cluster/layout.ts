@@ -18,6 +18,8 @@ export interface NodeLayout {
   /** File that pins the node's mount namespace. */
   mountNamespace: string;
   cgroupRoot: string;
+  /** Ids for users of pods: ranges of 65,536, the lowest beginning at `first`. */
+  podUserIds: { first: number; ranges: number };
 }
 
 export interface ClusterLayout {
@@ -75,6 +77,11 @@ export const standardLogDirs = { pods: '/var/log/pods', containers: '/var/log/co
 export const slotCount = 32;
 export const maxNodes = 100;
 
+const idsPerPod = 65_536;
+/** With these, 32 clusters of 8 nodes have different ids; further nodes have those of earlier ones, a pod's users still differing from those of its node. */
+const idRangesPerNode = 128;
+const nodesWithIdsOfTheirOwn = 8;
+
 /** The whole layout of one cluster. */
 export function layoutOf({ name, slot, nodes }: ClusterFacts, { stateRoot, runRoot }: Folders): ClusterLayout {
   const stateDir = `${stateRoot}/${name}`;
@@ -122,7 +129,15 @@ function nodeLayout(cluster: string, slot: number, number: number, stateDir: str
     containerLogDir: `${stateDir}/nodes/${name}/container-logs`,
     mountNamespace: `${runDir}/pins/${name}`,
     cgroupRoot: `/wherry-${cluster}-${name}`,
+    podUserIds: podUserIds(slot, number),
   };
+}
+
+/** The very first range is the machine's own. */
+function podUserIds(slot: number, number: number): NodeLayout['podUserIds'] {
+  const share = slot * nodesWithIdsOfTheirOwn + ((number - 1) % nodesWithIdsOfTheirOwn);
+  const begin = Math.max(share * idRangesPerNode, 1);
+  return { first: begin * idsPerPod, ranges: (share + 1) * idRangesPerNode - begin };
 }
 
 /** Faults of a cluster's name: it becomes part of file, namespace and cgroup names. */

@@ -3,6 +3,7 @@ import type { Client } from '#lib/client/types.ts';
 import type { Env } from '#lib/env/env.ts';
 import type { Pressure } from '../eviction/pressure.ts';
 import type { Images } from '../images/types.ts';
+import type { RuntimeFeatures } from '../runtime/types.ts';
 import type { NodeResources } from './allocatable.ts';
 import type { Machine } from './machine.ts';
 import { nodeLabels } from './node-status.ts';
@@ -21,6 +22,7 @@ export interface EnlistParts {
   resources: NodeResources;
   pressure: Pick<Pressure, 'conditions'>;
   images: Pick<Images, 'list'>;
+  features: Promise<RuntimeFeatures>;
 }
 
 export interface Enlisted {
@@ -39,7 +41,10 @@ export async function enlist(parts: EnlistParts, signal: AbortSignal): Promise<E
   let notReady: string | undefined =
     'container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady message:no pod range assigned yet';
   let agentPort = parts.port;
-  let listed = await images.list();
+  const [features, first] = await Promise.all([parts.features, images.list()]);
+  if (features.noUserNamespaces !== undefined)
+    env.log.warn('Pods cannot have users of their own', { because: features.noUserNamespaces });
+  let listed = first;
   let listedAt = env.monotonic();
   const inputs = async () => {
     if (env.monotonic() - listedAt > imagesKeptMs) {
@@ -52,6 +57,7 @@ export async function enlist(parts: EnlistParts, signal: AbortSignal): Promise<E
       agentPort,
       machine,
       resources,
+      features,
       images: listed,
       pressure: pressure.conditions(),
       notReady,

@@ -5,6 +5,7 @@ import { equal } from '#lib/meta/equal.ts';
 import { formatTime } from '#lib/meta/time.ts';
 import type { PressureCondition } from '../eviction/types.ts';
 import type { ImageInfo } from '../images/types.ts';
+import type { RuntimeFeatures } from '../runtime/types.ts';
 import type { NodeResources } from './allocatable.ts';
 import type { Machine } from './machine.ts';
 
@@ -14,6 +15,7 @@ export interface NodeInputs {
   agentPort: number;
   machine: Machine;
   resources: Pick<NodeResources, 'capacity' | 'allocatable'>;
+  features: RuntimeFeatures;
   images: readonly ImageInfo[];
   /** In which ways the node is short of something. */
   pressure: readonly PressureCondition[];
@@ -40,7 +42,7 @@ export function nodeLabels(nodeName: string, architecture: string, more: Readonl
 
 /** The whole status; heartbeats are `now`, transition times move only when a status does. */
 export function nodeStatus(inputs: NodeInputs, before: NodeStatus | undefined, now: number): NodeStatus {
-  const { machine, resources } = inputs;
+  const { machine, resources, features } = inputs;
   const images = inputs.images
     .toSorted((a, b) => b.sizeBytes - a.sizeBytes)
     .slice(0, mostImages)
@@ -66,6 +68,17 @@ export function nodeStatus(inputs: NodeInputs, before: NodeStatus | undefined, n
       architecture: machine.architecture,
     },
     ...(images.length > 0 && { images }),
+    // The one there is, which has no name.
+    runtimeHandlers: [
+      {
+        name: '',
+        features: {
+          recursiveReadOnlyMounts: features.recursiveReadOnly,
+          userNamespaces: features.noUserNamespaces === undefined,
+        },
+      },
+    ],
+    features: { supplementalGroupsPolicy: true },
     conditions: conditionsOf(inputs, before, formatTime(now)),
   };
 }

@@ -36,6 +36,7 @@ function setUp() {
     },
     resources: { capacity: { memory: '1Gi' }, allocatable: { memory: '924Mi' } },
     images: [],
+    features: { noUserNamespaces: undefined, recursiveReadOnly: true },
     pressure: [],
     notReady: 'not yet',
   };
@@ -55,6 +56,10 @@ suite('node-agent/node/registration', () => {
     const node = await client.get(nodeKind, ref);
     assert.equal(node.metadata.labels?.['kubernetes.io/hostname'], 'n1');
     assert.equal(node.metadata.labels?.['zone'], 'a');
+    assert.deepEqual(node.status?.runtimeHandlers, [
+      { name: '', features: { recursiveReadOnlyMounts: true, userNamespaces: true } },
+    ]);
+    assert.deepEqual(node.status?.features, { supplementalGroupsPolicy: true });
     assert.deepEqual(node.status?.capacity?.['memory'], '1Gi');
     assert.deepEqual(node.status?.allocatable?.['memory'], '924Mi');
     assert.deepEqual(

@@ -178,6 +178,14 @@ export class StartError extends Error {
   }
 }
 
+/** What a runtime can do beyond the ordinary, on this machine. */
+export interface RuntimeFeatures {
+  /** Why pods cannot have users of their own (`hostUsers: false`); undefined when they can. */
+  noUserNamespaces: string | undefined;
+  /** Read-only mounts can be so with all that is mounted below. */
+  recursiveReadOnly: boolean;
+}
+
 export interface Runtime {
   /** Everything of this runtime on the node, whole or half made. */
   list(): Promise<ObservedPod[]>;

@@ -2,15 +2,9 @@
 import { mkdirSync } from 'node:fs';
 import os from 'node:os';
 import { runCommand } from '#lib/env/command.ts';
+import type { RuntimeFeatures } from '../types.ts';
 import { userNamespaceProgram } from './folders.ts';
 import { probeScript } from './scripts.ts';
-
-export interface RuntimeFeatures {
-  /** Why pods cannot have users of their own (`hostUsers: false`); undefined when they can. */
-  noUserNamespaces: string | undefined;
-  /** Read-only mounts can be so with all that is mounted below. */
-  recursiveReadOnly: boolean;
-}
 
 /** Tries it out in namespaces that are gone afterwards. Never rejects: what cannot be tried cannot be done. */
 export async function probeFeatures(stateDir: string, runDir: string): Promise<RuntimeFeatures> {

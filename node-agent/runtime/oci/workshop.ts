@@ -1,11 +1,11 @@
 /** What the runtime's parts share: where things are, what this machine is, and what is known of pods and containers. */
 import type { Env } from '#lib/env/env.ts';
 import type { PodNetwork } from '../../network/pod-network.ts';
+import type { RuntimeFeatures } from '../types.ts';
 import type { IdPool, UserIds } from '../user-ids.ts';
 import type { Cgroups } from './cgroup-files.ts';
 import type { CgroupDialect } from './cgroup-writes.ts';
 import type { Exits } from './exits.ts';
-import type { RuntimeFeatures } from './features.ts';
 import type { RuntimeFolders } from './folders.ts';
 import type { HonestFiles } from './honest-files.ts';
 import type { HostFacts } from './host.ts';
