@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
 import type { ObservedContainer, ObservedPod, SandboxSpec } from '../types.ts';
 import { containerSpec, eventually, makeBench, podSpec } from './bench.fixture.ts';
 import type { Bench, ContainerWishes } from './bench.fixture.ts';
+import { probeFeatures } from './features.ts';
 
 const forever = 'trap "exit 0" TERM; while :; do sleep 0.1; done';
 const resources = { cpuShares: 1024, cpuQuota: 100_000, cpuPeriod: 100_000, memoryLimitBytes: 64 * 2 ** 20 };
@@ -51,6 +53,17 @@ suite('honest files (needs lxcfs)', () => {
     assert.equal((await exec(privileged.id, look)).split('\n')[0], total);
     const host = await start({}, { hostPid: true });
     assert.equal((await exec(host.id, look)).split('\n')[0], total);
+  });
+
+  test('so do pods with users of their own (needs user namespaces and mapped mounts)', async function () {
+    const { noUserNamespaces } = await probeFeatures(path.join(bench.folder, 'state'), path.join(bench.folder, 'run'));
+    if (noUserNamespaces !== undefined) return this.skip();
+    const { id } = await start({}, { hostUsers: false });
+    assert.equal(await exec(id, look), own);
+    const dead = server()!;
+    process.kill(Number(dead), 'SIGKILL');
+    await eventually('another one', () => ![undefined, dead].includes(server()));
+    await served(id);
   });
 
   test('it outlives the agent, and another agent takes it over', async () => {
