@@ -16,6 +16,8 @@ Clusters on this machine:
   down                      end everything that runs; objects and images stay for the next up
   delete                    down, and remove the cluster's state
   status                    what runs
+  describe pod NAME         how a pod does, what it waits for, and how far its images have come
+     [--namespace NAME]
   enable, disable           start the cluster at boot, by systemd, or no longer
   demo [--nodes N]          up with two nodes, and a web application to try
 
@@ -67,6 +69,10 @@ const commands: Record<string, Command> = {
     const names = clusterNames(options.folders);
     if (names.length === 0) say('No clusters.');
     for (const name of names) say(await statusOf(layoutOf(readFacts(name, options.folders)!, options.folders)));
+  },
+  describe: async (options, env) => {
+    const { describe } = await import('./describe/describe.ts');
+    await describe(existing(options), options, env);
   },
   demo: async (options, env) => {
     const { demo } = await import('./demo.ts');

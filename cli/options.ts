@@ -13,6 +13,7 @@ const common = {
   'no-kubeconfig': { type: 'boolean', default: false },
   nodes: { type: 'string' },
   'audit-policy': { type: 'string' },
+  namespace: { type: 'string', short: 'n', default: 'default' },
   tag: { type: 'string' },
   file: { type: 'string' },
   help: { type: 'boolean', short: 'h', default: false },
@@ -25,6 +26,8 @@ export interface Options {
   nodes: number | undefined;
   /** A file, or `none`; undefined to leave the audit log as it is. */
   auditPolicy: string | undefined;
+  /** Where what is asked about is. */
+  namespace: string;
   tag: string | undefined;
   file: string | undefined;
   /** The user's kubeconfig; undefined to leave it alone. */
@@ -59,6 +62,7 @@ export function parseOptions(argv: readonly string[], user: UserFacts): Options 
     name: values.name,
     nodes: values.nodes === undefined ? undefined : Number(values.nodes),
     auditPolicy: values['audit-policy'],
+    namespace: values.namespace,
     tag: values.tag,
     file: values.file,
     userKubeconfig: values['no-kubeconfig'] ? undefined : kubeconfig,

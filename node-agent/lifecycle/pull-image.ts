@@ -1,5 +1,6 @@
 /** Gets the image of a container, by its pull policy, with the kubelet's events and backoff. */
 import type { Pod, Secret } from '#lib/kinds/gen/core-v1.ts';
+import { progressText } from '../images/progress-text.ts';
 import { PullError } from '../images/types.ts';
 import type { UnpackedImage } from '../images/types.ts';
 import { longer } from './backoff.ts';
@@ -53,8 +54,7 @@ async function obtain(spec: AnyContainer, pod: Pod, { hands, signal }: Scene, te
   const start = hands.env.monotonic();
   const { image, bytes, durationMs } = await hands.images.pull(name, {
     auth: pullAuth(secrets),
-    onProgress: ({ fetchedBytes, totalBytes }) =>
-      tell('Normal', 'Pulling', `Pulling image "${name}": ${fetchedBytes} of ${totalBytes} bytes fetched`),
+    onProgress: (progress) => tell('Normal', 'Pulling', progressText(name, progress)),
     signal,
   });
   const all = hands.env.monotonic() - start;
