@@ -56,8 +56,8 @@ export function containerMounts(inputs: {
   const volumes = container.mounts.filter(({ device }) => !device);
   const taken = new Set(volumes.map(({ target }) => withoutSlash(target)));
   const filesReadOnly = readOnlyRootFilesystem;
+  const shm = bindMount(bind(pod.hostIpc ? '/dev/shm' : paths.shm, '/dev/shm', false));
   const own: Mount[] = [
-    bind(pod.hostIpc ? '/dev/shm' : paths.shm, '/dev/shm', false),
     bind(`${paths.etc}/resolv.conf`, '/etc/resolv.conf', filesReadOnly),
     bind(`${paths.etc}/hostname`, '/etc/hostname', filesReadOnly),
     bind(`${paths.etc}/hosts`, '/etc/hosts', filesReadOnly),
@@ -77,6 +77,8 @@ export function containerMounts(inputs: {
   return [
     ...kernelMounts(privileged).filter(({ destination }) => !taken.has(destination)),
     ...shown.map((file) => bindMount(bind(`${honestFolder}${file}`, file, true))),
+    // A bind has none of its source's flags but those it names.
+    ...(taken.has('/dev/shm') ? [] : [adding(['nosuid', 'nodev', 'noexec'], shm)]),
     // These are made for the pod, and belong to its root.
     ...own.filter(({ target }) => !taken.has(withoutSlash(target))).map(bindMount),
     ...mounts
