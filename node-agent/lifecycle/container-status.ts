@@ -18,7 +18,8 @@ export function containerStatus(
 ): ContainerStatus {
   const notes = seen.notes.containers[spec.name];
   const before = reportedStatus(pod, spec.name);
-  const [latest, previous] = runsOf(seen.observed, spec.name);
+  // A run that is only being made may yet come to nothing.
+  const [latest, previous] = runsOf(seen.observed, spec.name).filter(({ state }) => state !== 'created');
   const waitsForInit = (pod.spec.initContainers?.length ?? 0) > 0;
   const waiting = { reason: waitsForInit ? 'PodInitializing' : 'ContainerCreating' };
   const common = { name: spec.name, image: spec.image ?? '', ...mountsOf(spec) };
@@ -68,7 +69,7 @@ function statesOf(
   const notes = seen.notes.containers[spec.name];
   const before = reportedStatus(pod, spec.name);
   const lastState = previous ? { terminated: endOf(previous) } : earlierEnd(before, latest);
-  if (latest.state === 'created' || notes?.hooking === latest.id) return { state: { waiting }, lastState };
+  if (notes?.hooking === latest.id) return { state: { waiting }, lastState };
   if (latest.state === 'running') {
     return { state: { running: { startedAt: formatTime(latest.startedAt ?? latest.createdAt) } }, lastState };
   }

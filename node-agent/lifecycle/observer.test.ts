@@ -50,6 +50,30 @@ suite('node-agent/lifecycle/observer', () => {
     assert.deepEqual(states(), ['exited']);
   });
 
+  test('refresh() of one pod leaves the others as they are, and forgets one that is gone', async () => {
+    const { runtime, looks } = slowRuntime();
+    const observer = makeObserver(runtime, makeFakeEnv());
+    for (const uid of ['uid-1', 'uid-2']) observer.put({ ...makeSandbox([makeRun('app')]), uid });
+    const looking = Promise.all([observer.refresh('uid-1'), observer.refresh('uid-2')]);
+    looks[0]!([makeSandbox([makeEnd('app', 1)])]);
+    looks[1]!([]);
+    await looking;
+    assert.deepEqual([observer.uids(), observer.get('uid-1')?.containers[0]?.state], [['uid-1'], 'exited']);
+  });
+
+  test('refresh() does not undo what a look at one pod has found meanwhile', async () => {
+    const { runtime, looks } = slowRuntime();
+    const observer = makeObserver(runtime, makeFakeEnv());
+    const both = ['uid-1', 'uid-2'].map((uid) => ({ ...makeSandbox([makeRun('app')]), uid }));
+    const all = observer.refresh();
+    const gone = observer.refresh('uid-1');
+    looks[1]!([]);
+    await gone;
+    looks[0]!(both);
+    await all;
+    assert.deepEqual(observer.uids(), ['uid-2']);
+  });
+
   test('get() shows a run that never began in place of what a look saw half made', async () => {
     const { runtime, looks } = slowRuntime();
     const observer = makeObserver(runtime, makeFakeEnv());

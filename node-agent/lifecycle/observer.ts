@@ -5,8 +5,8 @@ import type { ObservedContainer, ObservedPod, Runtime } from '../runtime/types.t
 export interface Observer {
   get(uid: string): ObservedPod | undefined;
   uids(): string[];
-  /** Looks again; a call during a look waits for one that starts after it. */
-  refresh(): Promise<void>;
+  /** Looks again, at one pod or at all; a call during such a look waits for one that starts after it. */
+  refresh(uid?: string): Promise<void>;
   /** Takes what a verb of the runtime answered, without another look. */
   put(pod: ObservedPod): void;
   putRun(uid: string, run: ObservedContainer): void;
@@ -17,39 +17,50 @@ export interface Observer {
 
 export function makeObserver(runtime: Runtime, env: Env): Observer {
   let pods = new Map<string, ObservedPod>();
-  /** What verbs answered while a look was going on: it may have missed them. */
-  let answered = new Map<string, ObservedPod>();
+  /** For each look that is going on, what was learned meanwhile: it may have missed that. */
+  const ongoing = new Set<Map<string, ObservedPod | undefined>>();
   const failed = new Map<string, ObservedContainer[]>();
-  let looking: Promise<void> | undefined;
-  let next: Promise<void> | undefined;
+  /** The looks at each pod, and at all of them. */
+  const looks = new Map<string | undefined, { now: Promise<void>; next?: Promise<void> }>();
 
-  async function look(): Promise<void> {
-    answered = new Map();
-    const list = await runtime.list();
-    const looked = new Map(list.map((pod) => [pod.uid, pod] as const));
-    pods = new Map([...looked, ...[...answered].map(([uid, pod]) => [uid, withEnds(pod, looked.get(uid))] as const)]);
-    for (const uid of failed.keys()) if (!pods.has(uid)) failed.delete(uid);
-  }
-
-  function refresh(): Promise<void> {
-    if (!looking) {
-      looking = look().finally(() => (looking = undefined));
-      return looking;
+  async function look(uid: string | undefined): Promise<void> {
+    const learned = new Map<string, ObservedPod | undefined>();
+    ongoing.add(learned);
+    const list = await runtime.list(uid).finally(() => ongoing.delete(learned));
+    const looked = new Map(list.map((pod) => [pod.uid, pod]));
+    // What a verb answered meanwhile is newer, but for what has ended since.
+    const latest = (each: string) => {
+      const told = learned.get(each);
+      return learned.has(each) ? told && withEnds(told, looked.get(each)) : looked.get(each);
+    };
+    if (uid !== undefined) learn(uid, latest(uid));
+    else {
+      pods = new Map();
+      for (const each of new Set([...looked.keys(), ...learned.keys()])) learn(each, latest(each));
     }
-    next ??= looking
-      .catch((error: unknown) => env.log.debug('Cannot list what runs', { error }))
-      .then(() => {
-        next = undefined;
-        return refresh();
-      });
-    return next;
+    for (const each of failed.keys()) if (!pods.has(each)) failed.delete(each);
   }
 
-  function put(pod: ObservedPod): void {
-    const latest = withEnds(pod, pods.get(pod.uid));
-    pods.set(pod.uid, latest);
-    answered.set(pod.uid, latest);
+  function refresh(uid?: string): Promise<void> {
+    const under = looks.get(uid);
+    if (!under) {
+      const now = look(uid).finally(() => looks.delete(uid));
+      looks.set(uid, { now });
+      return now;
+    }
+    under.next ??= under.now
+      .catch((error: unknown) => env.log.debug('Cannot list what runs', { error }))
+      .then(() => refresh(uid));
+    return under.next;
   }
+
+  function learn(uid: string, pod: ObservedPod | undefined): void {
+    if (pod) pods.set(uid, pod);
+    else pods.delete(uid);
+    for (const learned of ongoing) learned.set(uid, pod);
+  }
+
+  const put = (pod: ObservedPod): void => learn(pod.uid, withEnds(pod, pods.get(pod.uid)));
 
   return {
     get(uid) {

@@ -64,7 +64,7 @@ export async function perform(step: Step, scene: Scene): Promise<void> {
       await hands.runtime.removeContainer(step.container.id);
       hands.observer.forgetFailedRun(scene.uid, step.container.id);
       await removeLog(step.container.logPath);
-      return hands.observer.refresh();
+      return hands.observer.refresh(scene.uid);
     case 'report':
       await scene.status.settled(signal);
       return note({ reported: true });
@@ -114,7 +114,7 @@ async function release({ hands, uid, note }: Scene): Promise<void> {
   await hands.runtime.removePod(uid);
   hands.cpus.release(uid);
   await hands.volumes.unmount(uid);
-  await hands.observer.refresh();
+  await hands.observer.refresh(uid);
   note({ released: true, volumes: undefined });
 }
 

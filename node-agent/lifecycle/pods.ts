@@ -102,7 +102,7 @@ export async function makePods(
       for (const change of changes) if (change.kind === podKind) take(change as ViewChange<Pod>);
     }),
     runtime.onChange((uid) => {
-      observer.refresh().then(
+      observer.refresh(uid).then(
         () => {
           workers.get(uid)?.wake();
           for (const listener of listeners) listener(uid);

@@ -78,7 +78,7 @@ export async function startContainer(step: Step & { do: 'start' }, pod: Pod, sce
       noteContainer(spec.name, { problem, pulled: undefined, retryAt: undefined, ...earlier });
     } else {
       // Nothing is left of it, but a look in the meantime may have seen it half made.
-      await hands.observer.refresh();
+      await hands.observer.refresh(pod.metadata.uid);
       noteContainer(spec.name, { problem, retryAt: now + retryMs });
     }
   }

@@ -22,7 +22,7 @@ export async function stopContainers(groups: readonly Stopping[][], scene: Scene
       }),
     );
   }
-  await scene.hands.observer.refresh();
+  await scene.hands.observer.refresh(scene.uid);
 }
 
 /** Says that the container must go, and runs its preStop hook for as long as the grace lasts. Rejects only when the step is given up. */

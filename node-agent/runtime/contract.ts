@@ -52,6 +52,12 @@ export function runtimeContract(name: string, open: () => Promise<Subject>): voi
 
     const observe = async (uid: string) => (await subject.runtime.list()).find((pod) => pod.uid === uid);
 
+    test('list() of a uid tells of that pod alone', async () => {
+      for (const uid of ['a', 'b']) await subject.runtime.preparePod(sandboxFor(uid), signal);
+      const listed = async (uid?: string) => (await subject.runtime.list(uid)).map((pod) => pod.uid);
+      assert.deepEqual([await listed('b'), await listed('c'), (await listed()).toSorted()], [['b'], [], ['a', 'b']]);
+    });
+
     test('preparePod() makes a sandbox once, with an address', async () => {
       const first = await subject.runtime.preparePod(sandboxFor('a'), signal);
       assert.equal(first.ready, true);

@@ -63,7 +63,8 @@ export function makeMemoryRuntime(env: Env): MemoryRuntime {
         pod.ready = false;
       }
     },
-    list: () => Promise.resolve(structuredClone([...pods.values()])),
+    list: (uid) =>
+      Promise.resolve(structuredClone([...pods.values()].filter((pod) => uid === undefined || pod.uid === uid))),
     preparePod(spec: SandboxSpec) {
       const before = pods.get(spec.uid);
       if (!spec.hostUsers && (spec.hostNetwork || spec.hostPid || spec.hostIpc))

@@ -187,8 +187,8 @@ export interface RuntimeFeatures {
 }
 
 export interface Runtime {
-  /** Everything of this runtime on the node, whole or half made. */
-  list(): Promise<ObservedPod[]>;
+  /** Everything of this runtime on the node, whole or half made; of one pod alone when its uid is given. */
+  list(uid?: string): Promise<ObservedPod[]>;
   /** Makes the pod's cgroup, namespaces and network. Resolves to what stands. */
   preparePod(spec: SandboxSpec, signal: AbortSignal): Promise<ObservedPod>;
   /** Creates and starts one container. Rejects with StartError. */

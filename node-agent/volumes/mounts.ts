@@ -1,14 +1,24 @@
 /** The kernel's mounts: reading them, making them, and never deleting through one. */
 import { execFile } from 'node:child_process';
-import { readFile, rm } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
 import { promisify } from 'node:util';
+import { removeFolder } from '#lib/env/remove-folder.ts';
 
 const execute = promisify(execFile);
 
+const readMountInfo = () => readFileSync('/proc/self/mountinfo', 'utf8');
+
 /** Where something is mounted in this mount namespace, in the order it was mounted. */
 export async function mountPoints(): Promise<string[]> {
-  const text = await readFile('/proc/self/mountinfo', 'utf8');
-  return parseMountInfo(text);
+  return parseMountInfo(readMountInfo());
+}
+
+/** The mount points at and below a folder. A node has thousands of mounts, and mostly none of them there: then one search tells. */
+function mountPointsBelow(folder: string): string[] {
+  const text = readMountInfo();
+  const escaped = folder.replaceAll(/[\s\\]/g, (sign) => `\\${sign.charCodeAt(0).toString(8).padStart(3, '0')}`);
+  if (!text.includes(escaped)) return [];
+  return parseMountInfo(text).filter((point) => point === folder || point.startsWith(`${folder}/`));
 }
 
 /** The mount points of a mountinfo text; octal escapes undone. */
@@ -35,18 +45,18 @@ export async function unmount(target: string): Promise<void> {
   await execute('umount', ['--no-canonicalize', target]);
 }
 
-/** Unmounts everything at and below a folder, deepest and latest first; what is busy goes when its last user does. */
-async function unmountBelow(folder: string): Promise<void> {
-  const inside = (await mountPoints()).filter((point) => point === folder || point.startsWith(`${folder}/`));
-  for (const point of inside.toReversed()) {
+/** Unmounts these, the latest first; what is busy goes when its last user does. */
+async function unmountAll(points: readonly string[]): Promise<void> {
+  for (const point of points.toReversed()) {
     await unmount(point).catch(() => execute('umount', ['--no-canonicalize', '--lazy', point]));
   }
 }
 
 /** Deletes a folder with everything below it; refuses while anything is mounted there. */
 export async function removeTree(folder: string): Promise<void> {
-  await unmountBelow(folder);
-  const left = (await mountPoints()).filter((point) => point === folder || point.startsWith(`${folder}/`));
-  if (left.length > 0) throw new Error(`Cannot remove ${folder}: ${left[0]} is still mounted`);
-  await rm(folder, { recursive: true, force: true });
+  const points = mountPointsBelow(folder);
+  await unmountAll(points);
+  const [left] = points.length > 0 ? mountPointsBelow(folder) : [];
+  if (left !== undefined) throw new Error(`Cannot remove ${folder}: ${left} is still mounted`);
+  await removeFolder(folder);
 }

@@ -86,7 +86,7 @@ export async function makeBench(more: Pick<OciRuntimeOptions, 'honestProc'> = {}
   };
   const call = <T>(verb: string, ...args: unknown[]) => callUnder<T>(undefined, verb, ...args);
   const runtime: Runtime = {
-    list: () => call<ObservedPod[]>('list'),
+    list: (uid) => call<ObservedPod[]>('list', ...(uid === undefined ? [] : [uid])),
     preparePod: (spec, signal) => callUnder<ObservedPod>(signal, 'preparePod', spec),
     startContainer: (spec, signal) => callUnder<ObservedContainer>(signal, 'startContainer', spec),
     resizePod: (uid, wanted) => call<ObservedPod>('resizePod', uid, wanted),

@@ -1,9 +1,9 @@
 /** Starts and removes containers. */
 import { createHash } from 'node:crypto';
 import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { runCommand } from '#lib/env/command.ts';
+import { removeFolder } from '#lib/env/remove-folder.ts';
 import { StartError } from '../types.ts';
 import type { ContainerSpec, Mount } from '../types.ts';
 import type { UserIds } from '../user-ids.ts';
@@ -214,7 +214,7 @@ export async function removeContainers(shop: Workshop, pod: PodEntry, ids: reado
     const stuck = mountsBelow(folders.folder);
     if (stuck.length > 0) throw new Error(`Cannot remove container ${id}: still mounted: ${stuck.join(', ')}`);
     shop.cgroups.remove(`${podCgroupPath}/${id}`);
-    await rm(folders.folder, { recursive: true, force: true });
+    await removeFolder(folders.folder);
     shop.exits.forget(id);
     pod.containers.delete(id);
   }

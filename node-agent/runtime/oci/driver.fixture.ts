@@ -20,7 +20,7 @@ type Verb = (...args: never[]) => unknown;
 type Line = { call: number; verb: string; args: never[] } | { abort: number };
 const verbsUnder = (signal: AbortSignal): Record<string, Verb> => ({
   prepareNode: () => runtime.prepareNode(),
-  list: () => runtime.list(),
+  list: (uid?: string) => runtime.list(uid),
   preparePod: (spec) => runtime.preparePod(spec, signal),
   startContainer: (spec) => runtime.startContainer(spec, signal),
   resizePod: (uid, wanted) => runtime.resizePod(uid, wanted),

@@ -20,13 +20,10 @@ export function openExits(folder: string): Exits {
   const file = (id: string) => path.join(folder, id);
   return {
     read(id) {
-      try {
-        const text = readFileSync(file(id), 'utf8').trim();
-        return text === '' ? undefined : { code: Number(text), at: Math.floor(statSync(file(id)).mtimeMs) };
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-        throw error;
-      }
+      // That there is none is the ordinary case, which an exception would make dear.
+      const about = statSync(file(id), { throwIfNoEntry: false });
+      const text = about && readFileSync(file(id), 'utf8').trim();
+      return about && text ? { code: Number(text), at: Math.floor(about.mtimeMs) } : undefined;
     },
     leave(id, code) {
       writeFileSync(`${file(id)}.new`, String(code));

@@ -258,7 +258,7 @@ suite('oci runtime: pods with users of their own (needs user namespaces and mapp
     const { id } = await start(pod, forever, { name: 'two' });
     assert.match(await exec(id, 'ps -o pid,args'), /1 \/bin\/busybox sh.* sleep 4321/);
     assert.equal(await exec(id, 'stat -c %u /proc/1'), '65535');
-    const holder = readFileSync(`${bench.folder}/run/pods/${pod.uid}/pause/pid`, 'utf8').trim();
+    const holder = bench.inNode(`cat ${bench.folder}/run/pods/${pod.uid}/pause/pid`).trim();
     assert.deepEqual(ownerOf(`/proc/${holder}`), [first + 65_535, first + 65_535]);
   });
 

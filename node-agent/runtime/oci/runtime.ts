@@ -141,9 +141,10 @@ export function makeOciRuntime(options: OciRuntimeOptions, env: Env): OciRuntime
       const { shop } = await opened();
       await shop.network.prepareNode();
     },
-    async list() {
+    async list(uid) {
       const all = await opened();
-      return [...all.shop.pods.values()].map((pod) => observe(all, pod));
+      const pods = uid === undefined ? [...all.shop.pods.values()] : [all.shop.pods.get(uid) ?? []].flat();
+      return pods.map((pod) => observe(all, pod));
     },
     async preparePod(spec, signal) {
       const all = await opened();

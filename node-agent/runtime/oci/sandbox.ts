@@ -1,8 +1,8 @@
 /** Makes and removes what a pod's containers share: cgroup, namespaces, network, files. */
-import { chownSync, existsSync, mkdirSync, statfsSync, writeFileSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import { chmodSync, chownSync, existsSync, mkdirSync, statfsSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { demandCommand, runCommand } from '#lib/env/command.ts';
+import { removeFolder } from '#lib/env/remove-folder.ts';
 import type { PodCommands } from '../../network/pod-network.ts';
 import type { SandboxSpec } from '../types.ts';
 import { freeIds } from '../user-ids.ts';
@@ -63,14 +63,17 @@ export async function makeSandbox(shop: Workshop, spec: SandboxSpec, signal: Abo
   const entry: PodEntry = { record, containers: before?.containers ?? new Map() };
   shop.pods.set(uid, entry);
   if (before || existsSync(folders.pins)) await removeKernelObjects(shop, record);
-  mkdirSync(folders.etc, { recursive: true });
-  writeEtc(folders.etc, record);
+  mkdirSync(folders.pins, { recursive: true });
   weighTier(shop, spec.qos);
   shop.cgroups.make(podCgroup(shop.cgroupRoot, spec), { hugePages: {}, ...spec.resources, ...(io && { io }) });
   await Promise.all([
     makeNamespaces(record, folders.pins, wires),
     spec.hostNetwork ? undefined : shop.network.publish(uid, spec.ports),
   ]);
+  // What is memory is there now to hold them.
+  makeShared(folders.shm, record);
+  mkdirSync(folders.etc);
+  writeEtc(folders.etc, record);
   if (spec.shareProcessNamespace) await startHolder(shop, record);
   record.phase = 'ready';
   writeRecord(folders.record, record);
@@ -86,12 +89,12 @@ export async function removeSandbox(shop: Workshop, record: PodRecord): Promise<
   const folders = podFolders(shop.folders, uid);
   await removeKernelObjects(shop, record);
   if (!record.spec.hostNetwork) await shop.network.release(uid);
-  const stuck = [...mountsBelow(folders.pins), ...mountsBelow(folders.state)];
+  const stuck = mountsBelow(folders.pins, folders.state);
   if (stuck.length > 0) throw new Error(`Cannot remove pod ${uid}: still mounted: ${stuck.join(', ')}`);
-  await rm(folders.pins, { recursive: true, force: true });
+  await removeFolder(folders.pins);
   await removeCgroup(shop, podCgroup(shop.cgroupRoot, record.spec));
   // The record goes last: until then a new start finds the pod and goes on.
-  await rm(folders.state, { recursive: true, force: true });
+  await removeFolder(folders.state);
   shop.pods.delete(uid);
   weighTier(shop, record.spec.qos);
 }
@@ -169,6 +172,13 @@ async function makeNamespaces(
     wires?.outside ?? '',
     ...(userIds ? [userNamespaceProgram, String(userIds.first), String(userIds.count)] : ['', '', '']),
   ]);
+}
+
+/** What the containers see as /dev/shm: anybody in the pod may write there. */
+function makeShared(folder: string, { userIds }: PodRecord): void {
+  mkdirSync(folder);
+  if (userIds) chownSync(folder, userIds.first, userIds.first);
+  chmodSync(folder, 0o1777);
 }
 
 function writeEtc(folder: string, { spec, address, userIds }: PodRecord): void {

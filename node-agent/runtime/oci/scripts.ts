@@ -14,10 +14,8 @@ export const sandboxScript = `set -e
 pins=$2 kinds=$3 inside=$4 hostname=$5 domainname=$6 settings=$7 within=$8 outside=$9
 shift 9
 program=$1 first=$2 count=$3
+mount -t tmpfs -o size=65536k,mode=755,nosuid,nodev,noexec shm "$pins"
 cd "$pins"
-mkdir -p shm
-mount -t tmpfs -o "size=65536k,mode=1777,nosuid,nodev,noexec,uid=\${first:-0},gid=\${first:-0}" shm shm &
-memory=$!
 flags=
 for kind in $kinds; do
   : >"$kind"
@@ -36,7 +34,6 @@ if [ -n "$outside" ]; then
 $outside
 END
 fi
-wait $memory
 `;
 
 /** Runs within the pod's new namespaces, but for that of users, whose pin is the last argument ('' for none): what belongs to its root only that may set. */
@@ -146,9 +143,10 @@ done
 export const removeSandboxScript = `crun=$2 root=$3 pins=$4 pause=$5 interface=$6
 if [ -n "$interface" ]; then ip link delete "$interface" 2>/dev/null & fi
 if [ -n "$pause" ]; then "$crun" --root="$root" --cgroup-manager=cgroupfs delete --force "$pause" 2>/dev/null; fi
-for pin in net ipc uts pid user shm; do
-  umount "$pins/$pin" 2>/dev/null
-done
+# One mount holds all the others, and they go with it. A pod of an agent before this one has them one by one.
+if ! umount --lazy "$pins" 2>/dev/null; then
+  for pin in net ipc uts pid user shm; do umount "$pins/$pin" 2>/dev/null; done
+fi
 wait
 :
 `;
