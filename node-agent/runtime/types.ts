@@ -260,6 +260,8 @@ export interface CgroupUsage {
   swapBytes: number;
   /** Absent when there is none. */
   memoryLimitBytes?: number;
+  /** Of swap alone. */
+  swapLimitBytes?: number;
   pageFaults: number;
   majorPageFaults: number;
   pids: number;

@@ -136,6 +136,7 @@ suite('node-agent/server', () => {
       rssBytes: 40,
       cacheBytes: 50,
       swapBytes: 7,
+      swapLimitBytes: 10,
       memoryLimitBytes: 200,
       pageFaults: 8,
       majorPageFaults: 2,
@@ -308,7 +309,7 @@ suite('node-agent/server', () => {
       majorPageFaults: 2,
     });
     assert.equal(web!.cpu.psi?.some.total, 3_000_000);
-    assert.equal(web!.swap.swapUsageBytes, 7);
+    assert.deepEqual([web!.swap.swapUsageBytes, web!.swap.swapAvailableBytes], [7, 3]);
     assert.deepEqual([web!.network?.name, web!.network?.rxBytes, web!.network?.txErrors], ['eth0', 11, 3]);
     assert.deepEqual(web!.process_stats, { process_count: 1 });
     const { rootfs, logs } = web!.containers[0]!;

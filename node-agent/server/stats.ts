@@ -62,7 +62,13 @@ export function makeSummarizer(nodeName: string, startedAt: number): Summarize {
           majorPageFaults: usage.majorPageFaults,
           ...(memory && { psi: memory }),
         },
-        swap: { time, swapUsageBytes: usage.swapBytes },
+        swap: {
+          time,
+          ...(usage.swapLimitBytes !== undefined && {
+            swapAvailableBytes: Math.max(0, usage.swapLimitBytes - usage.swapBytes),
+          }),
+          swapUsageBytes: usage.swapBytes,
+        },
         ...(io && { io: { time, psi: io } }),
       };
     };

@@ -32,12 +32,13 @@ suite('what a node limits', function () {
   const phase = (called: string, wanted: string) =>
     eventually(`${called} is ${wanted}`, async () => (await pod(called)).status?.phase === wanted);
   const inside = (called: string, script: string) => cluster.kubectl('exec', called, '--', 'sh', '-c', script);
+  const cgroupRoot = () => `${cluster.layout.nodes[0]!.cgroupRoot}/kubepods`;
   /** A file of the container's cgroup, as the node sees it. */
   async function cgroupFile(called: string, controller: string, file: string): Promise<string> {
     const { metadata, status } = await pod(called);
     const id = status!.containerStatuses![0]!.containerID!.split('//')[1]!;
     const tier = status!.qosClass === 'Guaranteed' ? '' : `/${status!.qosClass!.toLowerCase()}`;
-    const below = `${cluster.layout.nodes[0]!.cgroupRoot}/kubepods${tier}/pod${metadata.uid}/${id}/${file}`;
+    const below = `${cgroupRoot()}${tier}/pod${metadata.uid}/${id}/${file}`;
     const path = `/sys/fs/cgroup${v2 ? '' : `/${controller}`}${below}`;
     return await inNode(`cat ${path}`);
   }
@@ -206,6 +207,79 @@ suite('what a node limits', function () {
       // What is left of it when the cluster goes is looked for at the end.
       await reconfigure(cluster, name, { honestProc: true });
       assert.equal(total(await inside('honest', look)), 64);
+    });
+  });
+
+  suite('what the node’s rules give of memory', () => {
+    const page = 4096;
+    const down = (bytes: number) => Math.floor(bytes / page) * page;
+    const kernelSays = (field: string) =>
+      Number(new RegExp(`^${field}:\\s+(\\d+) kB$`, 'm').exec(readFileSync('/proc/meminfo', 'utf8'))?.[1]) * 1024;
+    const request = 64 * mebi;
+    const limit = 128 * mebi;
+    const burstable = {
+      containers: [
+        container(forever, { resources: { requests: { memory: String(request) }, limits: { memory: String(limit) } } }),
+      ],
+    };
+    const whole = { memory: '64Mi', cpu: '50m' };
+    const guaranteed = { containers: [container(forever, { resources: { requests: whole, limits: whole } })] };
+
+    test('LimitedSwap gives burstable pods their share and others none (needs swap, or to add some, and limits of it)', async function () {
+      const file = `${cluster.layout.stateDir}/swap`;
+      const limits = v2
+        ? `/sys/fs/cgroup${cgroupRoot()}/memory.swap.max`
+        : '/sys/fs/cgroup/memory/memory.memsw.limit_in_bytes';
+      if (!existsSync(limits)) return this.skip();
+      const make = `fallocate -l 64M ${file} && chmod 600 ${file} && mkswap ${file} && swapon ${file}`;
+      const added = await demandCommand('add swap', 'sh', ['-c', make]).then(
+        () => true,
+        () => false,
+      );
+      try {
+        if (kernelSays('SwapTotal') === 0) return this.skip();
+        await reconfigure(cluster, name, { memorySwap: { swapBehavior: 'LimitedSwap' } });
+        const swapOf = async (called: string) => {
+          if (v2) return Number(await cgroupFile(called, 'memory', 'memory.swap.max'));
+          const both = Number(await cgroupFile(called, 'memory', 'memory.memsw.limit_in_bytes'));
+          return both - Number(await cgroupFile(called, 'memory', 'memory.limit_in_bytes'));
+        };
+        await run('shares', burstable);
+        await run('none', guaranteed);
+        await phase('shares', 'Running');
+        await phase('none', 'Running');
+        const share = Math.floor((request / kernelSays('MemTotal')) * kernelSays('SwapTotal'));
+        assert.equal(await swapOf('shares'), down(share));
+        assert.equal(await swapOf('none'), 0);
+        const summary = JSON.parse(
+          await cluster.kubectl('get', '--raw', `/api/v1/nodes/${name}/proxy/stats/summary`),
+        ) as { pods: { podRef: { name: string }; containers: { swap: object }[] }[] };
+        const { time: _, ...swap } = summary.pods.find(({ podRef }) => podRef.name === 'shares')!.containers[0]!
+          .swap as Record<string, unknown>;
+        assert.deepEqual(swap, { swapAvailableBytes: down(share), swapUsageBytes: 0 });
+        const resize = { spec: { containers: [{ name: 'app', resources: { requests: { memory: String(limit) } } }] } };
+        await cluster.kubectl('patch', 'pod', 'shares', '--subresource=resize', '--patch', JSON.stringify(resize));
+        // Who may not outgrow what he asks for has none.
+        await eventually('no swap', async () => (await swapOf('shares')) === 0);
+      } finally {
+        if (added) await demandCommand('take swap away', 'swapoff', [file]);
+        await cluster.kubectl('delete', 'pod', '--all', '--now');
+        await reconfigure(cluster, name, { memorySwap: {} });
+      }
+    });
+
+    test('MemoryQoS keeps what was asked for, and slows down before the limit (needs cgroup v2)', async function () {
+      if (!v2) return this.skip();
+      await reconfigure(cluster, name, { memoryQoS: true });
+      await run('kept', burstable);
+      await phase('kept', 'Running');
+      assert.equal(Number(await cgroupFile('kept', 'memory', 'memory.min')), request);
+      assert.equal(Number(await cgroupFile('kept', 'memory', '../memory.min')), request);
+      assert.equal(Number(await cgroupFile('kept', 'memory', 'memory.high')), down(request + (limit - request) * 0.9));
+      await run('equal', guaranteed);
+      await phase('equal', 'Running');
+      assert.equal((await cgroupFile('equal', 'memory', 'memory.high')).trim(), 'max');
+      await cluster.kubectl('delete', 'pod', '--all', '--now');
     });
   });
 });

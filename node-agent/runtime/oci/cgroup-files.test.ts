@@ -35,6 +35,7 @@ suite('cgroup files', () => {
     put('pod/memory.current', '10000\n');
     put('pod/memory.stat', 'anon 1\nfile 5000\ninactive_file 4000\npgfault 7\npgmajfault 2\n');
     put('pod/memory.swap.current', '8192\n');
+    put('pod/memory.swap.max', '9000\n');
     put('pod/memory.max', '20000\n');
     const full = 'full avg10=0.00 avg60=0.00 avg300=0.00 total=0\n';
     put('pod/cpu.pressure', `some avg10=1.50 avg60=0.25 avg300=0.00 total=1234\n${full}`);
@@ -49,6 +50,7 @@ suite('cgroup files', () => {
       cacheBytes: 5000,
       swapBytes: 8192,
       memoryLimitBytes: 20_000,
+      swapLimitBytes: 9000,
       pageFaults: 7,
       majorPageFaults: 2,
       pids: 3,
@@ -61,9 +63,28 @@ suite('cgroup files', () => {
       },
     });
     put('pod/memory.max', 'max\n');
+    put('pod/memory.swap.max', 'max\n');
     assert.equal(cgroups.usage('/pod').memoryLimitBytes, undefined);
+    assert.equal(cgroups.usage('/pod').swapLimitBytes, undefined);
     assert.equal(cgroups.oomKills('/pod'), 1);
     assert.equal(cgroups.oomKills('/gone'), 0);
+  });
+
+  test('usage() takes the swap of cgroup v1 from what is limited together', () => {
+    mkdirSync(path.join(mount, 'memory'));
+    put('memory/cgroup.procs', '');
+    const cgroups = openCgroups({ ...v2, version: 'v1' }, mount);
+    const unlimited = '9223372036854771712\n';
+    const swapLimit = (memory: string, both: string) => {
+      put('memory/pod/memory.limit_in_bytes', memory);
+      put('memory/pod/memory.memsw.limit_in_bytes', both);
+      return cgroups.usage('/pod').swapLimitBytes;
+    };
+    assert.equal(swapLimit('20000\n', '25000\n'), 5000);
+    assert.equal(swapLimit('20000\n', '20000\n'), 0);
+    assert.equal(swapLimit('20000\n', unlimited), undefined);
+    assert.equal(swapLimit(unlimited, unlimited), undefined);
+    assert.equal(swapLimit('20000\n', ''), undefined);
   });
 
   test('onShortage() hears from cgroup v2', async () => {

@@ -13,7 +13,10 @@ export function readUsage(version: CgroupVersion, read: (controller: string, fil
   const stat = read('memory', 'memory.stat');
   const ofStat = (name: string, nameInV1: string) => numberAfter(v2 ? name : `total_${nameInV1}`, stat);
   const memoryBytes = Number(read('memory', v2 ? 'memory.current' : 'memory.usage_in_bytes'));
-  const limit = Number(read('memory', v2 ? 'memory.max' : 'memory.limit_in_bytes').trim() || 'NaN');
+  const limitIn = (file: string) => Number(read('memory', file).trim() || 'NaN');
+  const limit = limitIn(v2 ? 'memory.max' : 'memory.limit_in_bytes');
+  // v1 limits both together.
+  const swapLimit = v2 ? limitIn('memory.swap.max') : limitIn('memory.memsw.limit_in_bytes') - limit;
   const cpuStat = read('cpu', 'cpu.stat');
   const periods = numberAfter('nr_periods', cpuStat);
   const pressure = v2 ? pressureOf(read) : undefined;
@@ -26,6 +29,7 @@ export function readUsage(version: CgroupVersion, read: (controller: string, fil
     cacheBytes: ofStat('file', 'cache'),
     swapBytes: v2 ? Number(read('memory', 'memory.swap.current')) : ofStat('swap', 'swap'),
     ...(limit < unlimitedBytes && { memoryLimitBytes: limit }),
+    ...(swapLimit < unlimitedBytes && (v2 || limit < unlimitedBytes) && { swapLimitBytes: swapLimit }),
     pageFaults: ofStat('pgfault', 'pgfault'),
     majorPageFaults: ofStat('pgmajfault', 'pgmajfault'),
     pids: Number(read('pids', 'pids.current')),
