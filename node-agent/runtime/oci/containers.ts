@@ -155,6 +155,11 @@ export function makeContainerStarter(shop: Workshop): ContainerStarter {
     });
   }
 
+  /** The container runs: what it sees of its limits is no reason to end it. */
+  function tellOfDeadFiles(error: unknown): void {
+    shop.env.log.warn('Cannot show a container its own limits', { error });
+  }
+
   /** Who sees all of the node is shown the node's limits. */
   function honestFor(pod: PodEntry, spec: ContainerSpec) {
     return spec.security.privileged || pod.record.spec.hostPid ? undefined : shop.honest;
@@ -179,7 +184,7 @@ export function makeContainerStarter(shop: Workshop): ContainerStarter {
         const pid = await create(pod, entry.record, spec);
         entry.record.started = { at: shop.env.now(), pid };
         writeRecord(folders.record, entry.record);
-        if (honest?.turn() !== turn) await honest?.renew();
+        if (honest?.turn() !== turn) await honest?.renew().catch(tellOfDeadFiles);
         return entry;
       } catch (error) {
         await removeContainers(shop, pod, [id]);

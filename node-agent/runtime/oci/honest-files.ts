@@ -26,11 +26,13 @@ export interface HonestFiles {
   source(): string | undefined;
   /** Counts who has served. A container made while this changed may have got dead files, or none: renew() mends that. */
   turn(): number;
-  /** Gives all holders the files they should have. Rejects when that fails. */
+  /** Gives all holders the files they should have. Rejects when lxcfs does not answer. */
   renew(): Promise<void>;
   /** Leaves lxcfs alone from now on. */
   stop(): void;
 }
+
+type Change = 'attach' | 'detach';
 
 const script = fileURLToPath(new URL('honest-files.pl', import.meta.url));
 const mountedWithinMs = 5000;
@@ -52,13 +54,19 @@ export async function serveHonestFiles(parts: HonestFilesParts): Promise<HonestF
   let turn = 0;
   let pauseMs = firstPauseMs;
 
+  /** A container that cannot be given them is no reason to take them from the others. */
+  async function give(what: Change): Promise<void> {
+    const complaint = await change(what, parts);
+    if (complaint !== undefined) env.log.warn(`Cannot ${what} the files of lxcfs to some containers`, { complaint });
+  }
+
   async function serve(): Promise<void> {
     try {
       if (!(await isServed(folder))) await begin(parts);
       serving = true;
       turn++;
       // Those that run got the kernel's files back when the last lxcfs died, or still have dead ones.
-      await change('attach', parts);
+      await give('attach');
       pauseMs = firstPauseMs;
     } catch (error) {
       env.log.warn('Cannot show containers their own limits, trying again', { error });
@@ -75,7 +83,7 @@ export async function serveHonestFiles(parts: HonestFilesParts): Promise<HonestF
         env.log.warn('lxcfs has ended; containers see the limits of the machine until another one serves');
         serving = false;
         turn++;
-        await change('detach', parts).catch((error: unknown) =>
+        await give('detach').catch((error: unknown) =>
           env.log.warn('Cannot give containers the files of the kernel back', { error }),
         );
       }
@@ -90,15 +98,18 @@ export async function serveHonestFiles(parts: HonestFilesParts): Promise<HonestF
   return {
     source: () => (serving ? pointOf(folder) : undefined),
     turn: () => turn,
-    renew: () => change(serving ? 'attach' : 'detach', parts),
+    renew: () => give(serving ? 'attach' : 'detach'),
     stop: () => stopping.abort(new Error('The runtime closes')),
   };
 }
 
-/** Gives containers the kernel's files back and ends lxcfs, if it runs. */
-export async function endHonestFiles(parts: Pick<HonestFilesParts, 'folder' | 'holders'>): Promise<void> {
+/** Gives containers the kernel's files back and ends lxcfs, if it runs; leaves it to those that cannot be given them. */
+export async function endHonestFiles(parts: Pick<HonestFilesParts, 'env' | 'folder' | 'holders'>): Promise<void> {
   if (!existsSync(parts.folder)) return;
-  await change('detach', parts);
+  const complaint = await change('detach', parts);
+  if (complaint !== undefined) {
+    return parts.env.log.warn('Cannot end lxcfs, as containers need its files still', { complaint });
+  }
   await end(parts.folder);
   rmSync(parts.folder, { recursive: true, force: true });
 }
@@ -180,10 +191,15 @@ function servers(folder: string): number[] {
     .filter((pid) => readProc(pid, 'cmdline').split('\0').includes(`--pidfile=${folder}/pid`));
 }
 
-async function change(what: 'attach' | 'detach', parts: Pick<HonestFilesParts, 'folder' | 'holders'>): Promise<void> {
-  const pids = parts.holders();
-  if (pids.length === 0) return;
-  const args = [script, what, pointOf(parts.folder), ...pids.map(String)];
+/** Resolves to what went wrong in single containers. Rejects when it does not come to an end: lxcfs does not answer. */
+async function change(
+  what: Change,
+  { folder, holders }: Pick<HonestFilesParts, 'folder' | 'holders'>,
+): Promise<string | undefined> {
+  const pids = holders();
+  if (pids.length === 0) return undefined;
+  const args = [script, what, pointOf(folder), ...pids.map(String)];
   const { exitCode, stderr } = await runCommand('perl', args, honestFiles.join('\n'));
-  if (exitCode !== 0) throw new Error(`Cannot ${what} the files of lxcfs: ${stderr.trim()}`);
+  if (exitCode > 1) throw new Error(`Cannot ${what} the files of lxcfs: ${stderr.trim() || `code ${exitCode}`}`);
+  return exitCode === 0 ? undefined : stderr.trim();
 }

@@ -102,7 +102,7 @@ export function makeOciRuntime(options: OciRuntimeOptions, env: Env): OciRuntime
     if (options.honestProc) {
       const lxcfs = options.lxcfs ?? '/usr/bin/lxcfs';
       shop.honest = await serveHonestFiles({ env, folder: shop.folders.honest, lxcfs, holders });
-    } else await endHonestFiles({ folder: shop.folders.honest, holders });
+    } else await endHonestFiles({ env, folder: shop.folders.honest, holders });
     const stopGuard = guardConmons(shop, onEnd);
     const stopWatching = () => {
       stopGuard();
@@ -253,7 +253,7 @@ export function makeOciRuntime(options: OciRuntimeOptions, env: Env): OciRuntime
     async clearNode() {
       const { shop } = await opened();
       shop.honest?.stop();
-      await endHonestFiles({ folder: shop.folders.honest, holders: () => honestHolders(shop) });
+      await endHonestFiles({ env, folder: shop.folders.honest, holders: () => honestHolders(shop) });
       if (!shop.cgroups.remove(shop.cgroupRoot))
         throw new Error(`Cannot remove cgroup ${shop.cgroupRoot}: it is in use`);
     },
