@@ -88,6 +88,7 @@ export async function makeHands(
     objects,
     factsOf: (uid) => ({ ...facts, podIps: observer.get(uid)?.ips ?? [] }),
     memoryBytes: unitsOf(resources.allocatable['memory']!),
+    tell: (pod, message) => events.record({ regarding: pod, type: 'Warning', reason: 'FailedMount', message }),
     alsoNeeded: (pod) => {
       const named = containersOf(pod).map(({ spec }) => objectsNamedBy(spec));
       const pullSecrets = (pod.spec.imagePullSecrets ?? []).flatMap(({ name }) => (name === undefined ? [] : [name]));

@@ -9,7 +9,8 @@ export const alwaysPullImages: AdmissionPlugin = {
     if (kind !== podKind || operation === 'DELETE' || (subresource !== '' && subresource !== 'ephemeralcontainers')) {
       return;
     }
-    const { containers, initContainers = [], ephemeralContainers = [] } = (object as Pod).spec;
+    const { containers, initContainers = [], ephemeralContainers = [], volumes = [] } = (object as Pod).spec;
+    for (const { image } of volumes) if (image) image.pullPolicy = 'Always';
     for (const container of [...containers, ...initContainers, ...ephemeralContainers]) {
       container.imagePullPolicy = 'Always';
     }

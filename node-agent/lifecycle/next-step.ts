@@ -156,12 +156,12 @@ function drive(seen: Seen, pod: Pod, spec: AnyContainer, role: Role, now: number
 
 /** Waits for a retry. A failed pull shows as itself for a moment, so that watchers see why, and then as back-off. */
 function restFor(retryAt: number, spec: AnyContainer, seen: Seen, now: number): Step {
-  const { problem, pulls } = seen.notes.containers[spec.name] ?? {};
+  const { problem, pulls, failedImage: image = spec.image ?? '' } = seen.notes.containers[spec.name] ?? {};
   if (problem?.reason !== 'ErrImagePull') return wait(retryAt);
   const shownUntil = Math.min(retryAt, (pulls?.updatedAt ?? 0) + failureShownMs);
   if (now < shownUntil) return wait(shownUntil);
-  const message = imageTrouble(spec.image ?? '', problem);
-  return { do: 'hold', container: spec.name, reason: 'ImagePullBackOff', message, retryAt };
+  const message = imageTrouble(image, problem);
+  return { do: 'hold', container: spec.name, reason: 'ImagePullBackOff', message, retryAt, image };
 }
 
 function holdUntil(untilMs: number, hold: Step & { do: 'hold' }, seen: Seen): Step {

@@ -2,11 +2,11 @@
 import type { Pod } from '#lib/kinds/gen/core-v1.ts';
 import { pod as podKind } from '#lib/kinds/pod.ts';
 import { isReason } from '#lib/meta/errors.ts';
-import { VolumeError } from '../volumes/volumes.ts';
+import { VolumeError } from '../volumes/failures.ts';
 import { dnsFaults } from './dns.ts';
 import type { Hands } from './hands.ts';
 import { leaveLogs, readLastWords, removeLog } from './log-files.ts';
-import { containersOf, fieldPathOf } from './containers.ts';
+import { fieldPathOf } from './containers.ts';
 import { pullImage } from './pull-image.ts';
 import { asGiven, resizeByRules } from './resize.ts';
 import { sandboxSpec } from './sandbox-spec.ts';
@@ -130,7 +130,6 @@ async function deleteObject(pod: Pod, { hands, signal }: Scene): Promise<void> {
 }
 
 function tellHold(step: Step & { do: 'hold' }, pod: Pod, { events }: Hands): void {
-  const found = containersOf(pod).find(({ spec }) => spec.name === step.container);
   const { name, namespace, uid } = pod.metadata;
   const about = { regarding: pod, fieldPath: fieldPathOf(pod, step.container) };
   if (step.reason === 'CrashLoopBackOff') {
@@ -138,7 +137,7 @@ function tellHold(step: Step & { do: 'hold' }, pod: Pod, { events }: Hands): voi
     events.record({ ...about, type: 'Warning', reason: 'BackOff', message });
     return;
   }
-  const message = `Back-off pulling image "${found?.spec.image}"`;
+  const message = `Back-off pulling image "${step.image}"`;
   events.record({ ...about, type: 'Normal', reason: 'BackOff', message });
   events.record({ ...about, type: 'Warning', reason: 'Failed', message: 'Error: ImagePullBackOff' });
 }

@@ -20,11 +20,14 @@ async function take({
   present = false,
   secrets = [],
   pull = () => Promise.resolve(),
+  volumes = {},
 }: {
   policy?: string;
   present?: boolean;
   secrets?: string[];
-  pull?: (options: PullOptions) => Promise<void>;
+  pull?: (options: PullOptions, name: string) => Promise<void>;
+  /** References of images that it mounts, by their volumes. */
+  volumes?: Record<string, string>;
 }) {
   const env = makeFakeEnv();
   const events: string[] = [];
@@ -33,7 +36,19 @@ async function take({
     metadata: { name: 'p', namespace: 'n', uid: 'u' },
     spec: {
       imagePullSecrets: secrets.map((name) => ({ name })),
-      containers: [{ name: 'app', image: image.name, imagePullPolicy: policy }],
+      volumes: [
+        { name: 'scratch', emptyDir: {} },
+        { name: 'not-mine', image: { reference: 'of.others/z:1', pullPolicy: 'Always' } },
+        ...Object.entries(volumes).map(([name, reference]) => ({ name, image: { reference, pullPolicy: 'Always' } })),
+      ],
+      containers: [
+        {
+          name: 'app',
+          image: image.name,
+          imagePullPolicy: policy,
+          volumeMounts: ['scratch', ...Object.keys(volumes)].map((name) => ({ name, mountPath: `/${name}` })),
+        },
+      ],
     },
   } as unknown as Pod;
   const scene = {
@@ -46,10 +61,10 @@ async function take({
       objects: { secret: () => Promise.resolve(undefined) },
       images: {
         find: () => Promise.resolve(present ? image : undefined),
-        async pull(_name: string, options: PullOptions) {
+        async pull(name: string, options: PullOptions) {
           await env.advance(2500);
-          await pull(options);
-          return { image, bytes: 1234, durationMs: 61_500.7 };
+          await pull(options, name);
+          return { image: { ...image, name }, bytes: 1234, durationMs: 61_500.7 };
         },
       },
     },
@@ -72,7 +87,7 @@ suite('pull-image', () => {
       'Pulling: Pulling image "a.example/x:1": 10 of 40 bytes fetched',
       'Pulled: Successfully pulled image "a.example/x:1" in 1m1.5s (2.5s including waiting). Image size: 1234 bytes.',
     ]);
-    assert.equal(notes.pulled?.image, image);
+    assert.deepEqual(notes.pulled?.image, image);
   });
 
   test('pullImage() pulls nothing that is present, unless it is to be pulled always', async () => {
@@ -80,6 +95,30 @@ suite('pull-image', () => {
     for (const policy of ['IfNotPresent', 'Never'])
       assert.deepEqual((await take({ present: true, policy })).told, [message]);
     assert.equal((await take({ present: true, policy: 'Always' })).told[0], 'Pulling: Pulling image "a.example/x:1"');
+  });
+
+  test('pullImage() brings the images of volumes that the container mounts, and tells of them for the pod', async () => {
+    const { told, notes } = await take({ present: true, volumes: { data: 'b.example/y:1' } });
+    assert.deepEqual(told, [
+      'Pulling undefined: Pulling image "b.example/y:1"',
+      'Pulled undefined: Successfully pulled image "b.example/y:1" in 1m1.5s (2.5s including waiting). Image size: 1234 bytes.',
+      'Pulled: Container image "a.example/x:1" already present on machine',
+    ]);
+    const { volumes = {} } = notes.pulled!;
+    assert.deepEqual(
+      Object.entries(volumes).map(([name, found]) => [name, found.name]),
+      [['data', 'b.example/y:1']],
+    );
+    const failed = await take({
+      volumes: { data: 'b.example/y:1' },
+      pull: (_, name) =>
+        name === 'b.example/y:1' ? Promise.reject(new PullError('ErrImagePull', 'no')) : Promise.resolve(),
+    });
+    assert.deepEqual(failed.told.slice(1), [
+      'Failed undefined: Failed to pull image "b.example/y:1": no',
+      'Failed: Error: ErrImagePull',
+    ]);
+    assert.deepEqual([failed.notes.failedImage, failed.notes.pulled], ['b.example/y:1', undefined]);
   });
 
   test('pullImage() says which pull secrets are missing, and pulls all the same', async () => {

@@ -1,5 +1,5 @@
 /** Gets the image of a container, by its pull policy, with the kubelet's events and backoff. */
-import type { Pod, Secret } from '#lib/kinds/gen/core-v1.ts';
+import type { ImageVolumeSource, Pod, Secret } from '#lib/kinds/gen/core-v1.ts';
 import { progressText } from '../images/progress-text.ts';
 import { PullError } from '../images/types.ts';
 import type { UnpackedImage } from '../images/types.ts';
@@ -17,35 +17,56 @@ type Tell = (type: 'Normal' | 'Warning', reason: string, message: string) => voi
 export async function pullImage({ container, attempt }: Step & { do: 'pull' }, pod: Pod, scene: Scene): Promise<void> {
   const { hands, look, noteContainer, signal } = scene;
   const spec = containersOf(pod).find((item) => item.spec.name === container)!.spec;
-  const tell: Tell = (type, reason, message) =>
-    hands.events.record({ regarding: pod, fieldPath: fieldPathOf(pod, container), type, reason, message });
+  const about = { regarding: pod, fieldPath: fieldPathOf(pod, container) };
+  const tell: Tell = (type, reason, message) => hands.events.record({ ...about, type, reason, message });
+  // A volume is the pod's, and so are the events about its image.
+  const tellOfPod: Tell = (type, reason, message) => hands.events.record({ regarding: pod, type, reason, message });
+  const { image: name = '', imagePullPolicy } = spec;
+  let [failedImage, tellFailure] = [name, tell];
   try {
-    const image = await obtain(spec, pod, scene, tell);
-    noteContainer(container, { pulled: { attempt, image }, pulls: undefined, retryAt: undefined });
+    const volumes: Record<string, UnpackedImage> = {};
+    for (const [volume, { reference = '', pullPolicy }] of imageVolumes(spec, pod)) {
+      [failedImage, tellFailure] = [reference, tellOfPod];
+      volumes[volume] = await obtain(reference, pullPolicy, pod, scene, tellOfPod);
+    }
+    [failedImage, tellFailure] = [name, tell];
+    const image = await obtain(name, imagePullPolicy, pod, scene, tell);
+    noteContainer(container, { pulled: { attempt, image, volumes }, pulls: undefined, retryAt: undefined });
   } catch (error) {
     if (signal.aborted) throw error;
     const { reason, message } = asProblem(error);
     if (reason === 'ErrImagePull' || reason === 'RegistryUnavailable') {
-      tell('Warning', 'Failed', `Failed to pull image "${spec.image}": ${message}`);
-    } else if (reason === 'ErrImageNeverPull') tell('Warning', 'ErrImageNeverPull', message);
-    else tell('Warning', 'InspectFailed', message);
+      tellFailure('Warning', 'Failed', `Failed to pull image "${failedImage}": ${message}`);
+    } else if (reason === 'ErrImageNeverPull') tellFailure('Warning', 'ErrImageNeverPull', message);
+    else tellFailure('Warning', 'InspectFailed', message);
     tell('Warning', 'Failed', `Error: ${reason}`);
     const now = hands.env.now();
     const pulls = longer(look().notes.containers[container]?.pulls, now, now);
     const retryAt = now + (reason === 'ErrImagePull' ? pulls.delayMs : neverRetryMs);
-    noteContainer(container, { problem: { reason, message }, pulls, retryAt });
+    noteContainer(container, { problem: { reason, message }, failedImage, pulls, retryAt });
   }
 }
 
-async function obtain(spec: AnyContainer, pod: Pod, { hands, signal }: Scene, tell: Tell): Promise<UnpackedImage> {
-  const { image: name = '', imagePullPolicy = 'IfNotPresent' } = spec;
-  if (imagePullPolicy !== 'Always') {
+/** The images that a container mounts as volumes, by their names. */
+function imageVolumes(spec: AnyContainer, pod: Pod): [string, ImageVolumeSource][] {
+  const mounted = new Set(spec.volumeMounts?.map(({ name }) => name));
+  return (pod.spec.volumes ?? []).flatMap(({ name, image }) => (image && mounted.has(name) ? [[name, image]] : []));
+}
+
+async function obtain(
+  name: string,
+  policy: ImageVolumeSource['pullPolicy'],
+  pod: Pod,
+  { hands, signal }: Scene,
+  tell: Tell,
+): Promise<UnpackedImage> {
+  if (policy !== 'Always') {
     const present = await hands.images.find(name);
     if (present) {
       tell('Normal', 'Pulled', `Container image "${name}" already present on machine`);
       return present;
     }
-    if (imagePullPolicy === 'Never') {
+    if (policy === 'Never') {
       throw new PullError('ErrImageNeverPull', `Container image "${name}" is not present with pull policy of Never`);
     }
   }

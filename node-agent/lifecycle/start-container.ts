@@ -5,7 +5,7 @@ import type { Pod } from '#lib/kinds/gen/core-v1.ts';
 import { IoLimitsError } from '#lib/kinds/pod-spec/io-limits.ts';
 import { StartError } from '../runtime/types.ts';
 import type { ContainerSpec, ObservedContainer } from '../runtime/types.ts';
-import { VolumeError } from '../volumes/volumes.ts';
+import { VolumeError } from '../volumes/failures.ts';
 import { longer } from './backoff.ts';
 import { containerSpec } from './container-spec.ts';
 import { containersOf, doingOf, fieldPathOf } from './containers.ts';
@@ -116,12 +116,13 @@ async function render(spec: AnyContainer, attempt: number, pod: Pod, { hands, lo
     const about = { regarding: pod, fieldPath: fieldPathOf(pod, spec.name) };
     hands.events.record({ ...about, type: 'Warning', reason: 'InvalidEnvironmentVariableNames', message });
   }
-  const mounts = await hands.volumes.mountsOf(pod, spec, notes.volumes ?? {}, variables);
+  const { image, volumes } = notes.containers[spec.name]!.pulled!;
+  const mounts = await hands.volumes.mountsOf(pod, spec, notes.volumes ?? {}, variables, volumes);
   return containerSpec({
     pod,
     spec,
     attempt,
-    image: notes.containers[spec.name]!.pulled!.image,
+    image,
     env: variables,
     mounts,
     logPath: logPath(facts.logDir, pod, spec.name, attempt),

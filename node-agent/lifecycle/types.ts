@@ -23,10 +23,12 @@ export interface Health {
 
 /** What the agent remembers of a container beside the runtime's record. Lost with the process, and nothing breaks without it. */
 export interface ContainerNotes {
-  /** The image at hand for this attempt. */
-  pulled?: { attempt: number; image: UnpackedImage } | undefined;
+  /** The image at hand for this attempt, and those that it mounts as volumes, by their names. */
+  pulled?: { attempt: number; image: UnpackedImage; volumes?: Readonly<Record<string, UnpackedImage>> } | undefined;
   /** Why it does not run: its waiting reason and message. */
   problem?: { reason: string; message: string } | undefined;
+  /** The image that the last pull was about, when it failed. */
+  failedImage?: string | undefined;
   /** Not to be started before this time, in milliseconds since the epoch. */
   retryAt?: number | undefined;
   /** Rests between runs and between pulls. */
@@ -104,7 +106,14 @@ export type Step =
   | { do: 'mount' }
   | { do: 'prepare' }
   /** Record why a container is not started now. */
-  | { do: 'hold'; container: string; reason: 'CrashLoopBackOff' | 'ImagePullBackOff'; message: string; retryAt: number }
+  | {
+      do: 'hold';
+      container: string;
+      reason: 'CrashLoopBackOff' | 'ImagePullBackOff';
+      message: string;
+      retryAt: number;
+      image?: string;
+    }
   | { do: 'pull'; container: string; attempt: number }
   | { do: 'start'; container: string; role: Role; attempt: number }
   /** Let what runs use more or less. */

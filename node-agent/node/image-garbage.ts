@@ -38,7 +38,9 @@ export function imagesInUse(pods: readonly Seen[]): Set<string> {
   return new Set(
     pods.flatMap(({ observed, notes }) => [
       ...(observed?.containers ?? []).map((run) => run.imageId),
-      ...Object.values(notes.containers).flatMap(({ pulled }) => (pulled ? [pulled.image.id] : [])),
+      ...Object.values(notes.containers).flatMap(({ pulled }) =>
+        pulled ? [pulled.image, ...Object.values(pulled.volumes ?? {})].map(({ id }) => id) : [],
+      ),
     ]),
   );
 }

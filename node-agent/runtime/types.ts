@@ -64,6 +64,8 @@ export interface Mount {
   readOnly: boolean;
   /** Of a read-only mount: so is all that is mounted below it on the node (Linux 5.12 and later). */
   recursive?: boolean;
+  /** It is the files of an image: owners are shown as they are, and nothing there is executed. */
+  image?: boolean;
   propagation: 'private' | 'rslave' | 'rshared';
   /** `source` is a block device, which the container finds at `target` and may use. */
   device?: boolean;

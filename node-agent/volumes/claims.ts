@@ -4,6 +4,7 @@ import type { Client } from '#lib/client/types.ts';
 import type { PersistentVolume, PersistentVolumeClaim, Pod, Volume } from '#lib/kinds/gen/core-v1.ts';
 import { persistentVolumeClaim } from '#lib/kinds/persistent-volume-claim.ts';
 import { persistentVolume } from '#lib/kinds/persistent-volume.ts';
+import { setUpFailed, UnresolvedError, VolumeError } from './failures.ts';
 import { hostPath } from './host-path.ts';
 
 const provisionedByKey = 'pv.kubernetes.io/provisioned-by';
@@ -26,29 +27,44 @@ export function claimOf(pod: Pod, { name, persistentVolumeClaim: claim, ephemera
 export async function claimedFolder(client: Client, pod: Pod, volume: Volume): Promise<ClaimedFolder> {
   const { namespace = '', uid } = pod.metadata;
   const name = claimOf(pod, volume)!;
-  const claim: PersistentVolumeClaim = await client.get(persistentVolumeClaim, { namespace, name });
   const refuse = (why: string): never => {
-    throw new Error(`error processing PVC ${namespace}/${name}: ${why}`);
+    throw new UnresolvedError(`error processing PVC ${namespace}/${name}: ${why}`);
   };
+  const fetched = <T>(what: string, get: Promise<T>): Promise<T> =>
+    get.catch((error: Error) => refuse(`failed to fetch ${what} from API server: ${error.message}`));
+  const claim: PersistentVolumeClaim = await fetched('PVC', client.get(persistentVolumeClaim, { namespace, name }));
   // A claim of somebody else's may happen to have the name that the pod's own would have.
   if (volume.ephemeral && !claim.metadata.ownerReferences?.some((owner) => owner.controller && owner.uid === uid)) {
-    throw new Error(
+    throw new UnresolvedError(
       `PVC ${namespace}/${name} was not created for pod ${namespace}/${pod.metadata.name} (pod is not owner)`,
     );
   }
   const volumeName = claim.spec.volumeName ?? '';
   if (claim.status?.phase !== 'Bound' || volumeName === '') refuse('PVC is not bound');
-  const bound: PersistentVolume = await client.get(persistentVolume, { namespace: '', name: volumeName });
-  if (bound.spec.claimRef?.uid !== claim.metadata.uid) refuse(`PV ${volumeName} is bound to another claim`);
+  const bound: PersistentVolume = await fetched(
+    `PV ${volumeName}`,
+    client.get(persistentVolume, { namespace: '', name: volumeName }),
+  );
+  const { uid: claimedBy = '' } = bound.spec.claimRef ?? {};
+  if (claimedBy !== claim.metadata.uid) {
+    const found = `found PV object ${volumeName} but its pv.Spec.ClaimRef.UID ${claimedBy}`;
+    refuse(`${found} does not point to claim.UID ${claim.metadata.uid}`);
+  }
   const writable = !volume.persistentVolumeClaim?.readOnly;
   if (bound.spec.volumeMode === 'Block') return { path: await blockDevice(bound), giveable: false, device: true };
   if (bound.spec.hostPath) {
     const madeForClaims = bound.metadata.annotations?.[provisionedByKey] !== undefined;
-    return { path: await hostPath(bound.spec.hostPath), giveable: writable && madeForClaims };
+    const path = await hostPath(bound.spec.hostPath).catch((error: Error) => {
+      throw new VolumeError([setUpFailed(volumeName, error.message)], { cause: error });
+    });
+    return { path, giveable: writable && madeForClaims };
   }
   if (bound.spec.local) {
     const { path } = bound.spec.local;
-    if (!(await stat(path).catch(() => undefined))) throw new Error(`path "${path}" does not exist`);
+    if (!(await stat(path).catch(() => undefined))) {
+      const failed = `MountVolume.NewMounter initialization failed for volume "${volumeName}"`;
+      throw new VolumeError([`${failed} : path "${path}" does not exist`]);
+    }
     return { path, giveable: writable };
   }
   throw new Error(`PersistentVolume ${volumeName} has no source this node can mount`);

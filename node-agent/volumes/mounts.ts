@@ -31,9 +31,9 @@ export function parseMountInfo(text: string): string[] {
     );
 }
 
-/** Mounts a new file system of a type that needs no device, such as `tmpfs`. */
-export async function mountFileSystem(type: string, target: string, options: string): Promise<void> {
-  await execute('mount', ['-t', type, '-o', options, type, target]);
+/** Mounts a new file system of a type that needs no device, such as `tmpfs`. Options may name files from the folder `from`. */
+export async function mountFileSystem(type: string, target: string, options: string, from = '/'): Promise<void> {
+  await execute('mount', ['-t', type, '-o', options, type, target], { cwd: from });
 }
 
 /** Binds without resolving names again: `source` may be a /proc/PID/fd link to what was opened safely. */

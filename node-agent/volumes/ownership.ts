@@ -4,7 +4,7 @@
  */
 import { chmod, chown, lchown, readdir } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
-import { nameIn, openIn, openRoot, pathOf } from './place.ts';
+import { nameIn, openIn, openRoot, pathOf } from './open-place.ts';
 
 const groupReadWrite = 0o660;
 /** Folders: members may enter, and what is made inside belongs to the group too. */

@@ -39,6 +39,11 @@ export interface PayloadSources {
 const defaultMode = 0o644;
 const defaultExpirationSeconds = 3600;
 
+/** Whether a volume's files come from the API; containers may only read those. */
+export function showsObjects(volume: Volume): boolean {
+  return (volume.configMap ?? volume.secret ?? volume.downwardAPI ?? volume.projected) !== undefined;
+}
+
 /** The ConfigMaps, Secrets and tokens a volume shows. */
 export function needsOf(volume: Volume): { configMaps: string[]; secrets: string[]; tokens: TokenWish[] } {
   const configMaps = volume.configMap?.name === undefined ? [] : [volume.configMap.name];

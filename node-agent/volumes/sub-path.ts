@@ -7,7 +7,7 @@ import { chmod, lstat, mkdir, open, realpath, rmdir, unlink } from 'node:fs/prom
 import type { FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import { bindMount, mountPoints, unmount } from './mounts.ts';
-import { nameIn, openIn, openRoot, pathOf } from './place.ts';
+import { nameIn, openIn, openRoot, pathOf } from './open-place.ts';
 
 /** Binds `volume/subPath`, made if need be, to `target`; resolves to `target`. */
 export async function bindSubPath(volume: string, subPath: string, target: string): Promise<string> {

@@ -42,11 +42,13 @@ suite('node-agent/volumes', () => {
   let configMaps: Map<string, Record<string, string>>;
   let tokens: number;
   let claims: (name: string) => Promise<unknown>;
+  let told: string[];
 
   setup(async () => {
     root = mkdtempSync(path.join(os.tmpdir(), 'wherry-volumes-'));
     env = makeFakeEnv();
     tokens = 0;
+    told = [];
     configMaps = new Map([['cm', { a: '1', b: '2' }]]);
     const answerToken = () => {
       const expirationTimestamp = new Date(env.now() + 3600_000).toISOString();
@@ -73,6 +75,7 @@ suite('node-agent/volumes', () => {
       factsOf: () => ({ nodeName: 'n1', hostIps: ['10.0.0.1'], podIps: ['10.1.0.5'], allocatable: { cpu: '2' } }),
       memoryBytes: 64 * 1024 * 1024,
       alsoNeeded: () => ({ configMaps: [], secrets: [] }),
+      tell: (_, fault) => told.push(fault),
     });
   });
   teardown(async () => {
@@ -268,7 +271,20 @@ suite('node-agent/volumes', () => {
     claims = from({ local: { path: `${root}/local` } }, [{ ...owner, uid: makePod().metadata.uid }]);
     assert.equal((await mountOne(own)).folder, `${root}/local`);
     claims = (name) => from({})(name).then((found) => ({ ...found, status: { phase: 'Pending' } }));
-    await assert.rejects(claim(false), /: error processing PVC .*\/c: PVC is not bound$/);
+    await assert.rejects(
+      claim(false),
+      /^VolumeError: Unable to attach or mount volumes: unmounted volumes=\[v\], unattached volumes=\[\], failed to process volumes=\[v\]: error processing PVC .*\/c: PVC is not bound$/,
+    );
+    claims = () => Promise.reject(new Error('persistentvolumeclaims "c" not found'));
+    await assert.rejects(claim(false), /: failed to fetch PVC from API server: persistentvolumeclaims "c" not found$/);
+    claims = from({ local: { path: `${root}/absent` } });
+    const noPath = `MountVolume.NewMounter initialization failed for volume "pv" : path "${root}/absent" does not exist`;
+    await assert.rejects(claim(false), { message: noPath });
+    claims = from({ hostPath: { path: `${root}/local`, type: 'File' } });
+    await assert.rejects(
+      claim(false),
+      /^VolumeError: MountVolume.SetUp failed for volume "pv" : hostPath type check failed/,
+    );
   });
 
   test('unmount() leaves alone what links and mounts in a volume lead to', async () => {
@@ -326,6 +342,71 @@ suite('node-agent/volumes', () => {
       (await mountPoints()).filter((point) => point.startsWith(`${root}/state`)),
       [],
     );
+  });
+
+  test('mountsOf() shows images, of one layer or more, to read alone', async () => {
+    const layer = (name: string, files: Record<string, string>) => {
+      mkdirSync(`${root}/layers/${name}/bin`, { recursive: true });
+      for (const [file, text] of Object.entries(files)) writeFileSync(`${root}/layers/${name}/${file}`, text);
+      return `${root}/layers/${name}`;
+    };
+    const [below, above] = [layer('below', { 'bin/a': '1', 'bin/b': '2' }), layer('above', { 'bin/b': '3' })];
+    const config = {
+      entrypoint: [],
+      cmd: [],
+      env: [],
+      workingDir: '',
+      user: '',
+      stopSignal: '',
+      labels: {},
+      volumes: [],
+    };
+    const images = {
+      one: { name: 'one', id: 'sha256:1', config, layers: [below] },
+      two: { name: 'two', id: 'sha256:2', config, layers: [above, below] },
+      none: { name: 'none', id: 'sha256:3', config, layers: [] },
+    };
+    const pod = podWith(Object.keys(images).map((name) => ({ name, image: { reference: name } })));
+    const spec = makeContainer('app', {
+      volumeMounts: [
+        ...Object.keys(images).map((name) => ({ name, mountPath: `/${name}` })),
+        { name: 'two', mountPath: '/file', subPath: 'bin/b' },
+      ],
+    });
+    assert.deepEqual(await volumes.mount(pod, running), {});
+    for (let i = 0; i < 2; i++) {
+      const [one, two, none, file] = await volumes.mountsOf(pod, spec, {}, new Map(), images);
+      assert.equal(readFileSync(`${one!.source}/bin/b`, 'utf8'), '2');
+      assert.deepEqual([readFileSync(`${two!.source}/bin/b`, 'utf8'), readdirSync(none!.source)], ['3', []]);
+      assert.equal(readFileSync(file!.source, 'utf8'), '3');
+      assert.deepEqual([one!.readOnly, one!.image], [true, true]);
+      assert.throws(() => writeFileSync(`${two!.source}/bin/b`, ''), { code: 'EROFS' });
+    }
+    const gone = makeContainer('app', { volumeMounts: [{ name: 'one', mountPath: '/x', subPath: 'absent' }] });
+    await assert.rejects(volumes.mountsOf(pod, gone, {}, new Map(), images), /failed to prepare subPath/);
+    await volumes.unmount(pod.metadata.uid);
+    assert.equal(readFileSync(`${below}/bin/b`, 'utf8'), '2');
+    await assert.rejects(volumes.mountsOf(pod, spec, {}, new Map()), /cannot find volume "one"/);
+  });
+
+  test('refresh() goes on past what is missing, and tells of it once', async () => {
+    configMaps.set('other', { x: '1' });
+    const pod = podWith([
+      { name: 'v', configMap: { name: 'cm' } },
+      { name: 'w', configMap: { name: 'other' } },
+    ]);
+    const { w } = await volumes.mount(pod, running);
+    configMaps.delete('cm');
+    configMaps.set('other', { x: '2' });
+    for (let i = 0; i < 3; i++) await volumes.refresh(pod);
+    assert.equal(readFileSync(`${w}/x`, 'utf8'), '2');
+    const fault = 'MountVolume.SetUp failed for volume "v" : configmap "cm" not found';
+    assert.deepEqual(told, [fault]);
+    configMaps.set('cm', {});
+    await volumes.refresh(pod);
+    configMaps.delete('cm');
+    await volumes.refresh(pod);
+    assert.deepEqual(told, [fault, fault]);
   });
 
   test('bindSubPath() refuses to leave the volume, whatever the pod has put into it', async () => {

@@ -4,44 +4,39 @@ import path from 'node:path';
 import type { Client } from '#lib/client/types.ts';
 import type { Env } from '#lib/env/env.ts';
 import type { ConfigMap, Pod, Secret, Volume } from '#lib/kinds/gen/core-v1.ts';
+import type { UnpackedImage } from '../images/types.ts';
 import type { NodeFacts } from '../lifecycle/downward.ts';
-import { expand } from '../lifecycle/expansion.ts';
 import type { AnyContainer } from '../lifecycle/types.ts';
 import type { Mount } from '../runtime/types.ts';
 import { writePayload } from './atomic-writer.ts';
 import { claimedFolder, claimOf } from './claims.ts';
-import { devicesOf, refuseMode } from './devices.ts';
+import { mountsOfContainer } from './container-mounts.ts';
+import type { VolumePaths } from './container-mounts.ts';
+import { refuseMode } from './devices.ts';
 import { emptyDir } from './empty-dir.ts';
+import { faultOf, VolumeError } from './failures.ts';
 import { hostPath } from './host-path.ts';
+import { mountImage } from './image-volume.ts';
 import { mountFileSystem, mountPoints, removeTree } from './mounts.ts';
 import { giveToGroup } from './ownership.ts';
-import { needsOf, payloadOf } from './payload.ts';
+import { needsOf, payloadOf, showsObjects } from './payload.ts';
 import type { PayloadSources } from './payload.ts';
 import { makeSerial } from './serial.ts';
-import { bindSubPath } from './sub-path.ts';
 import { makeTokens } from './tokens.ts';
 
-/** Volumes cannot be there yet, or never. */
-export class VolumeError extends Error {
-  override readonly name = 'VolumeError';
-  /** One for each volume: the messages of FailedMount events. */
-  readonly faults: readonly string[];
-
-  constructor(faults: readonly [string, ...string[]], options?: ErrorOptions) {
-    super(faults.join('; '), options);
-    this.faults = faults;
-  }
-}
-
 export interface Volumes {
-  /** Makes all volumes of a pod, those that are there already left as they are. Resolves to their paths; rejects with VolumeError. */
+  /**
+   * Makes all volumes of a pod but its images, those that are there already left as they are. Resolves to their paths; rejects with VolumeError when one or more
+   * cannot be made, and has made the others.
+   */
   mount(pod: Pod, signal: AbortSignal): Promise<Record<string, string>>;
-  /** The mounts of one container; subPaths are bound anew. Rejects with VolumeError. */
+  /** The mounts of one container; subPaths are bound anew. `images` are those that it mounts, by their volumes' names. Rejects with VolumeError. */
   mountsOf(
     pod: Pod,
     spec: AnyContainer,
-    paths: Readonly<Record<string, string>>,
+    paths: VolumePaths,
     env: ReadonlyMap<string, string>,
+    images?: Readonly<Record<string, UnpackedImage>>,
   ): Promise<Mount[]>;
   /** Brings volumes that show objects, fields or tokens up to date; nothing for a pod whose volumes are not mounted. */
   refresh(pod: Pod): Promise<void>;
@@ -70,6 +65,8 @@ export interface VolumesOptions {
   memoryBytes: number;
   /** The objects that containers name in their environment: held together with those of volumes. */
   alsoNeeded(pod: Pod): { configMaps: string[]; secrets: string[] };
+  /** What is wrong with volumes of a pod that runs: told once, until it is something else. */
+  tell(pod: Pod, fault: string): void;
 }
 
 const refreshRetryMs = 10_000;
@@ -83,8 +80,8 @@ export async function makeVolumes(options: VolumesOptions): Promise<Volumes> {
   await mkdir(memoryDir, { recursive: true, mode: 0o750 });
   if (!(await mountPoints()).includes(memoryDir)) await mountFileSystem('tmpfs', memoryDir, 'mode=0750');
   const tokens = makeTokens(client, env);
-  /** Pods with mounted volumes, and how to cancel the refresh of their tokens. */
-  const mounted = new Map<string, { pod: Pod; cancel: (() => void) | undefined }>();
+  /** Pods with mounted volumes, how to cancel the refresh of their tokens, and what was told of them last. */
+  const mounted = new Map<string, { pod: Pod; cancel: (() => void) | undefined; told?: string }>();
   let stamps = 0;
   const serially = makeSerial();
 
@@ -165,37 +162,41 @@ export async function makeVolumes(options: VolumesOptions): Promise<Volumes> {
 
   async function refreshNow(pod: Pod): Promise<void> {
     const { uid } = pod.metadata;
-    if (!mounted.has(uid)) return;
-    try {
-      for (const volume of pod.spec.volumes ?? []) {
-        if (showsObjects(volume)) await show(pod, volume);
-      }
-      planRefresh(pod);
-    } catch (error) {
-      env.log.warn('Cannot update volumes of pod, trying again', { pod: pod.metadata.name, error });
-      mounted.get(uid)?.cancel?.();
-      mounted.set(uid, { pod, cancel: env.after(refreshRetryMs, () => void refresh(mounted.get(uid)?.pod ?? pod)) });
+    const before = mounted.get(uid);
+    if (!before) return;
+    const faults: string[] = [];
+    for (const volume of (pod.spec.volumes ?? []).filter(showsObjects)) {
+      await show(pod, volume).catch((error: unknown) => faults.push(faultOf(volume.name, error, [])));
     }
+    if (faults.length === 0) return planRefresh(pod);
+    const told = faults.join('; ');
+    if (before.told !== told) {
+      env.log.warn('Cannot update volumes of pod, trying again', { pod: pod.metadata.name, faults });
+      for (const fault of faults) options.tell(pod, fault);
+    }
+    before.cancel?.();
+    const again = () => void refresh(mounted.get(uid)?.pod ?? pod);
+    mounted.set(uid, { pod, cancel: env.after(refreshRetryMs, again), told });
   }
 
   async function mountAll(pod: Pod, signal: AbortSignal): Promise<Record<string, string>> {
     hold(pod);
     const paths: Record<string, string> = {};
-    const faults: string[] = [];
-    const causes: unknown[] = [];
+    const failed: { name: string; error: unknown }[] = [];
     // One that cannot be there keeps none of the others away: users want to hear of all that is missing at once.
     for (const volume of pod.spec.volumes ?? []) {
       signal.throwIfAborted();
+      // Those are brought together with the images of the containers that mount them.
+      if (volume.image) continue;
       try {
         paths[volume.name] = await mountOne(pod, volume);
       } catch (error) {
-        const message = error instanceof Error ? error.message : String(error);
-        faults.push(`MountVolume.SetUp failed for volume "${volume.name}" : ${message}`);
-        causes.push(error);
+        failed.push({ name: volume.name, error });
       }
     }
-    const [first, ...others] = faults;
-    if (first !== undefined) throw new VolumeError([first, ...others], { cause: causes });
+    const unmounted = failed.map(({ name }) => name);
+    const [first, ...others] = failed.map(({ name, error }) => faultOf(name, error, unmounted));
+    if (first !== undefined) throw new VolumeError([first, ...others], { cause: failed.map(({ error }) => error) });
     planRefresh(pod);
     return paths;
   }
@@ -203,27 +204,18 @@ export async function makeVolumes(options: VolumesOptions): Promise<Volumes> {
   return {
     refresh,
     mount: (pod, signal) => serially(pod.metadata.uid, () => mountAll(pod, signal)),
-    async mountsOf(pod, spec, paths, env) {
-      const mounts: Mount[] = [];
-      for (const [i, mount] of (spec.volumeMounts ?? []).entries()) {
-        const volume = pod.spec.volumes?.find(({ name }) => name === mount.name);
-        const source = paths[mount.name];
-        if (!volume || source === undefined) {
-          throw new VolumeError([`cannot find volume "${mount.name}" to mount into container "${spec.name}"`]);
+    async mountsOf(pod, spec, paths, env, images = {}) {
+      const podDir = path.join(podsDir, pod.metadata.uid);
+      const all = { ...paths };
+      for (const [name, image] of Object.entries(images)) {
+        all[name] = path.join(podDir, 'images', image.id.replace(/^sha256:/, ''));
+        try {
+          await mountImage(image, all[name], path.join(options.stateDir, 'empty'));
+        } catch (error) {
+          throw new VolumeError([faultOf(name, error, [])], { cause: error });
         }
-        const subPath = mount.subPathExpr ? expandSubPath(mount.subPathExpr, env) : (mount.subPath ?? '');
-        refuseEscape(subPath);
-        const target = path.join(podsDir, pod.metadata.uid, 'subpaths', spec.name, String(i));
-        mounts.push({
-          source: subPath === '' ? source : await bind(source, subPath, target, mount.name, spec.name),
-          target: path.posix.join('/', mount.mountPath),
-          readOnly:
-            (mount.readOnly ?? false) || showsObjects(volume) || (volume.persistentVolumeClaim?.readOnly ?? false),
-          ...(mount.readOnly && recursions.has(mount.recursiveReadOnly) && { recursive: true }),
-          propagation: propagations[mount.mountPropagation ?? 'None'],
-        });
       }
-      return [...mounts, ...devicesOf(pod, spec, paths)];
+      return mountsOfContainer(pod, spec, all, env, path.join(podDir, 'subpaths', spec.name));
     },
     unmount: (uid) =>
       serially(uid, async () => {
@@ -242,42 +234,4 @@ export async function makeVolumes(options: VolumesOptions): Promise<Volumes> {
       mounted.clear();
     },
   };
-}
-
-const recursions = new Set<string | undefined>(['Enabled', 'IfPossible']);
-const propagations = { None: 'private', HostToContainer: 'rslave', Bidirectional: 'rshared' } as const;
-
-/** Whether a volume's files come from the API; containers may only read those. */
-function showsObjects(volume: Volume): boolean {
-  return (volume.configMap ?? volume.secret ?? volume.downwardAPI ?? volume.projected) !== undefined;
-}
-
-function expandSubPath(expression: string, env: ReadonlyMap<string, string>): string {
-  return expand(expression, (name) => {
-    const value = env.get(name);
-    if (!value) throw new VolumeError([`missing value for ${name}`]);
-    return value;
-  });
-}
-
-function refuseEscape(subPath: string): void {
-  if (path.isAbsolute(subPath)) throw new VolumeError([`error SubPath \`${subPath}\` must not be an absolute path`]);
-  if (subPath.split('/').includes('..'))
-    throw new VolumeError([`unable to provision SubPath \`${subPath}\`: must not contain '..'`]);
-}
-
-async function bind(
-  source: string,
-  subPath: string,
-  target: string,
-  volume: string,
-  container: string,
-): Promise<string> {
-  try {
-    return await bindSubPath(source, subPath, target);
-  } catch (error) {
-    const because = error instanceof Error ? `: ${error.message}` : '';
-    const fault = `failed to prepare subPath for volumeMount "${volume}" of container "${container}"${because}`;
-    throw new VolumeError([fault], { cause: error });
-  }
 }

@@ -5,7 +5,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import type { HostPathVolumeSource } from '#lib/kinds/gen/core-v1.ts';
-import { eventually } from '../harness/cluster.ts';
+import { eventually, testImage } from '../harness/cluster.ts';
 import { container, forever, makePlace } from './place.ts';
 import type { Place } from './place.ts';
 
@@ -352,6 +352,50 @@ suite('volumes', function () {
       execFileSync('losetup', ['--detach', device]);
       await place.cluster.kubectl('delete', 'pv', 'volumes-disk', '--wait=false');
     }
+  });
+
+  test('an image is a volume too: to read, not to execute, and kept as long as it is mounted', async () => {
+    const { cluster } = place;
+    writeFileSync(`${folder}/Dockerfile`, 'FROM scratch\nCOPY file /site/page\nCOPY file /bin/tool\n');
+    await cluster.wherry('image', 'build', folder, '--tag', 'wherry.local/volumes/site:1');
+    const image = (name: string, reference: string) => ({ name, image: { reference, pullPolicy: 'Never' as const } });
+    await place.run('shown', {
+      containers: [
+        container(forever, {
+          volumeMounts: [
+            { name: 'site', mountPath: '/all' },
+            { name: 'site', mountPath: '/page', subPath: 'site/page' },
+            { name: 'tools', mountPath: '/tools' },
+          ],
+        }),
+      ],
+      volumes: [image('site', 'wherry.local/volumes/site:1'), image('tools', testImage)],
+    });
+    await place.run('not-shown', {
+      containers: [container(forever, { volumeMounts: [{ name: 'site', mountPath: '/all' }] })],
+      volumes: [image('site', 'wherry.local/volumes/absent:1')],
+    });
+    await place.ready('shown');
+    assert.equal(
+      await place.exec('shown', 'cat /all/site/page /page; touch /all/x 2>&1; /tools/bin/busybox true 2>&1; true'),
+      'of the nodeof the nodetouch: /all/x: Read-only file system\nsh: /tools/bin/busybox: Permission denied\n',
+    );
+    await assert.rejects(cluster.wherry('image', 'rm', 'wherry.local/volumes/site:1'), /it is in use by a container/);
+    const events = await place.events('shown');
+    assert.ok(
+      events.includes('Pulled: Container image "wherry.local/volumes/site:1" already present on machine'),
+      events.join('\n'),
+    );
+    await eventually(
+      'the reason',
+      async () => (await place.status('not-shown'))?.state?.waiting?.reason === 'ErrImageNeverPull',
+    );
+    assert.equal(
+      (await place.status('not-shown'))!.state!.waiting!.message,
+      'Container image "wherry.local/volumes/absent:1" is not present with pull policy of Never',
+    );
+    await place.kubectl('delete', 'pod', 'shown', 'not-shown', '--wait');
+    await cluster.wherry('image', 'rm', 'wherry.local/volumes/site:1');
   });
 
   test('a volume that outgrows its limit costs the pod its place', async () => {

@@ -35,7 +35,7 @@ function checkFolders(path: string, container: Container, volumes: Volumes): Fau
     if (devicePaths.has(mountPath)) {
       faults.push(invalid(`${at}.mountPath`, mountPath, 'must not already exist as a path in volumeDevices'));
     }
-    faults.push(...checkSubPath(path, at, mount, volume));
+    faults.push(...checkSubPath(path, at, mount));
     faults.push(...checkPropagation(`${path}.mountPropagation`, mount, container));
     faults.push(...checkRecursive(`${path}.recursiveReadOnly`, mount));
   }
@@ -43,15 +43,10 @@ function checkFolders(path: string, container: Container, volumes: Volumes): Fau
 }
 
 /** Upstream names some of these fields as if they were the list's own. */
-function checkSubPath(list: string, item: string, mount: VolumeMount, volume: Volume | undefined): Faults {
+function checkSubPath(list: string, item: string, mount: VolumeMount): Faults {
   const { subPath = '', subPathExpr = '' } = mount;
   if (!subPath && !subPathExpr) return [];
   const faults: Faults = [];
-  if (volume?.image) {
-    for (const [name, value] of Object.entries({ subPath, subPathExpr })) {
-      if (value) faults.push(invalid(`${item}.${name}`, value, 'not allowed in image volume sources'));
-    }
-  }
   if (subPath) faults.push(...relativePath(`${list}.subPath`, subPath));
   if (!subPathExpr) return faults;
   if (subPath)

@@ -69,7 +69,7 @@ export function containerMounts(inputs: {
   const depth = ({ target }: Mount) => withoutSlash(target).split('/').length;
   const users = userIds ? [mapped] : [];
   const mounts = volumes.flatMap((volume) => [
-    { mount: volume, options: users },
+    { mount: volume, options: volume.image ? [] : users },
     ...submounts
       .filter(({ source }) => source === volume.source)
       .map((submount) => ({ mount: lower(volume, submount), options: mappable.has(submount.type) ? users : [] })),
@@ -123,13 +123,18 @@ function lower({ source, target, readOnly, recursive = false, propagation }: Mou
   };
 }
 
-function bindMount({ source, target, readOnly, recursive, propagation }: Mount): OciMount {
+function bindMount({ source, target, readOnly, recursive, image, propagation }: Mount): OciMount {
   const access = readOnly ? (recursive ? 'rro' : 'ro') : 'rw';
   return {
     destination: target,
     type: 'bind',
     source,
-    options: ['rbind', propagation === 'private' ? 'rprivate' : propagation, access],
+    options: [
+      'rbind',
+      propagation === 'private' ? 'rprivate' : propagation,
+      access,
+      ...(image ? ['nosuid', 'nodev', 'noexec'] : []),
+    ],
   };
 }
 

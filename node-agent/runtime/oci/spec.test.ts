@@ -74,6 +74,14 @@ suite('OCI specification', () => {
     expectGolden('own-users-holder.json', rendered);
   });
 
+  test('renderSpec() mounts images so that nothing is executed, and with their own owners', () => {
+    const image = { source: '/images/a', target: '/a', readOnly: true, image: true, propagation: 'private' as const };
+    for (const more of [{}, { userIds: { first: 131_072, count: 65_536 } }]) {
+      const found = render({ mounts: [image] }, more).mounts.find(({ destination }) => destination === '/a');
+      assert.deepEqual(found?.options, ['rbind', 'rprivate', 'ro', 'nosuid', 'nodev', 'noexec']);
+    }
+  });
+
   test('renderSpec() shows the block devices of volumes, and lets the container use no others', () => {
     const device = { path: '/dev/xvda', type: 'b' as const, major: 7, minor: 1, fileMode: 0o660, uid: 0, gid: 6 };
     const mounts = [
