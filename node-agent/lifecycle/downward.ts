@@ -60,6 +60,9 @@ function quote(text: string): string {
 
 const goEscapes: Record<string, string> = { '07': '\\a', '0b': '\\v' };
 
+/** Who names no limit of these has the node's; of huge pages he has none. */
+const sharedByAll: ReadonlySet<string> = new Set(['cpu', 'memory', 'ephemeral-storage']);
+
 /** The amount a resource reference names, in units of its divisor, rounded up. */
 export function resourceText(
   pod: Pod,
@@ -75,7 +78,7 @@ export function resourceText(
   if ((side !== 'limits' && side !== 'requests') || resource === '')
     throw new Error(`unsupported container resource : ${reference.resource}`);
   const own = container.resources?.[side]?.[resource];
-  const amount = own ?? (side === 'limits' ? facts.allocatable[resource] : undefined) ?? 0;
+  const amount = own ?? (side === 'limits' && sharedByAll.has(resource) ? facts.allocatable[resource] : undefined) ?? 0;
   const given = reference.divisor ?? '1';
   const divisor = String(given) === '0' ? '1' : given;
   const read = resource === 'cpu' ? millisOf : unitsOf;

@@ -8,7 +8,12 @@ import { expand } from './expansion.ts';
 import { makeContainer, makePod } from './pods.fixture.ts';
 import { serviceEnv } from './service-env.ts';
 
-const facts = { nodeName: 'n1', hostIps: ['10.0.0.1'], podIps: ['10.1.0.5'], allocatable: { cpu: '2', memory: '4Gi' } };
+const facts = {
+  nodeName: 'n1',
+  hostIps: ['10.0.0.1'],
+  podIps: ['10.1.0.5'],
+  allocatable: { cpu: '2', memory: '4Gi', 'hugepages-2Mi': '8Mi' },
+};
 const meta = { uid: 'u', resourceVersion: '1', creationTimestamp: '' };
 const configMap = {
   metadata: { ...meta, name: 'cm' },
@@ -148,5 +153,6 @@ suite('node-agent/lifecycle/env', () => {
     assert.equal(text('requests.cpu'), '1');
     assert.equal(text('limits.cpu'), '2');
     assert.equal(text('requests.memory'), '0');
+    assert.equal(text('limits.hugepages-2Mi'), '0');
   });
 });

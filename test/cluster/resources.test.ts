@@ -110,6 +110,12 @@ suite('what a node limits', function () {
       await phase('greedy', 'Failed');
       const { status } = await pod('greedy');
       assert.equal(status?.reason, 'OutOfhugepages-2Mi');
+      await run('unplaced', { ...asking(`${2 * pages() + 2}Mi`), nodeName: '' });
+      await eventually('the scheduler’s word', async () =>
+        (await cluster.kubectl('get', 'events', '--field-selector=involvedObject.name=unplaced')).includes(
+          '0/1 nodes are available: 1 Insufficient hugepages-2Mi',
+        ),
+      );
       await cluster.kubectl('delete', 'pod', '--all', '--now');
     });
   });
