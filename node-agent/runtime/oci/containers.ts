@@ -7,12 +7,13 @@ import { removeFolder } from '#lib/env/remove-folder.ts';
 import { StartError } from '../types.ts';
 import type { ContainerSpec, Mount } from '../types.ts';
 import type { UserIds } from '../user-ids.ts';
-import { grantCapabilities } from './capabilities.ts';
 import { resolveIo } from './block-devices.ts';
 import { podCgroup } from './cgroups.ts';
 import { conmonArguments, readReport } from './conmon.ts';
 import { containerFolders, podFolders, userNamespaceProgram } from './folders.ts';
 import { listDevices, makeNodes, volumeDevices } from './devices.ts';
+import { grantsOf } from './grants.ts';
+import type { Accounts } from './grants.ts';
 import { narrowest } from './io.ts';
 import { mountsBelow, submountsOf } from './mount-table.ts';
 import { overlayMount } from './overlay.ts';
@@ -25,14 +26,7 @@ import { defaultSeccomp } from './seccomp-default.ts';
 import type { SeccompProfile } from './seccomp-default.ts';
 import { makeSeccompPrograms } from './seccomp-programs.ts';
 import { renderSpec } from './spec.ts';
-import { refuseStrangers, resolveUser } from './users.ts';
 import type { ContainerEntry, PodEntry, Workshop } from './workshop.ts';
-
-/** The image's users; images do not change, so each is read once. */
-interface Accounts {
-  passwd: string;
-  group: string;
-}
 
 const mostAccountsKept = 256;
 const sigkill = 9;
@@ -48,6 +42,7 @@ export interface ContainerStarter {
 }
 
 export function makeContainerStarter(shop: Workshop): ContainerStarter {
+  /** The images' users; images do not change, so each is read once. */
   const accounts = new Map<string, Accounts>();
   const programs = makeSeccompPrograms(shop.folders.crun);
 
@@ -110,24 +105,12 @@ export function makeContainerStarter(shop: Workshop): ContainerStarter {
     return pid;
   }
 
-  function specOf(pod: PodEntry, id: string, spec: ContainerSpec, { passwd, group }: Accounts, nodes: Mount[]) {
+  function specOf(pod: PodEntry, id: string, spec: ContainerSpec, known: Accounts, nodes: Mount[]) {
     const { userIds } = pod.record;
-    const user = resolveUser(spec, passwd, group);
-    if (userIds) refuseStrangers(user, userIds);
-    if (spec.runAsNonRoot && user.uid === 0) {
-      const where = `(pod: "${spec.pod.name}_${spec.pod.namespace}(${spec.pod.uid})", container: ${spec.name})`;
-      throw new StartError(
-        'CreateContainerConfigError',
-        `container has runAsNonRoot and image will run as root ${where}`,
-      );
-    }
-    const { privileged, capabilitiesAdd, capabilitiesDrop, seccomp } = spec.security;
-    const capabilities = grantCapabilities(
-      { privileged, add: capabilitiesAdd, drop: capabilitiesDrop },
-      shop.host.capabilities,
-    );
+    const { user, capabilities, seccomp } = grantsOf(spec, known, shop.host, userIds);
+    const { privileged } = spec.security;
     const { pins, shm, etc } = podFolders(shop.folders, spec.pod.uid);
-    const profile = privileged || !shop.host.seccomp ? undefined : profileOf(seccomp, capabilities);
+    const profile = seccomp === undefined ? undefined : profileOf(seccomp, capabilities);
     const { rootfs, termination } = containerFolders(shop.folders, spec.pod.uid, id);
     const { version } = shop.dialect;
     // v1 does not hold a cgroup to the limits of the one above: there each container has its pod's.
@@ -295,8 +278,7 @@ function prepareFolders(
   chmodSync(folders.folder, 0o710);
 }
 
-function profileOf(seccomp: string, capabilities: readonly string[]): SeccompProfile | undefined {
-  if (seccomp === 'Unconfined') return undefined;
+function profileOf(seccomp: string, capabilities: readonly string[]): SeccompProfile {
   if (seccomp === 'RuntimeDefault') return defaultSeccomp(capabilities, process.arch);
   try {
     return JSON.parse(readFileSync(seccomp, 'utf8')) as SeccompProfile;

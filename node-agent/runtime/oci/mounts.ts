@@ -60,7 +60,8 @@ export function containerMounts(inputs: {
   const own: Mount[] = [
     bind(`${paths.etc}/resolv.conf`, '/etc/resolv.conf', filesReadOnly),
     bind(`${paths.etc}/hostname`, '/etc/hostname', filesReadOnly),
-    bind(`${paths.etc}/hosts`, '/etc/hosts', filesReadOnly),
+    // As upstream, whose kubelet brings this one and containerd the two before.
+    bind(`${paths.etc}/hosts`, '/etc/hosts', false),
     bind(terminationFile, container.terminationMessagePath, false),
     ...nodes,
   ];
