@@ -29,13 +29,23 @@ export interface Bench {
   call<T>(verb: string, ...args: unknown[]): Promise<T>;
   /** The same verbs as a runtime. */
   runtime: Runtime;
-  /** Ends the driver with SIGKILL. The next call starts another one. */
+  /** Ends the driver with SIGKILL. The next call starts another one; calls under way are rejected. */
   killDriver(): Promise<void>;
+  /** Ends the driver as killDriver() does, and starts the next one so; those after it are started as ever. */
+  nextDriver(how: DriverStart): Promise<void>;
   /** Runs a shell command in the node's namespaces. */
   inNode(command: string): string;
+  /** Everything of pods that is on the node, as sorted lines. */
+  traces(): string[];
   /** Removes all pods and says what is left of them. */
   leftovers(): Promise<string[]>;
   close(): Promise<void>;
+}
+
+export interface DriverStart {
+  /** For Node.js. */
+  flags: readonly string[];
+  env: Readonly<Record<string, string>>;
 }
 
 const applets =
@@ -45,8 +55,8 @@ const applets =
 const users = 'root:x:0:0:root:/root:/bin/sh\napp:x:1000:1000::/home/app:/bin/sh\n';
 const groups = 'root:x:0:\napp:x:1000:\nextra:x:2000:app\n';
 
-/** Makes an empty node. */
-export async function makeBench(more: Pick<OciRuntimeOptions, 'honestProc'> = {}): Promise<Bench> {
+/** Makes an empty node, with other settings than the usual where some are given. */
+export async function makeBench(more: Pick<OciRuntimeOptions, 'honestProc' | 'crun' | 'conmon'> = {}): Promise<Bench> {
   const folder = mkdtempSync(path.join(tmpdir(), 'wherry-oci-'));
   const cgroupRoot = `/wherry-test-${path.basename(folder)}`;
   makeLayer(path.join(folder, 'layer'));
@@ -68,13 +78,15 @@ export async function makeBench(more: Pick<OciRuntimeOptions, 'honestProc'> = {}
     execFileSync('nsenter', [...enter, 'sh', '-c', command], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
   inNode('ip link set lo up');
   let driver: Driver | undefined;
+  let next: DriverStart | undefined;
   const listeners = new Set<(podUid: string) => void>();
   const callUnder = <T>(signal: AbortSignal | undefined, verb: string, ...args: unknown[]) => {
     driver ??= startDriver(
       [
-        'nsenter',
-        ...enter,
+        ...['nsenter', ...enter, 'env'],
+        ...Object.entries(next?.env ?? {}).map(([name, value]) => `${name}=${value}`),
         process.execPath,
+        ...(next?.flags ?? []),
         path.resolve(import.meta.dirname, '../oci/driver.fixture.ts'),
         JSON.stringify(options),
       ],
@@ -82,6 +94,7 @@ export async function makeBench(more: Pick<OciRuntimeOptions, 'honestProc'> = {}
         for (const listener of listeners) listener(uid);
       },
     );
+    next = undefined;
     return driver.call<T>(signal, verb, ...args);
   };
   const call = <T>(verb: string, ...args: unknown[]) => callUnder<T>(undefined, verb, ...args);
@@ -102,8 +115,11 @@ export async function makeBench(more: Pick<OciRuntimeOptions, 'honestProc'> = {}
     await driver?.kill();
     driver = undefined;
   };
-  const leftovers = async () => {
-    for (const { uid } of await call<ObservedPod[]>('list')) await call('removePod', uid);
+  const nextDriver = async (how: DriverStart) => {
+    await killDriver();
+    next = how;
+  };
+  const traces = () => {
     const { stateDir, runDir, network } = options;
     const interfaces = inNode('ip -br link')
       .split('\n')
@@ -119,7 +135,25 @@ export async function makeBench(more: Pick<OciRuntimeOptions, 'honestProc'> = {}
       `${runDir}/exec`,
       network.ipamDir,
     ].flatMap((each) => readdirSync(each).map((name) => `${each}/${name}`));
-    return [...interfaces, ...mounts, ...files, ...podCgroups(cgroupRoot), ...processesOf(folder)];
+    const devices = inNode('losetup --list --noheadings --output BACK-FILE')
+      .split('\n')
+      .filter((line) => line.includes(folder));
+    const ports = inNode('nft list table ip wherry_pods 2>/dev/null || :')
+      .split('\n')
+      .filter((line) => line.includes('10.99.0.') && !line.includes('10.99.0.0/24'));
+    return [
+      ...interfaces.map((line) => line.split(/[\s@]/)[0]!),
+      ...mounts,
+      ...files,
+      ...devices,
+      ...ports,
+      ...podCgroups(cgroupRoot),
+      ...processesOf(folder),
+    ].toSorted();
+  };
+  const leftovers = async () => {
+    for (const { uid } of await call<ObservedPod[]>('list')) await call('removePod', uid);
+    return traces();
   };
   return {
     folder,
@@ -127,7 +161,9 @@ export async function makeBench(more: Pick<OciRuntimeOptions, 'honestProc'> = {}
     call,
     runtime,
     killDriver,
+    nextDriver,
     inNode,
+    traces,
     leftovers,
     async close() {
       try {
@@ -243,6 +279,7 @@ interface Driver {
 function startDriver([command, ...args]: string[], onChange: (podUid: string) => void): Driver {
   const child: ChildProcess = spawn(command!, args, { stdio: ['pipe', 'pipe', 'inherit'] });
   const ended = new Promise<void>((resolve) => child.on('exit', () => resolve()));
+  let gone = false;
   const waiting = new Map<number, { resolve: (value: never) => void; reject: (error: Error) => void }>();
   let calls = 0;
   createInterface({ input: child.stdout! }).on('line', (line) => {
@@ -259,9 +296,14 @@ function startDriver([command, ...args]: string[], onChange: (podUid: string) =>
   child.stdin!.on('error', () => {
     // Killed by the test.
   });
+  void ended.then(() => {
+    gone = true;
+    for (const { reject } of waiting.values()) reject(driverGone());
+  });
   return {
     call: (signal, verb, ...values) =>
       new Promise((resolve, reject) => {
+        if (gone) return reject(driverGone());
         const call = ++calls;
         waiting.set(call, { resolve, reject });
         child.stdin!.write(`${JSON.stringify({ call, verb, args: values })}\n`);
@@ -272,6 +314,10 @@ function startDriver([command, ...args]: string[], onChange: (podUid: string) =>
       await ended;
     },
   };
+}
+
+function driverGone(): Error {
+  return Object.assign(new Error('The driver is gone'), { reason: 'DriverGone' });
 }
 
 function makeLayer(folder: string): void {

@@ -1,6 +1,6 @@
 /** Starts and removes containers. */
 import { createHash } from 'node:crypto';
-import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { runCommand } from '#lib/env/command.ts';
 import { removeFolder } from '#lib/env/remove-folder.ts';
@@ -185,7 +185,11 @@ export async function removeContainers(shop: Workshop, pod: PodEntry, ids: reado
   if (ids.length === 0) return;
   const { uid } = pod.record.spec;
   const podCgroupPath = podCgroup(shop.cgroupRoot, pod.record.spec);
-  for (const id of ids) shop.cgroups.kill(`${podCgroupPath}/${id}`);
+  for (const id of ids) {
+    // Without crun's state, the process id alone would say that the program has begun.
+    if (!pod.containers.get(id)?.record.started) rmSync(containerFolders(shop.folders, uid, id).pid, { force: true });
+    shop.cgroups.kill(`${podCgroupPath}/${id}`);
+  }
   await runCommand('sh', [
     '-c',
     removeContainersScript,

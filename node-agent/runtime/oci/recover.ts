@@ -6,7 +6,7 @@ import { runCommand } from '#lib/env/command.ts';
 import { removeContainers } from './containers.ts';
 import { containerFolders, podFolders } from './folders.ts';
 import { mountsBelow } from './mount-table.ts';
-import { readPidFile, runsIn, scriptProcesses, signalProcess } from './process-table.ts';
+import { readPidFile, scriptProcesses, signalProcess } from './process-table.ts';
 import { readRecord, writeRecord } from './records.ts';
 import type { ContainerRecord, PodRecord } from './records.ts';
 import { removeCgroup } from './sandbox.ts';
@@ -55,10 +55,11 @@ async function recoverContainer(shop: Workshop, uid: string, id: string): Promis
   const record = readRecord<ContainerRecord>(folders.record);
   if (!record || record.started) return record;
   if (record.bootId === shop.host.bootId) await waitForScripts(shop, scriptNames.container, id);
-  // Died between starting the program and noting it: running it again would be running it twice.
+  // Died between starting the program and noting it: running it again would be running it twice. It may have ended already, before conmon has come to tell.
   const pid = readPidFile(folders.pid);
-  const wasStarted = pid !== undefined && !existsSync(folders.waiting);
-  if (!wasStarted || (!shop.exits.read(id) && !runsIn(pid, id))) return undefined;
+  if (pid === undefined || existsSync(folders.waiting)) return undefined;
+  // What crun kept went with the machine's start.
+  if (record.bootId !== shop.host.bootId && !shop.exits.read(id)) return undefined;
   record.started = { at: Math.floor(statSync(folders.pid).mtimeMs), pid };
   writeRecord(folders.record, record);
   return record;

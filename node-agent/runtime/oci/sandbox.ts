@@ -66,10 +66,12 @@ export async function makeSandbox(shop: Workshop, spec: SandboxSpec, signal: Abo
   mkdirSync(folders.pins, { recursive: true });
   weighTier(shop, spec.qos);
   shop.cgroups.make(podCgroup(shop.cgroupRoot, spec), { hugePages: {}, ...spec.resources, ...(io && { io }) });
-  await Promise.all([
+  // Both to their ends, whatever becomes of the other: what goes on behind the caller's back would be made of a pod that is being removed.
+  const made = await Promise.allSettled([
     makeNamespaces(record, folders.pins, wires),
     spec.hostNetwork ? undefined : shop.network.publish(uid, spec.ports),
   ]);
+  for (const part of made) if (part.status === 'rejected') throw part.reason;
   // What is memory is there now to hold them.
   makeShared(folders.shm, record);
   mkdirSync(folders.etc);
