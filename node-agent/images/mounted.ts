@@ -24,7 +24,7 @@ export async function mountedLayers(layersFolder: string): Promise<Set<string>> 
   return found;
 }
 
-/** A process may end while we look at it; and one with more privileges than ours is none that runs our containers. */
+/** A process may end while we look at it, which the kernel tells in two ways; and one with more privileges than ours is none that runs our containers. */
 function ignoreGone(error: unknown): undefined {
   if (error instanceof Error && 'code' in error && ['ESRCH', 'EINVAL', 'EACCES', 'EPERM'].includes(String(error.code)))
     return undefined;
