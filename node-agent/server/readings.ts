@@ -2,9 +2,8 @@
 import type { Env } from '#lib/env/env.ts';
 import type { Pod } from '#lib/kinds/gen/core-v1.ts';
 import type { Seen } from '../lifecycle/types.ts';
-import type { LayerLister, ObservedPod, PodUsage, StatsReader } from '../runtime/types.ts';
-import { makeDiskUsage } from './disk-usage.ts';
-import type { PodDisk } from './disk-usage.ts';
+import type { ObservedPod, PodUsage, StatsReader } from '../runtime/types.ts';
+import type { DiskUsage, PodDisk } from './disk-usage.ts';
 import { diskSpace, readNodeUsage } from './node-usage.ts';
 import type { DiskSpace, NodeUsage } from './node-usage.ts';
 
@@ -34,14 +33,12 @@ export interface ReadingPlaces {
   /** On the node's file system. */
   stateDir: string;
   imageDir: string;
-  logDir: string;
 }
 
 /** Pods whose cgroups are read before others have their turn. */
 const podsAtOnce = 10;
 
-export function makeReader(places: ReadingPlaces, runtime: StatsReader & LayerLister, env: Env): Read {
-  const disks = makeDiskUsage(runtime, places.logDir, env);
+export function makeReader(places: ReadingPlaces, runtime: StatsReader, disks: DiskUsage, env: Env): Read {
   return async (pods) => {
     const [node, together, nodeFs, imageFs] = await Promise.all([
       readNodeUsage(),

@@ -40,12 +40,14 @@ import { servePort, serveSession } from './bridge.ts';
 import { demandKnown } from './caller.ts';
 import { openFront } from './front.ts';
 import { streamLog } from './log-stream.ts';
+import { makeDiskUsage } from './disk-usage.ts';
 import { makeMetrics } from './metrics.ts';
 import { makePages } from './pages.ts';
 import type { PagesParts } from './pages.ts';
 import type { MachineIds } from './cadvisor-metrics.ts';
 import { makeReader } from './readings.ts';
 import { makeSummarizer } from './stats.ts';
+import { measureClaims } from './volume-metrics.ts';
 
 export interface ServerConfig {
   nodeName: string;
@@ -83,13 +85,18 @@ const options: ServerOptions = {
 /** Starts listening; resolves once calls are answered. */
 export async function startServer(config: ServerConfig, parts: ServerParts): Promise<NodeServer> {
   const { env, runtime, pods } = parts;
-  const stats = { read: makeReader(config, runtime, env), summarize: makeSummarizer(config.nodeName, env.now()) };
+  const { logDir } = config;
+  const disks = makeDiskUsage(runtime, logDir, env);
+  const stats = {
+    read: makeReader(config, runtime, disks, env),
+    summarize: makeSummarizer(config.nodeName, env.now()),
+  };
   const calls = makeServer(config, parts, stats);
   const tls = followTls(config.tls, env);
   const metrics = makeMetrics(config.nodeName, pods, env);
+  measureClaims(metrics, pods, disks);
   const access = makeAccess(config.nodeName, parts.client, env);
   const { machine, probeMetrics } = parts;
-  const { logDir } = config;
   const pages = makePages({ env, access, pods, stats, metrics, probeMetrics, machine, logDir });
   const front = await openFront(config.listen, tls, calls, pages, env);
   return {

@@ -72,7 +72,7 @@ export function makeSummarizer(nodeName: string, startedAt: number): Summarize {
         ...(io && { io: { time, psi: io } }),
       };
     };
-    const describePod = ({ pod, observed, usage, disk }: PodReading): PodSummary => {
+    const describePod = ({ observed, usage, disk }: PodReading): PodSummary => {
       const { uid, name, namespace, createdAt } = observed;
       const containers = usage.containers.map((container): ContainerSummary => {
         const run = observed.containers.find(({ id }) => id === container.id);
@@ -85,10 +85,17 @@ export function makeSummarizer(nodeName: string, startedAt: number): Summarize {
         };
       });
       const network = networkSummary(usage.interfaces, time);
-      const volume = (pod?.spec.volumes ?? []).flatMap((each) => {
-        const use = disk?.volumes.get(each.name);
-        return use ? [{ ...partOf(nodeFs, use, time), name: each.name }] : [];
-      });
+      const volume = (disk?.volumes ?? []).flatMap(({ name: volumeName, claim, space, use }) =>
+        space
+          ? [
+              {
+                ...partOf(space, use, time),
+                name: volumeName,
+                ...(claim !== undefined && { pvcRef: { name: claim, namespace } }),
+              },
+            ]
+          : [],
+      );
       return {
         podRef: { name, namespace, uid },
         ...describe(uid, usage.whole, createdAt),
@@ -132,7 +139,10 @@ function partOf(space: DiskSpace, use: FolderUse | undefined, time: string): FsS
 }
 
 function sum({ containers, volumes }: PodDisk): FolderUse {
-  const all = [...[...containers.values()].flatMap(({ rootfs, logs }) => [rootfs, logs]), ...volumes.values()];
+  const all = [
+    ...[...containers.values()].flatMap(({ rootfs, logs }) => [rootfs, logs]),
+    ...volumes.filter(({ isEphemeral }) => isEphemeral).map(({ use }) => use),
+  ];
   return {
     bytes: all.reduce((total, use) => total + (use?.bytes ?? 0), 0),
     inodes: all.reduce((total, use) => total + (use?.inodes ?? 0), 0),

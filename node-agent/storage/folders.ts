@@ -1,4 +1,5 @@
 /** Which folders of a pod count as its ephemeral storage: upstream's, in this node's places. */
+import type { Volume } from '#lib/kinds/gen/core-v1.ts';
 import { podLogDir } from '../lifecycle/log-files.ts';
 import type { Seen } from '../lifecycle/types.ts';
 import type { Layer } from '../runtime/types.ts';
@@ -17,10 +18,9 @@ export function storageFolders(
   logDir: string,
 ): StorageFolders {
   const running = new Set(observed?.containers.filter(({ state }) => state === 'running').map(({ id }) => id));
-  const onDisk = (pod?.spec.volumes ?? []).flatMap(({ name, emptyDir, configMap }) => {
-    const folder = notes.volumes?.[name];
-    const counts = configMap !== undefined || (emptyDir !== undefined && emptyDir.medium !== 'Memory');
-    return folder !== undefined && counts ? [[name, folder] as const] : [];
+  const onDisk = (pod?.spec.volumes ?? []).flatMap((volume) => {
+    const folder = notes.volumes?.[volume.name];
+    return folder !== undefined && countsAsStorage(volume) ? [[volume.name, folder] as const] : [];
   });
   const logs = pod ? podLogDir(logDir, pod) : '';
   return {
@@ -31,6 +31,11 @@ export function storageFolders(
     ),
     volumes: new Map(onDisk),
   };
+}
+
+/** Whether what is in a volume is on the node's disk for the pod's sake. */
+export function countsAsStorage({ emptyDir, configMap }: Volume): boolean {
+  return configMap !== undefined || (emptyDir !== undefined && emptyDir.medium !== 'Memory');
 }
 
 /** All of them, for measuring. */

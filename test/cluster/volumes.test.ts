@@ -354,6 +354,76 @@ suite('volumes', function () {
     }
   });
 
+  test('the node tells how full the volumes of claims and of pods are', async () => {
+    const { nodeName = '' } = (await place.pod('files')).spec;
+    await place.cluster.apply([
+      {
+        apiVersion: 'v1',
+        kind: 'PersistentVolume',
+        metadata: { name: 'volumes-measured' },
+        spec: {
+          capacity: { storage: '1Gi' },
+          accessModes: ['ReadWriteOnce'],
+          claimRef: { namespace: 'volumes', name: 'measured' },
+          hostPath: { path: `${folder}/measured`, type: 'DirectoryOrCreate' },
+        },
+      },
+      {
+        apiVersion: 'v1',
+        kind: 'PersistentVolumeClaim',
+        metadata: { name: 'measured', namespace: 'volumes' },
+        spec: {
+          accessModes: ['ReadWriteOnce'],
+          storageClassName: '',
+          volumeName: 'volumes-measured',
+          resources: { requests: { storage: '1Gi' } },
+        },
+      },
+    ]);
+    const names = ['claimed', 'scratch', 'memory'];
+    await place.run('measured', {
+      nodeName,
+      containers: [
+        container(`for v in ${names.join(' ')}; do dd if=/dev/zero of=/$v/x bs=1M count=2; done; ${forever}`, {
+          volumeMounts: names.map((name) => ({ name, mountPath: `/${name}` })),
+        }),
+      ],
+      volumes: [
+        { name: 'claimed', persistentVolumeClaim: { claimName: 'measured' } },
+        { name: 'scratch', emptyDir: {} },
+        { name: 'memory', emptyDir: { medium: 'Memory', sizeLimit: '4Mi' } },
+      ],
+    });
+    try {
+      await place.ready('measured');
+      await place.exec('measured', 'until test -s /memory/x; do sleep 0.1; done');
+      const page = (name: string) => place.kubectl('get', '--raw', `/api/v1/nodes/${nodeName}/proxy/${name}`);
+      const used =
+        /^kubelet_volume_stats_used_bytes\{namespace="volumes",persistentvolumeclaim="measured"\} ([\d.e+]+)$/m;
+      // The disk is measured once a minute.
+      const bytes = await eventually(
+        'the claim’s use',
+        async () => Number(used.exec(await page('metrics'))?.[1] ?? 0) >= 2 * 2 ** 20 && page('metrics'),
+        100_000,
+      );
+      assert.match(bytes, /^kubelet_volume_stats_health_status_abnormal\{.*"measured"\} 0$/m);
+      interface Told {
+        podRef: { name: string };
+        volume: { name: string; pvcRef?: object; usedBytes: number; capacityBytes: number }[];
+      }
+      const { pods } = JSON.parse(await page('stats/summary')) as { pods: Told[] };
+      const told = new Map(
+        pods.find(({ podRef }) => podRef.name === 'measured')?.volume.map((volume) => [volume.name, volume]),
+      );
+      assert.deepEqual(told.get('claimed')?.pvcRef, { name: 'measured', namespace: 'volumes' });
+      assert.equal(told.get('memory')?.capacityBytes, 4 * 2 ** 20);
+      for (const name of names) assert.ok(told.get(name)!.usedBytes >= 2 * 2 ** 20, name);
+    } finally {
+      await place.kubectl('delete', 'pod', 'measured', '--wait');
+      await place.cluster.kubectl('delete', 'pv', 'volumes-measured', '--wait=false');
+    }
+  }).timeout(120_000);
+
   test('an image is a volume too: to read, not to execute, and kept as long as it is mounted', async () => {
     const { cluster } = place;
     writeFileSync(`${folder}/Dockerfile`, 'FROM scratch\nCOPY file /site/page\nCOPY file /bin/tool\n');
