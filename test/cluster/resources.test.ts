@@ -5,6 +5,7 @@ import { demandCommand } from '#lib/env/command.ts';
 import type { Node, Pod, PodSpec } from '#lib/kinds/gen/core-v1.ts';
 import { assertNothingRemains, eventually, startTestCluster } from '../harness/cluster.ts';
 import type { TestCluster } from '../harness/cluster.ts';
+import { patience } from '../harness/eventually.ts';
 import { reconfigure } from '../harness/reconfigure.ts';
 import { container, forever } from './place.ts';
 
@@ -47,7 +48,7 @@ suite('what a node limits', function () {
     demandCommand('look into the node', 'nsenter', [`--target=${cluster.pidOf(name)}`, '--mount', 'sh', '-c', command]);
 
   suiteSetup(async function () {
-    this.timeout(180_000);
+    this.timeout(180_000 * patience);
     if (existsSync(pool)) {
       pagesBefore = pages();
       writeFileSync(pool, String(pagesBefore + pagesWanted));
@@ -57,7 +58,7 @@ suite('what a node limits', function () {
     await eventually('the default account', () => cluster.kubectl('get', 'serviceaccount', 'default'));
   });
   suiteTeardown(async function () {
-    this.timeout(180_000);
+    this.timeout(180_000 * patience);
     await cluster?.remove();
     if (existsSync(pool)) writeFileSync(pool, String(pagesBefore));
     if (cluster) await assertNothingRemains(cluster.layout);
@@ -120,6 +121,35 @@ suite('what a node limits', function () {
     });
   });
 
+  test('the node tells how long processes had to wait, and with cgroup v2 of containers too (needs pressure stall information)', async function () {
+    if (!existsSync('/proc/pressure/cpu')) return this.skip();
+    await run('waits', { containers: [container(forever)] });
+    await phase('waits', 'Running');
+    const page = (path: string) => cluster.kubectl('get', '--raw', `/api/v1/nodes/${name}/proxy${path}`);
+    type Waiting = Record<'cpu' | 'memory' | 'io', { psi?: { some: { total: number }; full: { total: number } } }>;
+    const { node, pods } = JSON.parse(await page('/stats/summary')) as {
+      node: Waiting;
+      pods: (Waiting & { podRef: { name: string }; containers: Waiting[] })[];
+    };
+    const told = (of: Waiting | undefined) =>
+      (['cpu', 'memory', 'io'] as const).map((each) => typeof of?.[each]?.psi?.full.total);
+    assert.deepEqual(told(node), ['number', 'number', 'number']);
+    assert.ok(node.cpu.psi!.some.total > 0);
+    const waits = pods.find(({ podRef }) => podRef.name === 'waits');
+    const ofPods = v2 ? 'number' : 'undefined';
+    assert.deepEqual(told(waits), [ofPods, ofPods, ofPods]);
+    assert.deepEqual(told(waits?.containers[0]), [ofPods, ofPods, ofPods]);
+    const metrics = await page('/metrics/cadvisor');
+    for (const resource of ['cpu', 'memory', 'io']) {
+      for (const how of ['waiting', 'stalled']) {
+        const series = `container_pressure_${resource}_${how}_seconds_total`;
+        assert.match(metrics, new RegExp(`^${series}\\{container="",id="/",`, 'm'));
+        assert.equal(new RegExp(`^${series}\\{container="app",.*pod="waits"`, 'm').test(metrics), v2);
+      }
+    }
+    await cluster.kubectl('delete', 'pod', '--all', '--now');
+  });
+
   suite('input and output', () => {
     const disk = ['io', 'blkio'].some((each) => readFileSync('/proc/cgroups', 'utf8').includes(each));
     const limited = 'container.io.wherry.local/app';
@@ -151,6 +181,23 @@ suite('what a node limits', function () {
         assert.match(await cgroupFile('both', 'blkio', 'blkio.throttle.write_bps_device'), /^\d+:\d+ 2097152$/m);
         assert.match(await cgroupFile('both', 'blkio', 'blkio.throttle.read_bps_device'), /^\d+:\d+ 3145728$/m);
       }
+    });
+
+    test('a weight is given where the kernel knows weights, and refused elsewhere', async () => {
+      const file = ['io.weight', 'io.bfq.weight'].find(
+        (each) => v2 && existsSync(`/sys/fs/cgroup${cgroupRoot()}/${each}`),
+      );
+      await run('heavy', { containers: [container(forever)] }, { 'io.wherry.local/pod': 'weight=300' });
+      if (file !== undefined) {
+        await phase('heavy', 'Running');
+        assert.match(await cgroupFile('heavy', 'io', `../${file}`), /^(default )?300$/m);
+        return;
+      }
+      await eventually('the event', async () =>
+        (await cluster.kubectl('get', 'events', '--field-selector=involvedObject.name=heavy')).includes(
+          'Failed to create pod sandbox: Cannot weigh input and output: ',
+        ),
+      );
     });
 
     test('what cannot be understood the API refuses, and what the node has not is told in events', async () => {
