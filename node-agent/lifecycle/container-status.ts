@@ -76,7 +76,7 @@ function statesOf(
   const words = notes?.lastWords?.id === latest.id ? notes.lastWords.text : undefined;
   const terminated = endOf({ ...latest, ...(words !== undefined && !latest.message && { message: words }) });
   const doing = doingOf(seen, pod, spec.name);
-  const again = !over && doing.is === 'ended' && runsAgain(pod, role, doing);
+  const again = !over && doing.is === 'ended' && runsAgain(seen, pod, role, spec.name, doing);
   return again && notes?.problem
     ? { state: { waiting: notes.problem }, lastState: { terminated } }
     : { state: { terminated }, lastState };

@@ -75,13 +75,25 @@ function endingOf(terminated: ContainerStateTerminated): Ending {
   return { exitCode: terminated.exitCode, finishedAt: parseTime(terminated.finishedAt) ?? 0 };
 }
 
-/** Whether the pod's restart policy wants a container of this role to run again after this end. */
-export function runsAgain(pod: Pod, role: Role, ending: Ending): boolean {
-  if (role === 'sidecar') return true;
+/** Whether a container of this role is to run again after this end: by the pod's restart policy, or because it was ended for that. */
+export function runsAgain(
+  seen: Pick<Seen, 'observed' | 'notes'>,
+  pod: Pod,
+  role: Role,
+  name: string,
+  ending: Ending,
+): boolean {
+  if (role === 'sidecar' || isReplaced(seen, name)) return true;
   if (role === 'ephemeral') return false;
   if (role === 'init') return ending.exitCode !== 0 && pod.spec.restartPolicy !== 'Never';
   const policy = pod.spec.restartPolicy ?? 'Always';
   return policy === 'Always' || (policy === 'OnFailure' && ending.exitCode !== 0);
+}
+
+/** Whether the latest run of a container was ended to be followed by another. */
+export function isReplaced({ observed, notes }: Pick<Seen, 'observed' | 'notes'>, name: string): boolean {
+  const id = runsOf(observed, name)[0]?.id;
+  return id !== undefined && notes.containers[name]?.replaced === id;
 }
 
 /** Whether a main container of the pod has ever run: its init containers are done then, in this sandbox. */

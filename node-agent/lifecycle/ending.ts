@@ -46,7 +46,7 @@ export function verdictOf(
 function hasFinishedByItself(seen: Seen, pod: Pod): boolean {
   const isOver = (name: string, role: 'main' | 'init') => {
     const doing = doingOf(seen, pod, name);
-    return doing.is === 'ended' && !runsAgain(pod, role, doing);
+    return doing.is === 'ended' && !runsAgain(seen, pod, role, name, doing);
   };
   const mains = pod.spec.containers;
   if (mains.length > 0 && mains.every(({ name }) => isOver(name, 'main'))) return true;

@@ -141,6 +141,20 @@ suite('node-agent/lifecycle/next-step', () => {
     assert.equal(step([makeRun('stuck'), makeEnd('doctor', 1)]).do, 'wait');
   });
 
+  test('nextStep() runs again what was ended to be replaced, however it ended and whatever the policy says', () => {
+    const ended = makeEnd('app', 0);
+    for (const restartPolicy of ['OnFailure', 'Never'] as const) {
+      const step = (replaced: string | undefined) =>
+        nextStep(makeSeen(makePod({ restartPolicy }), [ended], { containers: { app: { replaced } } }), startMs + 2000)
+          .do;
+      assert.deepEqual([step(ended.id), step('another'), step(undefined)], ['pull', 'report', 'report']);
+    }
+    const doomed = { message: 'unwell', replaced: true };
+    const health = { id: makeRun('app').id, started: true, ready: true, doomed };
+    const step = nextStep(makeSeen(makePod(), [makeRun('app')], { containers: { app: { health } } }), startMs);
+    assert.equal(step.do === 'stop' && step.groups[0]![0]!.replaced, true);
+  });
+
   test('nextStep() starts anew what the pod wants of another image, and says so as upstream', () => {
     const pod = makePod({ initContainers: [makeContainer('proxy', { restartPolicy: 'Always' })] });
     const message = (runs: ObservedContainer[]) => {

@@ -12,7 +12,7 @@ import type { Stage } from './stages.ts';
 import { isStatic } from './static.ts';
 import { mustRestartToResize, resizeToDo } from './resize.ts';
 import { imageTrouble } from './texts.ts';
-import type { AnyContainer, Role, Seen, Step, Stopping } from './types.ts';
+import type { AnyContainer, Doom, Role, Seen, Step, Stopping } from './types.ts';
 
 const wait = (untilMs?: number): Step => ({ do: 'wait', untilMs });
 
@@ -170,28 +170,31 @@ function holdUntil(untilMs: number, hold: Step & { do: 'hold' }, seen: Seen): St
 }
 
 function shouldRestart(seen: Seen, pod: Pod, role: Role, spec: AnyContainer, doing: Doing & { is: 'ended' }): boolean {
-  if (role !== 'init') return runsAgain(pod, role, doing);
+  const again = runsAgain(seen, pod, role, spec.name, doing);
+  if (role !== 'init') return again;
   const run = runsOf(seen.observed, spec.name)[0];
   const lost = run === undefined || !isOfThisSandbox(seen.observed, run);
-  return lost || runsAgain(pod, role, doing);
+  return lost || again;
 }
 
 /** A running container is left alone, unless it is doomed or the pod now wants another image for it, or resources that it must start anew for. */
 function overseeRunning(seen: Seen, pod: Pod, spec: AnyContainer, role: Role, run: ObservedContainer): Step {
   const health = seen.notes.containers[spec.name]?.health;
   if (health?.id === run.id && health.doomed) {
-    const { message, graceSeconds } = health.doomed;
-    return { do: 'stop', groups: [[stopping(seen, run, message, graceSeconds)]] };
+    return { do: 'stop', groups: [[stopping(seen, run, health.doomed.message, health.doomed)]] };
   }
   if (role !== 'init' && role !== 'ephemeral' && spec.image !== undefined && run.image !== spec.image) {
     const changed =
       role === 'sidecar'
         ? `Init container ${spec.name} definition changed`
         : `Container ${spec.name} definition changed, will be restarted`;
-    return { do: 'stop', groups: [[stopping(seen, run, changed)]] };
+    return { do: 'stop', groups: [[stopping(seen, run, changed, { replaced: true })]] };
   }
   if (mustRestartToResize(seen, pod, run)) {
-    return { do: 'stop', groups: [[stopping(seen, run, `Container ${spec.name} resize requires restart`)]] };
+    return {
+      do: 'stop',
+      groups: [[stopping(seen, run, `Container ${spec.name} resize requires restart`, { replaced: true })]],
+    };
   }
   return wait();
 }
@@ -220,12 +223,18 @@ function stopGroups(seen: Seen): Stopping[][] {
   return first.length > 0 ? [first, ...last] : last;
 }
 
-function stopping(seen: Seen, run: ObservedContainer, message: string | undefined, graceSeconds?: number): Stopping {
+function stopping(
+  seen: Seen,
+  run: ObservedContainer,
+  message: string | undefined,
+  { graceSeconds, replaced = false }: Omit<Doom, 'message'> = {},
+): Stopping {
   return {
     id: run.id,
     name: run.name,
     graceMs: graceSeconds === undefined ? graceOf(seen) : Math.max(1, graceSeconds) * 1000,
     message: seen.pod ? message : undefined,
+    ...(replaced && { replaced }),
   };
 }
 

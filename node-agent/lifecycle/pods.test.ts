@@ -284,6 +284,16 @@ suite('node-agent/lifecycle/pods', () => {
     assert.equal((await node.app()).ready, false);
   });
 
+  test('makePods() runs a container again that a probe gave up on, if it ends well and only failures run again', async () => {
+    node.runtime.scripts.set('app', { exec: () => ({ exitCode: 1, output: '' }), stoppedCode: 0 });
+    const livenessProbe = { exec: { command: ['x'] }, periodSeconds: 1, failureThreshold: 1 };
+    await node.create({ restartPolicy: 'OnFailure', containers: [makeContainer('app', { livenessProbe })] });
+    await node.pass(0);
+    const { lastState, restartCount } = await node.app();
+    assert.deepEqual([lastState?.terminated?.exitCode, restartCount], [0, 1]);
+    assert.equal((await node.pod()).status?.phase, 'Running');
+  });
+
   test('makePods() runs hooks: postStart before running shows, preStop before the signal', async () => {
     const commands: string[] = [];
     node.runtime.scripts.set('app', {

@@ -3,7 +3,7 @@ import type { ContainerStatus, Pod, PodStatus } from '#lib/kinds/gen/core-v1.ts'
 import { qosClassOf } from '#lib/kinds/pod-spec/resources.ts';
 import { formatTime } from '#lib/meta/time.ts';
 import { conditionsOf } from './conditions.ts';
-import { containersOf } from './containers.ts';
+import { containersOf, isReplaced } from './containers.ts';
 import { containerStatus } from './container-status.ts';
 import { isTerminal, mustEnd, verdictOf } from './ending.ts';
 import { withinRoom } from './message-room.ts';
@@ -38,7 +38,7 @@ export function statusOf(seen: Seen, pod: Pod, hostIps: readonly string[], now: 
   const ephemeral = sorted('ephemeral');
   const resize = over ? undefined : resizeStatus(seen, pod);
   const status: PodStatus = {
-    phase: verdict ? 'Failed' : phaseOf(pod, all, over),
+    phase: verdict ? 'Failed' : phaseOf(seen, pod, all, over),
     ...(verdict ?? { reason: before.reason, message: before.message }),
     ...(hostIps.length > 0 && { hostIP: hostIps[0], hostIPs: hostIps.map((ip) => ({ ip })) }),
     ...(ips.length > 0 && { podIP: ips[0], podIPs: ips.map((ip) => ({ ip })) }),
@@ -64,7 +64,7 @@ function ipsOf(observed: Seen['observed'], pod: Pod, hostIps: readonly string[])
 }
 
 /** The phase, by upstream's counting. `over` says nothing runs and nothing will. */
-function phaseOf(pod: Pod, all: WithRole[], over: boolean): NonNullable<PodStatus['phase']> {
+function phaseOf(seen: Seen, pod: Pod, all: WithRole[], over: boolean): NonNullable<PodStatus['phase']> {
   const before = pod.status?.phase;
   if (before === 'Succeeded' || before === 'Failed') return before;
   const inits = all.filter(({ role }) => role === 'init' || role === 'sidecar');
@@ -84,6 +84,7 @@ function phaseOf(pod: Pod, all: WithRole[], over: boolean): NonNullable<PodStatu
   if (running > 0) return 'Running';
   if (stopped.length === 0) return 'Pending';
   if ((pod.spec.restartPolicy ?? 'Always') === 'Always') return 'Running';
+  if (mains.some(({ name }) => isReplaced(seen, name))) return 'Running';
   if (succeeded === stopped.length) return 'Succeeded';
   return never ? 'Failed' : 'Running';
 }

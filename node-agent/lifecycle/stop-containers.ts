@@ -10,6 +10,7 @@ const leastGraceMs = 2000;
 export async function stopContainers(groups: readonly Stopping[][], scene: Scene): Promise<void> {
   const { env } = scene.hands;
   const startedAt = env.now();
+  for (const { id, name, replaced } of groups.flat()) if (replaced) scene.noteContainer(name, { replaced: id });
   const left = ({ graceMs }: Stopping) => graceMs - (env.now() - startedAt);
   const hooks = new Map(groups.flat().map((item) => [item.id, leave(item, () => left(item), scene)]));
   // One that fails while an earlier group is being stopped is heard of when its turn comes.

@@ -9,6 +9,15 @@ export type Role = 'init' | 'sidecar' | 'main' | 'ephemeral';
 
 export type AnyContainer = Container | EphemeralContainer;
 
+/** Why a run must go. */
+export interface Doom {
+  /** The sentence for the Killing event. */
+  message: string;
+  graceSeconds?: number | undefined;
+  /** Another run follows however this one ends; else the restart policy decides. */
+  replaced?: boolean;
+}
+
 /** What probes and hooks found about one run of a container. */
 export interface Health {
   /** The run (container id) this is about; findings about an earlier one do not count. */
@@ -17,8 +26,8 @@ export interface Health {
   started: boolean;
   /** Whether the readiness probe, if there is one, says yes. */
   ready: boolean;
-  /** The sentence for the Killing event when a liveness or startup probe or a postStart hook has given up on it. */
-  doomed?: { message: string; graceSeconds?: number | undefined };
+  /** When a liveness or startup probe or a postStart hook has given up on it. */
+  doomed?: Doom;
 }
 
 /** What the agent remembers of a container beside the runtime's record. Lost with the process, and nothing breaks without it. */
@@ -37,6 +46,8 @@ export interface ContainerNotes {
   health?: Health | undefined;
   /** What a failed run that left no message wrote last, where the container asks for that. */
   lastWords?: { id: string; text: string } | undefined;
+  /** The id of a run that was ended to be followed by another, whatever the restart policy says of how it ended. */
+  replaced?: string | undefined;
   /** The id of a run whose postStart hook has not returned yet: not shown as running. */
   hooking?: string | undefined;
 }
@@ -97,6 +108,8 @@ export interface Stopping {
   graceMs: number;
   /** For the Killing event; undefined to say nothing. */
   message: string | undefined;
+  /** Another run is to follow. */
+  replaced?: boolean;
 }
 
 /** One thing to do for a pod. */

@@ -115,8 +115,10 @@ export class World {
       case 'misconfigured':
         this.startError = what;
         return;
-      case 'doom':
-        return run && this.judge(run, { ready: false, doomed: { message: 'unwell', graceSeconds: luck % 5 } });
+      case 'doom': {
+        const doomed = { message: 'unwell', graceSeconds: luck % 5, replaced: luck % 2 === 0 };
+        return run && this.judge(run, { ready: false, doomed });
+      }
       case 'prove':
         return void this.prove();
       case 'debug': {
@@ -204,8 +206,12 @@ export class World {
     assert.ok(attempt > (this.lastAttempt.get(container) ?? -1), `${container} counts back`);
     const { restartPolicy = 'Always' } = pod.spec;
     if (role === 'ephemeral') assert.deepEqual(ends, [], `${container} runs again`);
-    if (role === 'main' && restartPolicy === 'Never') assert.deepEqual(ends, [], `${container} runs again`);
-    if (role === 'main' && restartPolicy === 'OnFailure') assert.notEqual(ends.at(-1), 0, `${container} had succeeded`);
+    const last = runsOf(observed, container)[0];
+    const replaced = last !== undefined && this.seen.notes.containers[container]?.replaced === last.id;
+    if (role === 'main' && !replaced) {
+      if (restartPolicy === 'Never') assert.equal(ends.at(-1), undefined, `${container} runs again`);
+      if (restartPolicy === 'OnFailure') assert.notEqual(ends.at(-1), 0, `${container} had succeeded`);
+    }
     if (role === 'ephemeral') return;
     const all = containersOf(pod);
     const begun = pod.spec.containers.some(({ name }) => runsOf(observed, name).some((run) => this.isOfNow(run)));
@@ -295,11 +301,11 @@ export class World {
         return;
       }
       case 'stop':
-        for (const { id } of step.groups.flat())
-          this.end(
-            observed!.containers.find((item) => item.id === id)!,
-            143,
-          );
+        for (const { id, name, replaced } of step.groups.flat()) {
+          if (replaced) this.noteContainer(name, { replaced: id });
+          const run = observed!.containers.find((item) => item.id === id)!;
+          this.end(run, 143);
+        }
         return;
       case 'discard': {
         const containers = observed!.containers.filter((run) => run !== step.container);

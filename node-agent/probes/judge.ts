@@ -1,6 +1,6 @@
 /** What a row of probe results means, by upstream's thresholds (`pkg/kubelet/prober/worker.go`). Pure. */
 import type { Container, Pod, Probe } from '#lib/kinds/gen/core-v1.ts';
-import type { Health } from '../lifecycle/types.ts';
+import type { Doom, Health } from '../lifecycle/types.ts';
 
 export type ProbeKind = 'startup' | 'readiness' | 'liveness';
 
@@ -45,12 +45,16 @@ export function healthAfter(
   if (kind === 'readiness') return health.ready === well ? health : { ...health, ready: well };
   if (well) return kind === 'liveness' || health.started ? health : { ...health, started: true };
   if (health.doomed) return health;
-  const graceSeconds = container[`${kind}Probe`]?.terminationGracePeriodSeconds;
-  return { ...health, ready: false, doomed: { message: verdictText(pod, container, kind), graceSeconds } };
+  return { ...health, ready: false, doomed: doomOf(pod, container, kind) };
 }
 
-/** Upstream's sentence for the Killing event: only of main containers it says whether they run again. */
-function verdictText({ spec }: Pod, { name }: Container, kind: ProbeKind): string {
-  if (spec.initContainers?.some((item) => item.name === name)) return `Init container ${name} failed ${kind} probe`;
-  return `Container ${name} failed ${kind} probe${spec.restartPolicy === 'Never' ? '' : ', will be restarted'}`;
+/** As upstream: what a probe has given up on runs again even if it then ends well, and only of main containers the Killing event says so. */
+function doomOf({ spec }: Pod, container: Container, kind: ProbeKind): Doom {
+  const { name } = container;
+  const graceSeconds = container[`${kind}Probe`]?.terminationGracePeriodSeconds;
+  const isSidecar = spec.initContainers?.some((item) => item.name === name) ?? false;
+  if (isSidecar) return { message: `Init container ${name} failed ${kind} probe`, graceSeconds, replaced: true };
+  const message = `Container ${name} failed ${kind} probe`;
+  if (spec.restartPolicy === 'Never') return { message, graceSeconds };
+  return { message: `${message}, will be restarted`, graceSeconds, replaced: true };
 }

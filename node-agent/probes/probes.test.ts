@@ -75,7 +75,11 @@ suite('node-agent/probes', () => {
       doomed: { message: 'Container app failed liveness probe', graceSeconds: 7 },
     });
     const promised = 'Container app failed liveness probe, will be restarted';
-    assert.equal(after({ restartPolicy: 'OnFailure' }).doomed?.message, promised);
+    assert.deepEqual(after({ restartPolicy: 'OnFailure' }).doomed, {
+      message: promised,
+      graceSeconds: 7,
+      replaced: true,
+    });
     const sidecar = { containers: [makeContainer('main')], initContainers: [container] };
     assert.equal(after(sidecar).doomed?.message, 'Init container app failed liveness probe');
   });

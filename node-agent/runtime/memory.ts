@@ -5,11 +5,13 @@ import { StartError } from './types.ts';
 import { freeIds, wholeIdPool } from './user-ids.ts';
 import type { ContainerSpec, Executor, ObservedContainer, ObservedPod, Runtime, SandboxSpec } from './types.ts';
 
-/** How the runs of one container behave; by default they run until stopped and exit with 143. */
+/** How the runs of one container behave; by default they run until stopped, and exit with 143 then. */
 export interface Script {
   /** Ends by itself after this time. */
   exitAfterMs?: number;
   exitCode?: number;
+  /** Exits with this when it is asked to stop. */
+  stoppedCode?: number;
   /** Takes no notice of SIGTERM. */
   stubborn?: boolean;
   /** The next starts fail with these, one after the other. */
@@ -140,7 +142,8 @@ export function makeMemoryRuntime(env: Env): MemoryRuntime {
     async stopContainer(id, graceMs, signal) {
       const found = find(id);
       if (found?.run.state !== 'running') return;
-      if (!scripts.get(found.run.name)?.stubborn) return finish(id, 143);
+      const { stubborn, stoppedCode = 143 } = scripts.get(found.run.name) ?? {};
+      if (!stubborn) return finish(id, stoppedCode);
       await env.sleep(graceMs, signal);
       finish(id, 137);
     },
