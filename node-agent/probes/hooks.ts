@@ -30,7 +30,7 @@ export function makeHookRunner(executor: Pick<Executor, 'execSync'>, env: Env): 
       if (exitCode !== 0) throw new Error(`command exited with ${exitCode}: ${output}`);
     } else if (hook.httpGet) {
       const target = httpTarget(hook.httpGet, spec, ips[0] ?? '127.0.0.1', 'kube-lifecycle/1.32');
-      const { result, output } = await tryHttp(target, httpLimitMs);
+      const { result, output } = await tryHttp(target, httpLimitMs, env);
       if (result !== 'success') throw new Error(output);
     } else if (hook.sleep) {
       await env.sleep(hook.sleep.seconds * 1000, signal);

@@ -61,9 +61,9 @@ export function makeProber({ env, events, executor, meter }: ProberOptions): Pro
     };
     async function attempt(): Promise<ProbeResult> {
       const target = { id: run.id, container, podIp };
-      let found = await tryProbe(probe, target, executor, env.now());
+      let found = await tryProbe(probe, target, executor, env);
       for (let attempts = 1; found.result === 'unknown' && attempts < mostAttempts; attempts++) {
-        found = await tryProbe(probe, target, executor, env.now());
+        found = await tryProbe(probe, target, executor, env);
       }
       return found;
     }

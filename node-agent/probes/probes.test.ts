@@ -10,6 +10,7 @@ import path from 'node:path';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import fc from 'fast-check';
 import { makeFakeEnv } from '#lib/env/fake.ts';
+import { makeRealEnv } from '#lib/env/real.ts';
 import type { Container, HTTPGetAction, Probe } from '#lib/kinds/gen/core-v1.ts';
 import { makeContainer, makePod, makeRun, makeSeen, startMs } from '../lifecycle/pods.fixture.ts';
 import type { Seen } from '../lifecycle/types.ts';
@@ -19,9 +20,10 @@ import { makeProbeMeter } from './meter.ts';
 import { makeProber } from './prober.ts';
 import { httpTarget, portOf } from './target.ts';
 
+const realEnv = makeRealEnv({ service: 'probes', level: 'error' });
 const noExec = { execSync: () => Promise.resolve({ exitCode: 0, output: '', timedOut: false }) };
 const attempt = (probe: Probe, container: Container = { name: 'app' }) =>
-  tryProbe({ timeoutSeconds: 1, ...probe }, { id: 'x', container, podIp: '127.0.0.1' }, noExec, Date.now());
+  tryProbe({ timeoutSeconds: 1, ...probe }, { id: 'x', container, podIp: '127.0.0.1' }, noExec, realEnv);
 
 suite('node-agent/probes', () => {
   test('judge() turns only after as many results in a row as the threshold says', () => {
