@@ -299,9 +299,50 @@ suite('oci runtime: pods with users of their own (needs user namespaces and mapp
     assert.equal(containers[0]!.state, 'running');
   });
 
-  test('a pod that shares more with the node is refused, as is one without ids left', async () => {
-    const spec = podSpec({ hostUsers: false, hostNetwork: true });
-    await assert.rejects(() => bench.call('preparePod', spec), /can't set `spec.hostUsers: false`/);
+  test('a pod is refused users of its own that the machine, or the node’s range of ids, does not have', async () => {
+    const other = async (more: Parameters<typeof makeBench>[0], look: (bench: Bench) => Promise<void>) => {
+      const apart = await makeBench(more);
+      try {
+        await look(apart);
+        assert.deepEqual(await apart.leftovers(), []);
+      } finally {
+        await apart.close();
+      }
+    };
+    const features = { noUserNamespaces: 'they are switched off', recursiveReadOnly: true };
+    await other({ features }, async (unable) => {
+      await assert.rejects(
+        () => unable.call('preparePod', podSpec({ hostUsers: false })),
+        /^Error: can't set `spec.hostUsers: false`, runtime does not support user namespaces: they are switched off$/,
+      );
+    });
+    await other({ userIds: { first: 9 * 65_536, ranges: 1 } }, async (small) => {
+      const pod = podSpec({ hostUsers: false });
+      const { userIds } = await small.call<ObservedPod>('preparePod', pod);
+      assert.deepEqual(userIds, { first: 9 * 65_536, count: 65_536 });
+      const next = podSpec({ hostUsers: false });
+      await assert.rejects(() => small.call('preparePod', next), /all 1 ranges of ids are taken/);
+      await small.call('removePod', pod.uid);
+      assert.deepEqual((await small.call<ObservedPod>('preparePod', next)).userIds, userIds);
+    });
+  });
+
+  test('mounts go both ways where they should', async () => {
+    const { pod } = await prepare();
+    const folder = folderOf('shared');
+    bench.inNode(`mkdir ${folder}/in ${folder}/out`);
+    const { id } = await start(pod, forever, {
+      security: { privileged: true, seccomp: 'Unconfined' },
+      mounts: [mount(folder, '/data', { propagation: 'rshared' })],
+    });
+    bench.inNode(`mount -t tmpfs in ${folder}/in && touch ${folder}/in/file`);
+    assert.equal(
+      await exec(id, 'ls /data/in && mount -t tmpfs out /data/out && touch /data/out/file && ls /data/out'),
+      'file file',
+    );
+    assert.equal(bench.inNode(`ls ${folder}/out`), 'file\n');
+    await bench.call('removePod', pod.uid);
+    bench.inNode(`umount ${folder}/in ${folder}/out`);
   });
 
   test('a runtime killed at any moment leaves nothing that cannot be adopted or removed', async () => {
