@@ -8,6 +8,7 @@ import { setUpFailed, UnresolvedError, VolumeError } from './failures.ts';
 import { hostPath } from './host-path.ts';
 
 const provisionedByKey = 'pv.kubernetes.io/provisioned-by';
+const boundKey = 'pv.kubernetes.io/bind-completed';
 
 /** What a claim stands for. */
 export interface ClaimedFolder {
@@ -40,7 +41,9 @@ export async function claimedFolder(client: Client, pod: Pod, volume: Volume): P
     );
   }
   const volumeName = claim.spec.volumeName ?? '';
-  if (claim.status?.phase !== 'Bound' || volumeName === '') refuse('PVC is not bound');
+  // The controller says last of all in the status that it is bound.
+  const isBound = claim.status?.phase === 'Bound' || claim.metadata.annotations?.[boundKey] !== undefined;
+  if (!isBound || volumeName === '') refuse('PVC is not bound');
   const bound: PersistentVolume = await fetched(
     `PV ${volumeName}`,
     client.get(persistentVolume, { namespace: '', name: volumeName }),

@@ -51,11 +51,14 @@ function isReadOnly(volume: Volume): boolean {
 }
 
 function expandSubPath(expression: string, env: ReadonlyMap<string, string>): string {
-  return expand(expression, (name) => {
+  const missing = new Set<string>();
+  const expanded = expand(expression, (name) => {
     const value = env.get(name);
-    if (!value) throw new VolumeError(`missing value for ${name}`);
+    if (!value) missing.add(name);
     return value;
   });
+  if (missing.size > 0) throw new VolumeError(`missing value for ${[...missing].sort().join(', ')}`);
+  return expanded;
 }
 
 function refuseEscape(subPath: string): void {
@@ -74,8 +77,8 @@ async function bind(
   try {
     return await bindSubPath(source, subPath, target);
   } catch (error) {
-    const because = error instanceof Error ? `: ${error.message}` : '';
-    const what = `failed to prepare subPath for volumeMount "${volume}" of container "${container}"`;
-    throw new VolumeError(what + because, { cause: error });
+    // As upstream, the reason is for the node's log: it may tell of files that are none of the pod's.
+    const message = `failed to prepare subPath for volumeMount "${volume}" of container "${container}"`;
+    throw new VolumeError(message, { cause: error });
   }
 }

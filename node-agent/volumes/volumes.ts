@@ -204,7 +204,7 @@ export async function makeVolumes(options: VolumesOptions): Promise<Volumes> {
   return {
     refresh,
     mount: (pod, signal) => serially(pod.metadata.uid, () => mountAll(pod, signal)),
-    async mountsOf(pod, spec, paths, env, images = {}) {
+    async mountsOf(pod, spec, paths, variables, images = {}) {
       const podDir = path.join(podsDir, pod.metadata.uid);
       const all = { ...paths };
       for (const [name, image] of Object.entries(images)) {
@@ -215,7 +215,11 @@ export async function makeVolumes(options: VolumesOptions): Promise<Volumes> {
           throw new VolumeError([faultOf(name, error, [])], { cause: error });
         }
       }
-      return mountsOfContainer(pod, spec, all, env, path.join(podDir, 'subpaths', spec.name));
+      const subPathDir = path.join(podDir, 'subpaths', spec.name);
+      return mountsOfContainer(pod, spec, all, variables, subPathDir).catch((error: unknown) => {
+        env.log.warn('Cannot mount volumes into container', { pod: pod.metadata.name, container: spec.name, error });
+        throw error;
+      });
     },
     unmount: (uid) =>
       serially(uid, async () => {
