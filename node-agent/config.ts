@@ -24,6 +24,8 @@ export interface NodeAgentConfig {
   /** Links to them by the containers' ids: /var/log/containers. None are made when absent. */
   containerLogDir?: string;
   imageDir: string;
+  /** Where device plug-ins and readers of pod resources look for a kubelet's sockets: /var/lib/kubelet, as upstream, when absent. */
+  kubeletDir?: string;
   /** Name of the cgroup below which pods have theirs. */
   cgroupRoot: string;
   clusterDns: string;

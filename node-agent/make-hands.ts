@@ -11,6 +11,7 @@ import type { NodeAgentConfig } from './config.ts';
 import { makeCpus } from './cpus/cpus.ts';
 import { readProcessors } from './cpus/machine.ts';
 import { reservedProcessors } from './cpus/reserved.ts';
+import type { Devices } from './devices/devices.ts';
 import type { Pressure } from './eviction/pressure.ts';
 import type { Images } from './images/types.ts';
 import { containersOf } from './lifecycle/containers.ts';
@@ -41,6 +42,7 @@ export interface HandsParts {
   resources: NodeResources;
   pressure: Pressure;
   images: Images;
+  devices: Devices;
   runtime: OciRuntime;
   view: View;
   /** Why no pod is taken any more; undefined while pods are. */
@@ -53,7 +55,7 @@ export async function makeHands(
   parts: HandsParts,
 ): Promise<Hands & { objects: { stop(): void }; probeMetrics: ProbeMeter }> {
   const { nodeName, clusterDns, clusterDomain, logDir } = config;
-  const { env, client, machine, resources, pressure, images, runtime, view } = parts;
+  const { env, client, machine, resources, pressure, images, devices, runtime, view } = parts;
   const facts: HostFacts = {
     nodeName,
     clusterDns,
@@ -113,12 +115,15 @@ export async function makeHands(
     facts,
     pressure: { refusalOf: (pod) => pressure.refusalOf(pod) ?? parts.closed() },
     cpus,
+    devices,
     ...(config.containerLogDir !== undefined && { logLinks: makeLogLinks(config.containerLogDir, env) }),
     services: () => view.list(serviceKind),
     room: () => {
       const node = view.get(nodeKind, { namespace: '', name: nodeName });
+      const allocatable = Object.entries(node?.status?.allocatable ?? facts.allocatable);
       return {
-        allocatable: node?.status?.allocatable ?? facts.allocatable,
+        // Of what plug-ins give, they know better how much is left.
+        allocatable: Object.fromEntries(allocatable.filter(([name]) => !devices.keeps(name))),
         labels: node?.metadata.labels ?? {},
         pinsCpus: cpus.pins,
       };

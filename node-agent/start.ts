@@ -12,6 +12,9 @@ import { node as nodeKind } from '#lib/kinds/node.ts';
 import { pod as podKind } from '#lib/kinds/pod.ts';
 import { service as serviceKind } from '#lib/kinds/service.ts';
 import type { NodeAgentConfig } from './config.ts';
+import { openDevices } from './devices/devices.ts';
+import { makeDeviceMeter } from './devices/meter.ts';
+import { servePodResources } from './devices/pod-resources.ts';
 import { makePressure } from './eviction/pressure.ts';
 import { observeNode } from './eviction/observe.ts';
 import { evictionSettings } from './eviction/settings.ts';
@@ -20,6 +23,7 @@ import { makeImages } from './images/images.ts';
 import { followNodeRegistries } from './images/node-registries.ts';
 import { makePods } from './lifecycle/pods.ts';
 import type { Pods, StaticSource } from './lifecycle/pods.ts';
+import { isTerminal } from './lifecycle/ending.ts';
 import { makeHands } from './make-hands.ts';
 import { followPeers } from './network/peers.ts';
 import { imagesInUse } from './node/image-garbage.ts';
@@ -38,6 +42,7 @@ import { keepUp, nodeAsRegarded } from './upkeep.ts';
 
 const defaultMaxPods = 110;
 const defaultBridge = 'wherry0';
+const defaultKubeletDir = '/var/lib/kubelet';
 
 /** How long stopping waits for calls that are under way, and for steps. */
 const stopGraceMs = 500;
@@ -132,6 +137,10 @@ async function boot(
   followDropIns({ env, images, ...dropIns }, signal).catch((error: unknown) =>
     env.log.error('Cannot take in images from files', { folder: dropIns.dir, error }),
   );
+  const deviceMeter = makeDeviceMeter();
+  const { kubeletDir = defaultKubeletDir } = config;
+  const devices = await openDevices({ env, dir: path.join(kubeletDir, 'device-plugins'), meter: deviceMeter });
+  ends.push(() => devices.stop());
   const view = makeView(
     client,
     [{ kind: podKind, fieldSelector: `spec.nodeName=${nodeName}` }, { kind: serviceKind }, { kind: nodeKind }],
@@ -150,6 +159,7 @@ async function boot(
       pressure,
       images,
       features,
+      devices,
     },
     signal,
   ).then((enlisted) => {
@@ -169,6 +179,7 @@ async function boot(
       resources,
       pressure,
       images,
+      devices,
       runtime,
       view,
       closed: () => (goesDown ? shutdownRefusal : undefined),
@@ -216,6 +227,15 @@ async function boot(
     },
     signal,
   );
+  const podResources = await servePodResources({
+    env,
+    file: path.join(kubeletDir, 'pod-resources/kubelet.sock'),
+    pods: () => taken.all().flatMap(({ pod, exists }) => (pod && exists && !isTerminal(pod) ? [pod] : [])),
+    devices,
+    cpus: hands.cpus,
+    meter: deviceMeter,
+  });
+  ends.push(() => podResources.close());
   const server = await startServer(config, {
     env,
     client,
@@ -224,6 +244,7 @@ async function boot(
     pods: taken,
     machine,
     probeMetrics: hands.probeMetrics,
+    deviceMetrics: deviceMeter,
   });
   ends.push(() => server.stop());
   node.becomeReady(server.port);

@@ -15,12 +15,19 @@ export interface Codecs {
 }
 
 /** Numbers of 64 bits are read as JavaScript numbers: ours (ids, sizes, limits) stay far below 2^53. */
-const asPlain: protobuf.IConversionOptions = { longs: Number, defaults: true, arrays: true, oneofs: false };
+const asPlain: protobuf.IConversionOptions = {
+  longs: Number,
+  defaults: true,
+  arrays: true,
+  objects: true,
+  oneofs: false,
+};
 
-export function makeCodecs(descriptor: object): Codecs {
+/** The codecs of the messages that a descriptor declares in one package. */
+export function makeCodecs(space: string, descriptor: object): Codecs {
   const root = protobuf.Root.fromJSON(descriptor);
   const codecOf = (name: string) => {
-    const type = root.lookupType(`wherry.v1.${name}`);
+    const type = root.lookupType(`${space}.${name}`);
     return {
       serialize: (message: object): Buffer => type.encode(type.fromObject(message)).finish() as Buffer,
       deserialize: (bytes: Buffer): object => type.toObject(type.decode(bytes), asPlain),

@@ -2,7 +2,7 @@
 import path from 'node:path';
 import type { ControlPlaneConfig } from '../processes/control-plane.ts';
 import type { NodeConfig } from '../processes/node.ts';
-import { standardLogDirs } from './layout.ts';
+import { standardKubeletDir, standardLogDirs } from './layout.ts';
 import type { ClusterLayout, NodeLayout } from './layout.ts';
 
 export function controlPlaneConfig(cluster: ClusterLayout): ControlPlaneConfig {
@@ -63,6 +63,7 @@ export function nodeConfig(cluster: ClusterLayout, node: NodeLayout): NodeConfig
       runDir: node.runDir,
       logDir: standardLogDirs.pods,
       containerLogDir: standardLogDirs.containers,
+      kubeletDir: standardKubeletDir,
       imageDir: cluster.imageDir,
       staticPodDir: `${node.stateDir}/manifests`,
       cgroupRoot: node.cgroupRoot,

@@ -15,6 +15,8 @@ export interface NodeLayout {
   /** Container logs, and links to them; the node's own processes know these folders by `standardLogDirs`. */
   logDir: string;
   containerLogDir: string;
+  /** What is a kubelet's on other nodes: sockets for device plug-ins and readers of pod resources. Known within as `standardKubeletDir`. */
+  kubeletDir: string;
   /** File that pins the node's mount namespace. */
   mountNamespace: string;
   cgroupRoot: string;
@@ -74,6 +76,9 @@ export interface Folders {
 /** Where log shippers look on a node. In a node's mount namespace its own folders are mounted there. */
 export const standardLogDirs = { pods: '/var/log/pods', containers: '/var/log/containers' } as const;
 
+/** Where device plug-ins look for a kubelet, likewise. */
+export const standardKubeletDir = '/var/lib/kubelet';
+
 export const slotCount = 32;
 export const maxNodes = 100;
 
@@ -127,6 +132,7 @@ function nodeLayout(cluster: string, slot: number, number: number, stateDir: str
     runDir: `${runDir}/nodes/${name}`,
     logDir: `${stateDir}/nodes/${name}/pod-logs`,
     containerLogDir: `${stateDir}/nodes/${name}/container-logs`,
+    kubeletDir: `${stateDir}/nodes/${name}/kubelet`,
     mountNamespace: `${runDir}/pins/${name}`,
     cgroupRoot: `/wherry-${cluster}-${name}`,
     podUserIds: podUserIds(slot, number),

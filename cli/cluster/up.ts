@@ -12,7 +12,7 @@ import { controlPlaneConfig, etcdCommand, nodeConfig } from './configs.ts';
 import { claimBridge, connectNodes, routeToPods } from './host-network.ts';
 import { layKeys } from './keys.ts';
 import { writeKubeconfig } from './kubeconfig.ts';
-import { standardLogDirs } from './layout.ts';
+import { standardKubeletDir, standardLogDirs } from './layout.ts';
 import type { ClusterLayout, NodeLayout } from './layout.ts';
 import { pinMountNamespace } from './mount-namespace.ts';
 import { isSupervised, supervise } from './run.ts';
@@ -91,10 +91,11 @@ export function insideNode(node: NodeLayout, command: readonly string[]): string
 
 async function pinAll(cluster: ClusterLayout): Promise<void> {
   // One after the other: each makes the same folder a private mount.
-  for (const { mountNamespace, logDir, containerLogDir } of cluster.nodes) {
+  for (const { mountNamespace, logDir, containerLogDir, kubeletDir } of cluster.nodes) {
     await pinMountNamespace(mountNamespace, [
       { from: logDir, to: standardLogDirs.pods },
       { from: containerLogDir, to: standardLogDirs.containers },
+      { from: kubeletDir, to: standardKubeletDir },
     ]);
   }
 }

@@ -49,3 +49,15 @@ export function fromServiceError(error: ServiceError): ApiError {
     cause: error,
   });
 }
+
+/** What a failed call of anybody's is, in the words of gRPC for Go: `rpc error: code = NotFound desc = ...`. */
+export function goErrorText({ code, details }: Pick<ServiceError, 'code' | 'details'>): string {
+  return `rpc error: code = ${goCode(code)} desc = ${details}`;
+}
+
+/** `NotFound` for 5. */
+function goCode(code: status): string {
+  if (code === status.CANCELLED) return 'Canceled';
+  const words = status[code].toLowerCase().split('_');
+  return words.map((word) => word[0]!.toUpperCase() + word.slice(1)).join('');
+}

@@ -14,6 +14,10 @@ export interface Cpus {
   admit(pod: Pod): CpuRefusal | undefined;
   /** The processors that a container may run on; undefined for all. */
   of(uid: string, container: string): string | undefined;
+  /** The processors that a container has for itself; none when it shares. */
+  own(uid: string, container: string): readonly number[];
+  /** Those that containers can have for themselves. */
+  ownable(): readonly number[];
   /** Takes back what a pod had. */
   release(uid: string): void;
   /** Takes back what pods had that are no more, and moves what an earlier process left elsewhere. */
@@ -84,6 +88,8 @@ export function makeCpus({ env, runtime, file, policy, plan }: CpusParts): Cpus 
       return undefined;
     },
     of,
+    own: (uid, container) => grants?.[uid]?.[container] ?? [],
+    ownable: () => (none ? [] : plan.machine.map(({ id }) => id).filter((id) => !plan.reserved.includes(id))),
     release: (uid) => put(keepGrants(grants ?? {}, (each) => each !== uid)),
     keepOnly(keeps) {
       put(keepGrants(grants ?? {}, keeps));

@@ -1,6 +1,7 @@
 /** Renders one container for the runtime from its pod, its image and its environment. */
 import type { Pod, SecurityContext } from '#lib/kinds/gen/core-v1.ts';
 import { unitsOf } from '#lib/meta/quantities.ts';
+import type { ContainerDevices } from '../devices/types.ts';
 import type { UnpackedImage } from '../images/types.ts';
 import type { ContainerSpec, Mount } from '../runtime/types.ts';
 import { ConfigError } from './env.ts';
@@ -18,6 +19,8 @@ export interface ContainerInputs {
   image: UnpackedImage;
   env: ReadonlyMap<string, string>;
   mounts: Mount[];
+  /** What it gets of device plug-ins. */
+  devices?: ContainerDevices;
   logPath: string;
   /** The processors it may run on; undefined for all. */
   cpus?: string | undefined;
@@ -29,7 +32,7 @@ export interface ContainerInputs {
 
 /** The complete specification. Throws ConfigError for a container that may not run as it stands. */
 export function containerSpec(inputs: ContainerInputs): ContainerSpec {
-  const { pod, spec, attempt, image, env, mounts, logPath } = inputs;
+  const { pod, spec, attempt, image, env, mounts, devices, logPath } = inputs;
   const context = spec.securityContext ?? {};
   const podContext = pod.spec.securityContext ?? {};
   const runAsUser = context.runAsUser ?? podContext.runAsUser;
@@ -48,7 +51,7 @@ export function containerSpec(inputs: ContainerInputs): ContainerSpec {
     attempt,
     image,
     args: commandOf(spec, image, env),
-    env: [...withImage(image.config.env, env)].map(([name, value]) => `${name}=${value}`),
+    env: [...withImage(image.config.env, devices?.env, env)].map(([name, value]) => `${name}=${value}`),
     workingDir: spec.workingDir || image.config.workingDir || '/',
     user,
     ...(runAsGroup !== undefined && { runAsGroup }),
@@ -59,7 +62,9 @@ export function containerSpec(inputs: ContainerInputs): ContainerSpec {
     tty: spec.tty ?? false,
     stdin: spec.stdin ?? false,
     stdinOnce: spec.stdinOnce ?? false,
-    mounts,
+    mounts: [...(devices?.mounts ?? []).map((mount) => ({ ...mount, propagation: 'private' as const })), ...mounts],
+    ...(devices && devices.devices.length > 0 && { devices: [...devices.devices] }),
+    ...(devices && Object.keys(devices.annotations).length > 0 && { annotations: devices.annotations }),
     resources: {
       ...containerResources(spec.resources),
       ...memoryRulesOf(pod, spec.resources, inputs.memoryRules),
@@ -84,12 +89,17 @@ function commandOf(spec: AnyContainer, image: UnpackedImage, env: ReadonlyMap<st
   return [...image.config.entrypoint, ...(args.length > 0 ? args : image.config.cmd)];
 }
 
-function withImage(imageEnv: readonly string[], env: ReadonlyMap<string, string>): Map<string, string> {
+/** The pod's own variables come before those of its devices, and those before the image's. */
+function withImage(
+  imageEnv: readonly string[],
+  deviceEnv: ReadonlyMap<string, string> | undefined,
+  env: ReadonlyMap<string, string>,
+): Map<string, string> {
   const own = imageEnv.map((line): [string, string] => {
     const at = line.indexOf('=');
     return at < 0 ? [line, ''] : [line.slice(0, at), line.slice(at + 1)];
   });
-  return new Map([...own, ...env]);
+  return new Map([...own, ...(deviceEnv ?? []), ...env]);
 }
 
 function securityOf(

@@ -5,6 +5,7 @@ import type { Env } from '#lib/env/env.ts';
 import type { ConfigMap, Secret, Service } from '#lib/kinds/gen/core-v1.ts';
 import type { Pressure } from '../eviction/pressure.ts';
 import type { Cpus } from '../cpus/cpus.ts';
+import type { Devices } from '../devices/devices.ts';
 import type { Images } from '../images/types.ts';
 import type { LogLinks } from '../node/log-links.ts';
 import type { HookRunner } from '../probes/hooks.ts';
@@ -52,6 +53,7 @@ export interface Hands {
   /** Whether the node is too short of something to take more. */
   pressure: Pick<Pressure, 'refusalOf'>;
   cpus: Cpus;
+  devices: Pick<Devices, 'lacks' | 'give' | 'ready' | 'release' | 'keepOnly'>;
   /** Absent where nobody looks for links to logs. */
   logLinks?: LogLinks;
   /** What the node has and is called, as the API sees it now. */

@@ -30,9 +30,10 @@ suite('node-agent/lifecycle/next-step properties', () => {
       fc.array(anyMoment(anything), { maxLength: 8 }),
       fc.constantFrom('delete', 'vanish'),
     );
+    const devices = fc.constantFrom(undefined, true, false);
     fc.assert(
-      fc.property(anyPod(), parts, (pod, [steps, moments, how]) => {
-        const world = new World(pod);
+      fc.property(anyPod(), parts, devices, (pod, [steps, moments, how], given) => {
+        const world = new World(pod, given);
         for (let i = 0; i < steps; i++) {
           const moment = moments[i % Math.max(1, moments.length)];
           if (moment && i % 5 === 4) world.happen(moment.what, moment.luck);

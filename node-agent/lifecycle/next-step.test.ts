@@ -38,6 +38,15 @@ suite('node-agent/lifecycle/next-step', () => {
     assert.equal(step(makeSeen(pod, [makeRun('app')])), 'wait');
   });
 
+  test('nextStep() makes nothing for a pod before it is known to get its devices', () => {
+    const waiting = makeSeen(makePod(), undefined, { volumes: undefined, admitting: true });
+    assert.equal(nextStep(waiting, startMs).do, 'allocate');
+    const dying = makePod({}, undefined, { deletionTimestamp: '2026-01-01T00:00:10Z' });
+    assert.equal(nextStep({ ...waiting, pod: dying }, startMs).do, 'report');
+    const rejected = { reason: 'UnexpectedAdmissionError', message: '' };
+    assert.equal(nextStep(makeSeen(makePod(), undefined, { rejected }), startMs).do, 'report');
+  });
+
   test('nextStep() runs init containers one after the other before the main ones', () => {
     const pod = makePod({ initContainers: [makeContainer('one'), makeContainer('two')] });
     assert.deepEqual(nextStep(makeSeen(pod, []), startMs), { do: 'pull', container: 'one', attempt: 0 });

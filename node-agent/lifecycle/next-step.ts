@@ -39,6 +39,7 @@ export function stageOf(seen: Seen, now: number): Stage {
     if (!notes.released || observed) return 'releasing';
     return pod.metadata.deletionTimestamp === undefined ? 'finished' : 'deleting';
   }
+  if (notes.admitting) return 'admitting';
   if (notes.volumes === undefined) return 'mounting';
   if (!observed?.ready) return 'preparing';
   return hasInitialised(seen, pod) || firstUnfinishedInit(seen, pod) === undefined ? 'running' : 'initialising';
@@ -62,6 +63,8 @@ export function nextStep(seen: Seen, now: number): Step {
       return wait();
     case 'gone':
       return { do: 'forget' };
+    case 'admitting':
+      return { do: 'allocate' };
     case 'mounting':
       return unlessResting(seen, 'mount', now) ?? { do: 'mount' };
     case 'preparing': {

@@ -40,6 +40,8 @@ export async function perform(step: Step, scene: Scene): Promise<void> {
   switch (step.do) {
     case 'wait':
       return;
+    case 'allocate':
+      return allocate(pod!, scene);
     case 'mount':
       return mount(pod!, scene);
     case 'prepare':
@@ -81,6 +83,12 @@ export async function perform(step: Step, scene: Scene): Promise<void> {
   }
 }
 
+async function allocate(pod: Pod, { hands, note, signal }: Scene): Promise<void> {
+  const refusal = await hands.devices.give(pod, signal);
+  if (refusal) hands.events.record({ regarding: pod, type: 'Warning', ...refusal });
+  note({ admitting: false, rejected: refusal });
+}
+
 async function mount(pod: Pod, { hands, note, signal }: Scene): Promise<void> {
   try {
     note({ volumes: await hands.volumes.mount(pod, signal) });
@@ -113,6 +121,7 @@ async function prepare(pod: Pod, { hands, signal }: Scene): Promise<void> {
 async function release({ hands, uid, note }: Scene): Promise<void> {
   await hands.runtime.removePod(uid);
   hands.cpus.release(uid);
+  hands.devices.release(uid);
   await hands.volumes.unmount(uid);
   await hands.observer.refresh(uid);
   note({ released: true, volumes: undefined });

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -38,6 +39,7 @@ class Node {
   readonly runtime: MemoryRuntime = makeMemoryRuntime(this.env);
   readonly said: string[] = [];
   readonly missing = new Set<string>();
+  readonly devices = new FakeDevices();
   readonly logDir = mkdtempSync(path.join(os.tmpdir(), 'wherry-pods-'));
   pods: Pods | undefined;
   /** Pods that the node has by itself. */
@@ -95,6 +97,7 @@ class Node {
         policy: 'none',
         plan: { machine: [], reserved: [] },
       }),
+      devices: this.devices,
       services: () => [],
       room: () => ({ allocatable: { cpu: '2', memory: '4Gi', pods: '10' }, labels: {} }),
       limit: makeLimit(4),
@@ -309,6 +312,57 @@ suite('node-agent/lifecycle/pods', () => {
     assert.deepEqual(commands, ['hello', 'bye']);
   });
 
+  test('makePods() says nothing of a pod before it has its devices, and takes them back at its end', async () => {
+    const { devices } = node;
+    devices.asked = true;
+    devices.left = 1;
+    let answer = () => {};
+    devices.answer = new Promise((resolve) => (answer = resolve));
+    await node.create();
+    assert.equal((await node.pod()).status?.startTime, undefined);
+    await node.settle(() => Promise.resolve(answer()));
+    assert.equal((await node.pod()).status?.phase, 'Running');
+    assert.deepEqual([devices.left, devices.given.size], [0, 1]);
+    await node.settle(() => node.client.delete(podKind, ref, { gracePeriodSeconds: 30 }));
+    assert.deepEqual([devices.left, devices.given.size], [1, 0]);
+  });
+
+  test('makePods() takes devices back before anybody hears that the pod is over', async () => {
+    const { devices } = node;
+    devices.asked = true;
+    devices.left = 1;
+    await node.create({ restartPolicy: 'Never' });
+    const held: number[] = [];
+    const { patch } = node.client;
+    node.client.patch = ((...args: Parameters<typeof patch>) => {
+      held.push(devices.given.size);
+      return patch(...args);
+    }) as typeof patch;
+    await node.kill(0);
+    assert.equal((await node.pod()).status?.phase, 'Succeeded');
+    assert.ok(held.length > 0 && held.every((each) => each === 0), held.join());
+  });
+
+  test('makePods() refuses a pod for which there are no devices', async () => {
+    node.devices.asked = true;
+    await node.create();
+    const { status } = await node.pod();
+    assert.deepEqual(
+      [status?.phase, status?.reason, status?.message],
+      ['Failed', 'UnexpectedAdmissionError', 'Pod was rejected: Allocate failed'],
+    );
+    assert.deepEqual(node.said, ['UnexpectedAdmissionError: Allocate failed']);
+    assert.deepEqual(await node.runtime.list(), []);
+  });
+
+  test('makePods() lets a pod go that is deleted while it waits for its devices', async () => {
+    node.devices.asked = true;
+    node.devices.answer = new Promise(() => {});
+    await node.create();
+    await node.settle(() => node.client.delete(podKind, ref, { gracePeriodSeconds: 0 }));
+    await assert.rejects(node.pod(), { reason: 'NotFound' });
+  });
+
   test('makePods() refuses a pod that asks for more than the node has', async () => {
     await node.create({ containers: [makeContainer('app', { resources: { requests: { cpu: '3' } } })] });
     const { status } = await node.pod();
@@ -475,6 +529,27 @@ suite('node-agent/lifecycle/pods', () => {
     });
   });
 });
+
+/** Devices for as many pods as it is told. */
+class FakeDevices implements Pick<Hands['devices'], keyof Hands['devices']> {
+  readonly given = new Set<string>();
+  left = 0;
+  asked = false;
+  answer = Promise.resolve();
+
+  lacks = ({ metadata }: Pod) => this.asked && !this.given.has(metadata.uid);
+  give = async ({ metadata }: Pod, signal: AbortSignal) => {
+    const aborted = once(signal, 'abort').then(() => Promise.reject(signal.reason as Error));
+    await Promise.race([this.answer, aborted]);
+    if (this.left === 0) return { reason: 'UnexpectedAdmissionError', message: 'Allocate failed' };
+    this.left -= 1;
+    this.given.add(metadata.uid);
+    return undefined;
+  };
+  ready = () => Promise.resolve({ env: new Map([['FROM', 'device']]), mounts: [], devices: [], annotations: {} });
+  release = (uid: string) => void (this.given.delete(uid) && (this.left += 1));
+  keepOnly = () => {};
+}
 
 const noVolumes: Volumes = {
   mount: () => Promise.resolve({}),

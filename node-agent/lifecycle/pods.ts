@@ -153,6 +153,7 @@ export async function makePods(
   }
 
   hands.cpus.keepOnly((uid) => workers.has(uid));
+  hands.devices.keepOnly((uid) => workers.has(uid));
 
   return {
     seen: (uid) => (workers.get(uid) ?? workers.get(own.uidOf(uid) ?? ''))?.seen(),

@@ -4,6 +4,8 @@ import type { Step } from './types.ts';
 export const stages = {
   /** Refused by the node: nothing is ever made for it. */
   rejected: { steps: ['report'], to: ['releasing', 'finished', 'deleting', 'gone'] },
+  /** Whether the node takes it is for device plug-ins to say: nothing is made for it before. */
+  admitting: { steps: ['allocate'], to: ['mounting', 'rejected', 'reporting', 'releasing', 'gone'] },
   mounting: { steps: ['mount', 'wait'], to: ['preparing', 'initialising', 'running', 'stopping', 'reporting'] },
   /** Making the sandbox, or making it anew after a crash or a reboot broke it. */
   preparing: {

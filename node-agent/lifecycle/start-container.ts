@@ -3,6 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import type { Pod } from '#lib/kinds/gen/core-v1.ts';
 import { IoLimitsError } from '#lib/kinds/pod-spec/io-limits.ts';
+import { DeviceError } from '../devices/devices.ts';
 import { StartError } from '../runtime/types.ts';
 import type { ContainerSpec, ObservedContainer } from '../runtime/types.ts';
 import { VolumeError } from '../volumes/failures.ts';
@@ -104,7 +105,12 @@ function failedRun(spec: AnyContainer, attempt: number, message: string, { hands
   };
 }
 
-async function render(spec: AnyContainer, attempt: number, pod: Pod, { hands, look }: Scene): Promise<ContainerSpec> {
+async function render(
+  spec: AnyContainer,
+  attempt: number,
+  pod: Pod,
+  { hands, look, signal }: Scene,
+): Promise<ContainerSpec> {
   const { facts } = hands;
   const { observed, notes } = look();
   const nodeFacts = { ...facts, podIps: observed?.ips ?? [] };
@@ -116,6 +122,7 @@ async function render(spec: AnyContainer, attempt: number, pod: Pod, { hands, lo
     const about = { regarding: pod, fieldPath: fieldPathOf(pod, spec.name) };
     hands.events.record({ ...about, type: 'Warning', reason: 'InvalidEnvironmentVariableNames', message });
   }
+  const devices = await hands.devices.ready(pod, spec.name, signal);
   const { image, volumes } = notes.containers[spec.name]!.pulled!;
   const mounts = await hands.volumes.mountsOf(pod, spec, notes.volumes ?? {}, variables, volumes);
   return containerSpec({
@@ -125,6 +132,7 @@ async function render(spec: AnyContainer, attempt: number, pod: Pod, { hands, lo
     image,
     env: variables,
     mounts,
+    devices,
     logPath: logPath(facts.logDir, pod, spec.name, attempt),
     cpus: hands.cpus.of(pod.metadata.uid, spec.name),
     memoryRules: facts.memoryRules,
@@ -150,7 +158,8 @@ async function fetchObjects(
 /** The waiting reason for a failed start; undefined for what is no fault of the container. */
 function problemOf(error: unknown): { reason: string; message: string } | undefined {
   if (error instanceof StartError) return { reason: error.reason, message: error.message };
-  if (error instanceof ConfigError || error instanceof VolumeError || error instanceof IoLimitsError) {
+  const ofConfiguration = [ConfigError, VolumeError, IoLimitsError, DeviceError];
+  if (error instanceof Error && ofConfiguration.some((kind) => error instanceof kind)) {
     return { reason: 'CreateContainerConfigError', message: error.message };
   }
   return undefined;

@@ -81,6 +81,8 @@ export interface Notes {
   trouble: Trouble | undefined;
   /** Refused before anything was made for it: why. */
   rejected: { reason: string; message: string } | undefined;
+  /** Taken only if it gets the devices that it asks for, which is not known yet. */
+  admitting?: boolean;
   /** Must go because of what it, or the node, uses. */
   evicted?: Eviction | undefined;
   /** Why running containers do not get what the pod now wants for them. */
@@ -116,6 +118,8 @@ export interface Stopping {
 export type Step =
   /** Nothing, until something changes or the time comes. */
   | { do: 'wait'; untilMs: number | undefined }
+  /** Set aside the devices that plug-ins give, or refuse the pod. */
+  | { do: 'allocate' }
   | { do: 'mount' }
   | { do: 'prepare' }
   /** Record why a container is not started now. */

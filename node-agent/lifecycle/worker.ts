@@ -54,7 +54,7 @@ export function makeWorker(
   const log = env.log.with({ pod: first ? `${first.metadata.namespace}/${first.metadata.name}` : uid });
   let pod = first;
   let exists = first !== undefined;
-  let notes: Notes = { ...noNotes, rejected: refusal };
+  let notes: Notes = { ...noNotes, rejected: refusal, ...(first && mustAllocate(first, hands) && { admitting: true }) };
   let wakeUp: (() => void) | undefined;
   let woken = false;
   let current: { step: Step; abort: AbortController; startedAt: number } | undefined;
@@ -106,11 +106,23 @@ export function makeWorker(
   function offerStatus(seen: Seen): void {
     // An end is told together with its last words; only while another step is under way they may have to follow later.
     if (!current && lastWordsMissing(seen)) return;
-    if (!seen.pod || !exists) return;
+    // Before it is taken, nothing is said of it, as upstream: an agent that starts anew finds it untouched.
+    if (!seen.pod || !exists || (notes.admitting && !notes.rejected)) return;
     const told = statusOf(seen, seen.pod, hands.facts.hostIps, env.now());
+    if (told.phase === 'Succeeded' || told.phase === 'Failed') giveBack();
     // Of a pod that the API does not have, the status is remembered here.
     if (ownPod) pod = { ...seen.pod, status: told };
     status.offer(told);
+  }
+
+  /** Who hears that a pod is over may send another in its stead at once, which must find what this one had. */
+  function giveBack(): void {
+    try {
+      hands.cpus.release(uid);
+      hands.devices.release(uid);
+    } catch (error) {
+      log.warn('Cannot write down that processors are free again, trying again when the pod is taken down', { error });
+    }
   }
 
   function tellDeadline(seen: Seen): void {
@@ -244,8 +256,13 @@ export function makeWorker(
   };
 }
 
+/** What has run got what there was when it began; its devices are looked at again when a container starts. */
+function mustAllocate(pod: Pod, { devices, observer }: Hands): boolean {
+  return devices.lacks(pod) && (observer.get(pod.metadata.uid)?.containers ?? []).length === 0;
+}
+
 /** Steps that leave nothing half done when they are cut short. */
-const interruptible = new Set<Step['do']>(['mount', 'prepare', 'pull', 'start', 'delete']);
+const interruptible = new Set<Step['do']>(['allocate', 'mount', 'prepare', 'pull', 'start', 'delete']);
 
 function restsByDecision(step: Step): boolean {
   return ['mount', 'prepare', 'resize', 'release', 'delete', 'report'].includes(step.do);

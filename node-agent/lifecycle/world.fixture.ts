@@ -56,8 +56,12 @@ export class World {
   private failNext = false;
   private startError: 'unstartable' | 'misconfigured' | undefined;
 
-  constructor(pod: Pod) {
-    this.seen = { pod, exists: true, observed: undefined, notes: noNotes };
+  /** Whether there are devices for a pod that asks for some; undefined for one that asks for none. */
+  private readonly devices: boolean | undefined;
+
+  constructor(pod: Pod, devices?: boolean) {
+    this.devices = devices;
+    this.seen = { pod, exists: true, observed: undefined, notes: { ...noNotes, admitting: devices !== undefined } };
   }
 
   get running(): ObservedContainer[] {
@@ -272,6 +276,9 @@ export class World {
       return this.note({ trouble: { step: step.do, message: 'no', count: 1, retryAt } });
     }
     switch (step.do) {
+      case 'allocate':
+        assert.equal(observed, undefined, 'something was made for a pod before it was taken');
+        return this.note({ admitting: false, rejected: this.devices ? undefined : { reason: 'No', message: '' } });
       case 'mount':
         return this.note({ volumes: {}, trouble: undefined });
       case 'prepare': {

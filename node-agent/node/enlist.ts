@@ -1,6 +1,7 @@
 /** Registers the node and keeps its status up, from what the machine and the agent's parts say. */
 import type { Client } from '#lib/client/types.ts';
 import type { Env } from '#lib/env/env.ts';
+import type { Devices } from '../devices/devices.ts';
 import type { Pressure } from '../eviction/pressure.ts';
 import type { Images } from '../images/types.ts';
 import type { RuntimeFeatures } from '../runtime/types.ts';
@@ -23,6 +24,7 @@ export interface EnlistParts {
   pressure: Pick<Pressure, 'conditions'>;
   images: Pick<Images, 'list'>;
   features: Promise<RuntimeFeatures>;
+  devices: Pick<Devices, 'amounts' | 'onChange'>;
 }
 
 export interface Enlisted {
@@ -37,7 +39,7 @@ const imagesKeptMs = 60_000;
 
 /** Registers the node, not ready yet. */
 export async function enlist(parts: EnlistParts, signal: AbortSignal): Promise<Enlisted> {
-  const { client, env, nodeName, address, machine, resources, pressure, images } = parts;
+  const { client, env, nodeName, address, machine, resources, pressure, images, devices } = parts;
   let notReady: string | undefined =
     'container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady message:no pod range assigned yet';
   let agentPort = parts.port;
@@ -56,7 +58,7 @@ export async function enlist(parts: EnlistParts, signal: AbortSignal): Promise<E
       address,
       agentPort,
       machine,
-      resources,
+      resources: withDevices(resources, devices.amounts()),
       features,
       images: listed,
       pressure: pressure.conditions(),
@@ -65,6 +67,7 @@ export async function enlist(parts: EnlistParts, signal: AbortSignal): Promise<E
   };
   const labels = nodeLabels(nodeName, machine.architecture, parts.labels);
   const registration = await register({ client, env, labels, inputs }, signal);
+  devices.onChange(() => registration.update());
   return {
     registration,
     becomeReady(port) {
@@ -76,5 +79,15 @@ export async function enlist(parts: EnlistParts, signal: AbortSignal): Promise<E
       notReady = why;
       return registration.write();
     },
+  };
+}
+
+function withDevices(
+  { capacity, allocatable }: Pick<NodeResources, 'capacity' | 'allocatable'>,
+  devices: ReturnType<Devices['amounts']>,
+): Pick<NodeResources, 'capacity' | 'allocatable'> {
+  return {
+    capacity: { ...capacity, ...devices.capacity },
+    allocatable: { ...allocatable, ...devices.allocatable },
   };
 }

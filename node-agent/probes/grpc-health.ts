@@ -1,6 +1,7 @@
 /** The client side of grpc.health.v1, written by hand: two tiny messages do not need a descriptor. */
 import { Client, connectivityState, credentials, Metadata, status } from '@grpc/grpc-js';
 import type { ServiceError } from '@grpc/grpc-js';
+import { goErrorText } from '#lib/client/grpc-status.ts';
 
 const serving = 1;
 
@@ -64,12 +65,6 @@ function describe({ code, details }: ServiceError, connected: boolean, address: 
         ? `timeout: health rpc did not complete within ${limit}`
         : `timeout: failed to connect service "${address}" within ${limit}: context deadline exceeded`;
     default:
-      return `error: health rpc probe failed: rpc error: code = ${codeName(code)} desc = ${details}`;
+      return `error: health rpc probe failed: ${goErrorText({ code, details })}`;
   }
-}
-
-/** `NotFound` for 5, as Go writes it. */
-function codeName(code: status): string {
-  const words = status[code].toLowerCase().split('_');
-  return words.map((word) => word[0]!.toUpperCase() + word.slice(1)).join('');
 }

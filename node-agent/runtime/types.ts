@@ -97,6 +97,10 @@ export interface ContainerSpec {
   stdin: boolean;
   stdinOnce: boolean;
   mounts: Mount[];
+  /** Devices of the node, or folders of them, and where the container finds them; `access` is some of `r`, `w` and `m`. */
+  devices?: { source: string; target: string; access: string }[];
+  /** For the runtime. */
+  annotations?: Readonly<Record<string, string>>;
   resources: CgroupResources;
   /** What `resources` were computed from: kept with the run, and told again with it. */
   asked?: ResourceRequirements;

@@ -24,6 +24,8 @@ export interface PagesParts {
   stats: { read: Read; summarize: Summarize };
   metrics: Pick<Registry, 'render'>;
   probeMetrics: Pick<Registry, 'render'>;
+  /** Told together with `metrics`. */
+  deviceMetrics: Pick<Registry, 'render'>;
   machine: MachineIds;
   logDir: string;
 }
@@ -43,7 +45,8 @@ const fixed: Readonly<Record<string, Page>> = {
   '/stats/summary': async ({ stats, pods }, response) => {
     send(response, 200, 'application/json', JSON.stringify(stats.summarize(await stats.read(pods.all()))));
   },
-  '/metrics': ({ metrics }, response) => send(response, 200, metricsType, metrics.render()),
+  '/metrics': ({ metrics, deviceMetrics }, response) =>
+    send(response, 200, metricsType, `${metrics.render()}${deviceMetrics.render()}`),
   '/metrics/resource': async ({ stats, pods }, response) => {
     send(response, 200, metricsType, resourceMetrics(stats.summarize(await stats.read(pods.all()))));
   },

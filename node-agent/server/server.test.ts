@@ -160,6 +160,7 @@ suite('node-agent/server', () => {
       },
       {
         machine: { machineId: 'm', systemUuid: 's', bootId: 'b' },
+        deviceMetrics: { render: () => '' },
         probeMetrics: meter,
         env,
         client: { create },

@@ -70,6 +70,7 @@ export interface ServerParts {
   pods: Pick<Pods, 'seen' | 'all' | 'onRunChange'>;
   machine: MachineIds;
   probeMetrics: PagesParts['probeMetrics'];
+  deviceMetrics: PagesParts['deviceMetrics'];
 }
 
 export interface NodeServer extends Service {
@@ -96,8 +97,8 @@ export async function startServer(config: ServerConfig, parts: ServerParts): Pro
   const metrics = makeMetrics(config.nodeName, pods, env);
   measureClaims(metrics, pods, disks);
   const access = makeAccess(config.nodeName, parts.client, env);
-  const { machine, probeMetrics } = parts;
-  const pages = makePages({ env, access, pods, stats, metrics, probeMetrics, machine, logDir });
+  const { machine, probeMetrics, deviceMetrics } = parts;
+  const pages = makePages({ env, access, pods, stats, metrics, probeMetrics, deviceMetrics, machine, logDir });
   const front = await openFront(config.listen, tls, calls, pages, env);
   return {
     port: front.port,

@@ -11,7 +11,7 @@ import { resolveIo } from './block-devices.ts';
 import { podCgroup } from './cgroups.ts';
 import { conmonArguments, readReport } from './conmon.ts';
 import { containerFolders, podFolders, userNamespaceProgram } from './folders.ts';
-import { listDevices, makeNodes, volumeDevices } from './devices.ts';
+import { givenDevices, listDevices, makeNodes } from './devices.ts';
 import { grantsOf } from './grants.ts';
 import type { Accounts } from './grants.ts';
 import { narrowest } from './io.ts';
@@ -66,7 +66,7 @@ export function makeContainerStarter(shop: Workshop): ContainerStarter {
       if (accounts.size >= mostAccountsKept) accounts.clear();
       accounts.set(spec.image.id, known);
     }
-    const nodes = userIds ? await makeNodes(folders.folder, spec.mounts, userIds) : [];
+    const nodes = userIds ? await makeNodes(folders.folder, givenDevices(spec), userIds) : [];
     const oci = specOf(pod, record.id, spec, known, nodes);
     writeFileSync(folders.config, JSON.stringify(oci), { mode: 0o600 });
     const conmon = conmonArguments({
@@ -127,7 +127,7 @@ export function makeContainerStarter(shop: Workshop): ContainerStarter {
       seccompProgram: profile && programs.find(profile),
       host: shop.host,
       hostDevices: privileged ? listDevices() : [],
-      volumeDevices: volumeDevices(spec.mounts),
+      givenDevices: givenDevices(spec),
       processesOf: spec.processesOf === undefined ? undefined : processesOf(pod, spec.processesOf),
       cgroup: `${podCgroup(shop.cgroupRoot, pod.record.spec)}/${id}`,
       rootfs: userIds ? path.basename(rootfs) : rootfs,

@@ -3,7 +3,7 @@ import { chownSync, lstatSync, readdirSync, statSync } from 'node:fs';
 import type { Stats } from 'node:fs';
 import path from 'node:path';
 import { demandCommand } from '#lib/env/command.ts';
-import type { Mount } from '../types.ts';
+import type { ContainerSpec, Mount } from '../types.ts';
 import type { UserIds } from '../user-ids.ts';
 import type { OciDevice } from './oci-types.ts';
 
@@ -20,25 +20,49 @@ export function listDevices(folder = '/dev'): OciDevice[] {
   });
 }
 
-/** The block devices among a container's mounts, as it finds them. Throws for a source that is gone. */
-export function volumeDevices(mounts: readonly Mount[]): { device: OciDevice; readOnly: boolean }[] {
-  return mounts
+/** The block devices among a container's mounts and those it was given, as it finds them. Throws for a source that is gone, or is no device. */
+export function givenDevices({ mounts, devices = [] }: Pick<ContainerSpec, 'mounts' | 'devices'>): GivenDevice[] {
+  const ofVolumes = mounts
     .filter(({ device }) => device)
-    .map(({ source, target, readOnly }) => ({ device: describe(target, statSync(source)), readOnly }));
+    .map(({ source, target, readOnly }) => ({ source, target, access: readOnly ? 'r' : 'rwm' }));
+  return [...ofVolumes, ...devices].flatMap(({ source, target, access }) => {
+    const found = statSync(source);
+    if (!found.isDirectory()) return [{ device: describe(target, demandDevice(source, found)), access }];
+    return listDevices(source).map((device) => ({
+      device: { ...device, path: path.join(target, path.relative(source, device.path)) },
+      access,
+    }));
+  });
+}
+
+/** A device as the container finds it, and what it may do with it. */
+export interface GivenDevice {
+  device: OciDevice;
+  /** Some of `r`, `w` and `m`. */
+  access: string;
+}
+
+/** What a container's root may do with a node, whatever the machine's may; its cgroup has the last word. */
+const ownersMode = 0o660;
+
+function demandDevice(file: string, found: Stats): Stats {
+  if (found.isCharacterDevice() || found.isBlockDevice()) return found;
+  throw new Error(`${file} is not a device node`);
 }
 
 /**
- * Makes nodes for the block devices among a container's mounts that belong to the root of a pod with users of its own, in a folder of the container's; the mounts that
+ * Makes nodes for the devices of a container that belong to the root of a pod with users of its own, in a folder of the container's; the mounts that
  * show them.
  */
-export async function makeNodes(folder: string, mounts: readonly Mount[], { first }: UserIds): Promise<Mount[]> {
+export async function makeNodes(folder: string, given: readonly GivenDevice[], { first }: UserIds): Promise<Mount[]> {
   const made: Mount[] = [];
-  for (const mount of mounts.filter(({ device }) => device)) {
-    const node = path.join(folder, `device-${made.length}`);
-    const { major, minor } = deviceNumbers(statSync(mount.source).rdev);
-    await demandCommand('show a device', 'mknod', ['--mode=660', node, 'b', String(major), String(minor)]);
-    chownSync(node, first, first);
-    made.push({ ...mount, source: node, device: false });
+  for (const { device, access } of given) {
+    const source = path.join(folder, `device-${made.length}`);
+    const { type, major, minor, fileMode, path: target } = device;
+    const mode = `--mode=${(fileMode | ownersMode).toString(8)}`;
+    await demandCommand('show a device', 'mknod', [mode, source, type, String(major), String(minor)]);
+    chownSync(source, first, first);
+    made.push({ source, target, readOnly: !access.includes('w'), propagation: 'private' });
   }
   return made;
 }

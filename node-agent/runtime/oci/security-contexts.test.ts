@@ -256,7 +256,7 @@ async function comesTo(beside: NonNullable<Case['beside']>): Promise<Effects | s
       hostDevices: privileged
         ? [{ path: '/dev/kmsg', type: 'c', major: 1, minor: 11, fileMode: 0o644, uid: 0, gid: 0 }]
         : [],
-      volumeDevices: [],
+      givenDevices: [],
       cgroup: '/c',
       rootfs: '/rootfs',
       paths: { pins: '/pins', shm: '/pins/shm', etc: '/etc' },

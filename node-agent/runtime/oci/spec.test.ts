@@ -57,10 +57,10 @@ suite('OCI specification', () => {
           { source: '/node/a', below: 'sub/proc', type: 'proc' },
         ],
         nodes: [{ source: '/state/device-0', target: '/dev/xvda', readOnly: true, propagation: 'private' }],
-        volumeDevices: [
+        givenDevices: [
           {
             device: { path: '/dev/xvda', type: 'b', major: 7, minor: 7, fileMode: 0o660, uid: 0, gid: 6 },
-            readOnly: true,
+            access: 'r',
           },
         ],
       },
@@ -87,13 +87,25 @@ suite('OCI specification', () => {
     const mounts = [
       { source: '/node/b', target: '/dev/xvda', readOnly: true, device: true, propagation: 'private' as const },
     ];
-    const rendered = render({ mounts }, { volumeDevices: [{ device, readOnly: true }] });
+    const rendered = render({ mounts }, { givenDevices: [{ device, access: 'r' }] });
     assert.deepEqual(rendered.linux.devices, [device]);
     assert.deepEqual(rendered.linux.resources.devices, [
       { allow: false, access: 'rwm' },
       { allow: true, access: 'r', type: 'b', major: 7, minor: 1 },
     ]);
     assert.ok(!rendered.mounts.some(({ destination }) => destination === '/dev/xvda'));
+  });
+
+  test('renderSpec() lets a container use what it is given of the devices, as far as it is given', () => {
+    const device = { path: '/dev/fake', type: 'c' as const, major: 1, minor: 3, fileMode: 0o666, uid: 0, gid: 0 };
+    const privileged = { security: { privileged: true }, annotations: { 'example.com/slot': '1' } };
+    const rendered = render(privileged, {
+      givenDevices: [{ device, access: 'rw' }],
+      hostDevices: [{ ...device, minor: 5 }],
+    });
+    assert.deepEqual(rendered.linux.devices, [device]);
+    assert.deepEqual(rendered.linux.resources.devices[1], { allow: true, access: 'rw', type: 'c', major: 1, minor: 3 });
+    assert.deepEqual(rendered.annotations, { 'example.com/slot': '1' });
   });
 
   test('renderSpec() gives each container of cgroup v2 a cgroup namespace', () => {
@@ -202,7 +214,7 @@ function render(wishes: ContainerWishes, more: Partial<SpecInputs> = {}) {
     hostDevices: privileged
       ? [{ path: '/dev/kmsg', type: 'c', major: 1, minor: 11, fileMode: 0o644, uid: 0, gid: 0 }]
       : [],
-    volumeDevices: [],
+    givenDevices: [],
     cgroup: '/wherry/kubepods/besteffort/poda0/c0',
     rootfs: '/state/rootfs',
     paths: { pins: '/run/a0', shm: '/run/a0/shm', etc: '/run/a0/etc' },

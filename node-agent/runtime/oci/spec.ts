@@ -9,6 +9,7 @@ import type { HostFacts } from './host.ts';
 import { blockIo, weightText } from './io.ts';
 import { containerMounts } from './mounts.ts';
 import type { PodPaths, Submount } from './mounts.ts';
+import type { GivenDevice } from './devices.ts';
 import type { OciDevice, OciNamespace, OciProcess, OciSpec } from './oci-types.ts';
 import type { SeccompProfile } from './seccomp-default.ts';
 import { programAnnotation } from './seccomp-programs.ts';
@@ -30,8 +31,8 @@ export interface SpecInputs {
   io: IoLimits;
   /** The node's devices, for privileged containers. */
   hostDevices: OciDevice[];
-  /** Those of volumes. */
-  volumeDevices: { device: OciDevice; readOnly: boolean }[];
+  /** Those of volumes and of device plug-ins, and what may be done with them. */
+  givenDevices: readonly GivenDevice[];
   /** The namespace file of the container whose processes this one is among. */
   processesOf?: string | undefined;
   /** The container's cgroup below each hierarchy. */
@@ -70,14 +71,20 @@ export function renderSpec(inputs: SpecInputs): OciSpec {
   const { privileged, procMount } = container.security;
   const shown = privileged || procMount === 'Unmasked';
   const propagation = rootfsPropagation(container);
-  const shownDevices = inputs.nodes ? [] : inputs.volumeDevices.map(({ device }) => device);
-  const devices = [...inputs.hostDevices, ...shownDevices];
+  const given = inputs.givenDevices.map(({ device }) => device);
+  const taken = new Set(given.map((device) => device.path));
+  const made = inputs.nodes ? [] : given;
+  const devices = [...inputs.hostDevices.filter((device) => !taken.has(device.path)), ...made];
+  const annotations = {
+    ...container.annotations,
+    ...(inputs.seccompProgram !== undefined && { [programAnnotation]: inputs.seccompProgram }),
+  };
   return {
     ociVersion: '1.0.0',
     process: renderProcess(inputs),
     root: { path: inputs.rootfs, readonly: container.security.readOnlyRootFilesystem },
     mounts: containerMounts(inputs),
-    ...(inputs.seccompProgram !== undefined && { annotations: { [programAnnotation]: inputs.seccompProgram } }),
+    ...(Object.keys(annotations).length > 0 && { annotations }),
     linux: {
       namespaces: namespaces(inputs),
       ...userMappings(inputs.userIds),
@@ -90,9 +97,9 @@ export function renderSpec(inputs: SpecInputs): OciSpec {
         // What every container needs (null, zero, ptmx and their like) the runtime allows by itself.
         devices: [
           { allow: privileged, access: 'rwm' },
-          ...inputs.volumeDevices.map(({ device: { type, major, minor }, readOnly }) => ({
+          ...inputs.givenDevices.map(({ device: { type, major, minor }, access }) => ({
             allow: true,
-            access: readOnly ? 'r' : 'rwm',
+            access,
             type,
             major,
             minor,
