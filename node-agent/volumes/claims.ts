@@ -17,6 +17,8 @@ export interface ClaimedFolder {
   giveable: boolean;
   /** Whether the path is a block device rather than a folder. */
   device?: boolean;
+  /** The path is a block device with a file system that is wanted, of this type and mounted so. */
+  fileSystem?: { type?: string | undefined; options?: readonly string[] | undefined };
 }
 
 /** The name of the claim behind a volume; undefined for volumes of other sorts. */
@@ -63,12 +65,14 @@ export async function claimedFolder(client: Client, pod: Pod, volume: Volume): P
     return { path, giveable: writable && madeForClaims };
   }
   if (bound.spec.local) {
-    const { path } = bound.spec.local;
-    if (!(await stat(path).catch(() => undefined))) {
+    const { path, fsType } = bound.spec.local;
+    const found = await stat(path).catch(() => undefined);
+    if (!found) {
       const failed = `MountVolume.NewMounter initialization failed for volume "${volumeName}"`;
       throw new VolumeError([`${failed} : path "${path}" does not exist`]);
     }
-    return { path, giveable: writable };
+    const fileSystem = { type: fsType, options: bound.spec.mountOptions };
+    return { path, giveable: writable, ...(found.isBlockDevice() && { fileSystem }) };
   }
   throw new Error(`PersistentVolume ${volumeName} has no source this node can mount`);
 }

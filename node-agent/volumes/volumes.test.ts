@@ -287,6 +287,44 @@ suite('node-agent/volumes', () => {
     );
   });
 
+  test('mount() mounts a local volume that is a device, with a file system where it has none', async () => {
+    const devices: string[] = [];
+    const disk = (name: string) => {
+      writeFileSync(`${root}/${name}`, Buffer.alloc(4 * 1024 * 1024));
+      const device = execFileSync('losetup', ['--find', '--show', `${root}/${name}`], { encoding: 'utf8' }).trim();
+      devices.push(device);
+      return device;
+    };
+    const from = (path: string) => (name: string) =>
+      Promise.resolve(
+        name === 'pv'
+          ? { metadata: {}, spec: { claimRef: { uid: 'c' }, mountOptions: ['noatime'], local: { path } } }
+          : { metadata: { uid: 'c' }, spec: { volumeName: 'pv' }, status: { phase: 'Bound' } },
+      );
+    const claim = (more = {}) => mountOne({ persistentVolumeClaim: { claimName: 'c' } }, more);
+    try {
+      const [blank, other] = [disk('blank'), disk('other')];
+      execFileSync('mkswap', [other], { stdio: 'ignore' });
+      claims = from(blank);
+      const { pod, folder } = await claim({ securityContext: { fsGroup: 4242 } });
+      writeFileSync(`${folder}/kept`, 'of the user');
+      assert.equal(statSync(folder).gid, 4242);
+      assert.match(readFileSync('/proc/mounts', 'utf8'), new RegExp(`^${blank} ${folder} ext4 .*noatime`, 'm'));
+      await volumes.mount(pod, running);
+      await volumes.unmount(pod.metadata.uid);
+      assert.equal(existsSync(folder), false);
+      const again = await claim();
+      assert.equal(readFileSync(`${again.folder}/kept`, 'utf8'), 'of the user');
+      await volumes.unmount(pod.metadata.uid);
+      claims = from(other);
+      await assert.rejects(claim(), /MountVolume.SetUp failed for volume ".*" : Cannot mount/);
+      assert.match(execFileSync('blkid', ['-p', other], { encoding: 'utf8' }), /TYPE="swap"/);
+    } finally {
+      await volumes.unmount(makePod().metadata.uid);
+      for (const device of devices) execFileSync('losetup', ['--detach', device]);
+    }
+  });
+
   test('unmount() leaves alone what links and mounts in a volume lead to', async () => {
     const { pod, folder } = await mountOne({ emptyDir: {} });
     mkdirSync(`${root}/precious`);

@@ -15,6 +15,7 @@ import type { VolumePaths } from './container-mounts.ts';
 import { refuseMode } from './devices.ts';
 import { emptyDir } from './empty-dir.ts';
 import { faultOf, VolumeError } from './failures.ts';
+import { mountDevice } from './file-system.ts';
 import { hostPath } from './host-path.ts';
 import { mountImage } from './image-volume.ts';
 import { mountFileSystem, mountPoints, removeTree } from './mounts.ts';
@@ -130,8 +131,10 @@ export async function makeVolumes(options: VolumesOptions): Promise<Volumes> {
     if (showsObjects(volume)) return show(pod, volume);
     if (volume.hostPath) return hostPath(volume.hostPath);
     if (claimOf(pod, volume) !== undefined) {
-      const { path: folder, giveable, device = false } = await claimedFolder(client, pod, volume);
+      const { path: found, giveable, device = false, fileSystem } = await claimedFolder(client, pod, volume);
       refuseMode(pod, volume.name, device);
+      const folder = fileSystem ? diskPath(uid, volume.name) : found;
+      if (fileSystem) await serially(found, () => mountDevice(found, folder, fileSystem));
       if (giveable) await giveToPod(pod, folder);
       return folder;
     }

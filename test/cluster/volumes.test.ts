@@ -394,10 +394,10 @@ suite('volumes', function () {
     for (const { name, ran } of outcomes) {
       if (!ran) continue;
       // In the moment between two renames there is no such folder: one is made, and the others may be moved into it.
-      const [seen = ''] = await eventually('its list', () =>
+      const [seen] = await eventually('its list', () =>
         place.kubectl('logs', 'swapper', '-c', name).then((text) => [text]),
       );
-      const foreign = seen.split('\n').filter((line) => !['', 'f', 'here', 'link', 'aside'].includes(line));
+      const foreign = seen!.split('\n').filter((line) => !['', 'f', 'here', 'link', 'aside'].includes(line));
       assert.deepEqual(foreign, [], name);
     }
     await place.kubectl('delete', 'pod', 'swapper', '--wait');
