@@ -2,7 +2,7 @@
 import type { ContainerState, ContainerStatus, Pod } from '#lib/kinds/gen/core-v1.ts';
 import { formatTime } from '#lib/meta/time.ts';
 import type { ObservedContainer } from '../runtime/types.ts';
-import { doingOf, hasStarted, reportedStatus, runsAgain, runsOf } from './containers.ts';
+import { doingOf, hasStarted, isReplaced, reportedStatus, runsAgain, runsOf } from './containers.ts';
 import { unknownEnd } from './settled.ts';
 import type { AnyContainer, Role, Seen } from './types.ts';
 
@@ -45,7 +45,7 @@ export function containerStatus(
   return {
     ...common,
     image: latest.image,
-    state,
+    state: state.terminated ? state : (lastingEnd(pod, role, before) ?? state),
     lastState,
     ready: readyOf(seen, spec, role, latest, started),
     restartCount: latest.attempt,
@@ -56,6 +56,18 @@ export function containerStatus(
     ...(asked?.requests && { allocatedResources: asked.requests }),
     ...((asked?.requests ?? asked?.limits) && { resources: asked }),
   };
+}
+
+/**
+ * The end of an init container that the API takes for its last, by the restart policy: in a sandbox made anew it runs again all the same, and a status that told
+ * so would be refused whole.
+ */
+function lastingEnd(pod: Pod, role: Role, before: ContainerStatus | undefined): ContainerState | undefined {
+  const ended = before?.state?.terminated;
+  if (role !== 'init' || !ended) return undefined;
+  const { restartPolicy = 'Always' } = pod.spec;
+  const mayRun = restartPolicy === 'Always' || (restartPolicy === 'OnFailure' && ended.exitCode !== 0);
+  return mayRun ? undefined : { terminated: ended };
 }
 
 function statesOf(
@@ -77,6 +89,9 @@ function statesOf(
   const terminated = endOf({ ...latest, ...(words !== undefined && !latest.message && { message: words }) });
   const doing = doingOf(seen, pod, spec.name);
   const again = !over && doing.is === 'ended' && runsAgain(seen, pod, role, spec.name, doing);
+  // Where the restart policy alone would not let it run again, the API takes an end for its last.
+  if (again && isReplaced(seen, spec.name))
+    return { state: { waiting: notes?.problem ?? waiting }, lastState: { terminated } };
   return again && notes?.problem
     ? { state: { waiting: notes.problem }, lastState: { terminated } }
     : { state: { terminated }, lastState };

@@ -83,8 +83,8 @@ export function runsAgain(
   name: string,
   ending: Ending,
 ): boolean {
-  if (role === 'sidecar' || isReplaced(seen, name)) return true;
   if (role === 'ephemeral') return false;
+  if (role === 'sidecar' || isReplaced(seen, name)) return true;
   if (role === 'init') return ending.exitCode !== 0 && pod.spec.restartPolicy !== 'Never';
   const policy = pod.spec.restartPolicy ?? 'Always';
   return policy === 'Always' || (policy === 'OnFailure' && ending.exitCode !== 0);

@@ -7,7 +7,7 @@ import { makeContainer, makePod } from './pods.fixture.ts';
 import { happenings, World } from './world.fixture.ts';
 import type { Happening } from './world.fixture.ts';
 
-const runs = Number(process.env['RUNS'] ?? 400);
+const runs = 400;
 
 suite('node-agent/lifecycle/next-step properties', () => {
   test('nextStep() keeps to the table and the order of things, comes to rest, and leaves nothing of a deleted pod', () => {

@@ -163,6 +163,31 @@ suite('node-agent/lifecycle/status', () => {
     assert.deepEqual(codes(makePod({ initContainers: init }), undefined), [undefined, undefined, undefined, undefined]);
   });
 
+  test('statusOf() leaves an init container as it ended that runs again in another sandbox, where the API would not hear of it', () => {
+    const shown = (restartPolicy: 'Always' | 'OnFailure' | 'Never', code: number) => {
+      const seen = makeSeen(makePod({ restartPolicy, initContainers: [makeContainer('one')] }), [makeEnd('one', code)]);
+      const pod = { ...seen.pod!, status: statusAt(seen) };
+      const again = makeRun('one', { attempt: 1, createdAt: startMs + 5000, startedAt: startMs + 5000 });
+      const { initContainerStatuses, phase } = statusAt(makeSeen(pod, [makeEnd('one', code), again]));
+      const [one] = initContainerStatuses!;
+      assert.deepEqual([one?.ready, one?.restartCount, phase], [false, 1, 'Pending']);
+      return Object.keys(one!.state!)[0];
+    };
+    assert.deepEqual([shown('Always', 0), shown('OnFailure', 1)], ['running', 'running']);
+    assert.deepEqual([shown('OnFailure', 0), shown('Never', 0)], ['terminated', 'terminated']);
+  });
+
+  test('statusOf() never calls ended what was ended to run again', () => {
+    const ended = makeEnd('app', 0);
+    const pod = makePod({ restartPolicy: 'OnFailure' });
+    const look = (more: object) =>
+      statusAt(makeSeen(pod, [ended], { containers: { app: { replaced: ended.id, ...more } } }));
+    const { phase, containerStatuses } = look({});
+    assert.deepEqual([phase, containerStatuses?.[0]?.state], ['Running', { waiting: { reason: 'ContainerCreating' } }]);
+    const problem = { reason: 'CrashLoopBackOff', message: 'back-off' };
+    assert.deepEqual(look({ problem }).containerStatuses?.[0]?.state, { waiting: problem });
+  });
+
   test('statusOf() shows how the last run of a crash loop went once the pod has ended', () => {
     const pod = makePod({}, undefined, { deletionTimestamp: '2026-01-01T00:00:10Z' });
     const problem = { reason: 'CrashLoopBackOff', message: 'back-off 10s' };

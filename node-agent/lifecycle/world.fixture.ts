@@ -1,6 +1,7 @@
 /** A world for properties of the lifecycle: steps do what they should, or fail when told to, and things happen to the pod meanwhile. */
 import assert from 'node:assert/strict';
 import type { EphemeralContainer, Pod } from '#lib/kinds/gen/core-v1.ts';
+import { checkPodStatusUpdate } from '#lib/kinds/pod-spec/check-status.ts';
 import { formatTime } from '#lib/meta/time.ts';
 import type { ObservedContainer } from '../runtime/types.ts';
 import { longer } from './backoff.ts';
@@ -121,7 +122,9 @@ export class World {
         return;
       case 'doom': {
         const doomed = { message: 'unwell', graceSeconds: luck % 5, replaced: luck % 2 === 0 };
-        return run && this.judge(run, { ready: false, doomed });
+        // Others have no probes.
+        if (run && /^(main|side)/.test(run.name)) this.judge(run, { ready: false, doomed });
+        return;
       }
       case 'prove':
         return void this.prove();
@@ -403,7 +406,10 @@ export class World {
       const after = status.containerStatuses?.find((item) => item.name === name);
       assert.ok(after && after.restartCount >= restartCount, `restarts of ${name} are forgotten`);
     }
-    this.seen = { ...this.seen, pod: { ...pod, status } };
+    const told = { ...pod, status };
+    const refusals = checkPodStatusUpdate(told, pod);
+    assert.deepEqual(refusals, [], 'the API takes the status');
+    this.seen = { ...this.seen, pod: told };
   }
 
   private alter(spec: Partial<Pod['spec']>): void {
