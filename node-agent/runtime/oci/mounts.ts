@@ -68,7 +68,7 @@ export function containerMounts(inputs: {
   const honest = honestFolder === undefined ? [] : honestFiles;
   const shown = honest.filter((file) => ![...taken].some((target) => `${file}/`.startsWith(`${target}/`)));
   const depth = ({ target }: Mount) => withoutSlash(target).split('/').length;
-  const users = userIds ? [mapped] : [];
+  const users = userIds ? [mappedTo(userIds)] : [];
   const mounts = volumes.flatMap((volume) => [
     { mount: volume, options: volume.image ? [] : users },
     ...submounts
@@ -110,8 +110,13 @@ function bind(source: string, target: string, readOnly: boolean): Mount {
   return { source, target, readOnly, propagation: 'private' };
 }
 
-/** crun's word for showing owners as the pod's users know them: root of the node is root of the pod, on this mount alone. */
-const mapped = 'idmap';
+/**
+ * crun's words for showing owners as the pod's users know them: root of the node is root of the pod, on this mount alone. With `idmap` alone it would take the namespace of a process whose number it
+ * knows from within the pod's process namespace, which is another one on the node.
+ */
+function mappedTo({ first, count }: UserIds): string {
+  return `idmap=uids=0-${first}-${count};gids=0-${first}-${count}`;
+}
 
 /** For a pod with users of its own crun leaves away what is mounted below, so that it is named too. A mount that is read-only by itself is not so below. */
 function lower({ source, target, readOnly, recursive = false, propagation }: Mount, { below }: Submount): Mount {
