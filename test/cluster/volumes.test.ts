@@ -397,7 +397,7 @@ suite('volumes', function () {
       const [seen] = await eventually('its list', () =>
         place.kubectl('logs', 'swapper', '-c', name).then((text) => [text]),
       );
-      const foreign = seen!.split('\n').filter((line) => !['', 'f', 'here', 'link', 'aside'].includes(line));
+      const foreign = seen.split('\n').filter((line) => !['', 'f', 'here', 'link', 'aside'].includes(line));
       assert.deepEqual(foreign, [], name);
     }
     await place.kubectl('delete', 'pod', 'swapper', '--wait');
