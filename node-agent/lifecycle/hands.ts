@@ -13,6 +13,7 @@ import type { Prober } from '../probes/prober.ts';
 import type { Runtime } from '../runtime/types.ts';
 import type { Volumes } from '../volumes/volumes.ts';
 import type { NodeRoom } from './admit.ts';
+import type { Limit } from './limit.ts';
 import type { MemoryRules } from './memory-rules.ts';
 import type { Observer } from './observer.ts';
 import type { ClusterFacts } from './sandbox-spec.ts';
@@ -61,5 +62,5 @@ export interface Hands {
   /** All Services of the cluster. */
   services(): readonly Service[];
   /** Bounds how many sandboxes and containers are made at a time. */
-  limit: <T>(run: () => Promise<T>) => Promise<T>;
+  limit: Limit;
 }

@@ -38,7 +38,8 @@ export async function startContainer(step: Step & { do: 'start' }, pod: Pod, sce
     const hook = spec.lifecycle?.postStart;
     // Who had the processors before must be off them; and who got them while this one started is alone there.
     if (hands.cpus.pins) await hands.cpus.spread();
-    const run = await hands.limit(() => hands.runtime.startContainer(rendered, signal));
+    // Before new sandboxes: pods that are half there come first.
+    const run = await hands.limit(() => hands.runtime.startContainer(rendered, signal), true);
     if (hands.cpus.pins) await hands.cpus.spread();
     tell('Normal', 'Created', `Created container: ${spec.name}`);
     tell('Normal', 'Started', `Started container ${spec.name}`);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import type { PodStatus } from '#lib/kinds/gen/core-v1.ts';
 import { applyStrategicMerge } from '#lib/kinds/strategic-merge.ts';
-import { statusPatch } from './status-patch.ts';
+import { mayWait, statusPatch } from './status-patch.ts';
 
 const apply = (before: PodStatus, after: PodStatus): PodStatus => {
   const status = statusPatch(before, after);
@@ -44,5 +44,22 @@ suite('node-agent/lifecycle/status-patch', () => {
       podIPs: [{ ip: '10.0.0.2' }],
       conditions: [others],
     });
+  });
+
+  test('mayWait() lets a pod of which nothing has begun wait, and nothing else', () => {
+    const waiting = (reason: string): PodStatus => ({
+      phase: 'Pending',
+      containerStatuses: [
+        { name: 'app', image: 'a', imageID: '', ready: false, restartCount: 0, state: { waiting: { reason } } },
+      ],
+    });
+    const running: PodStatus = { phase: 'Running' };
+    assert.ok(mayWait(undefined, waiting('ContainerCreating')));
+    assert.ok(mayWait({ phase: 'Pending' }, { ...waiting('PodInitializing'), podIP: '10.0.0.1' }));
+    assert.ok(!mayWait(waiting('ContainerCreating'), running));
+    assert.ok(!mayWait(running, waiting('ContainerCreating')));
+    assert.ok(!mayWait(waiting('ContainerCreating'), waiting('ErrImagePull')));
+    assert.ok(!mayWait(waiting('ErrImagePull'), waiting('ContainerCreating')));
+    assert.ok(!mayWait(undefined, { phase: 'Failed', reason: 'OutOfcpu' }));
   });
 });

@@ -37,6 +37,20 @@ export function statusPatch(before: PodStatus | undefined, after: PodStatus): Re
   return Object.keys(patch).length > 0 ? patch : undefined;
 }
 
+/** What a container that has not begun waits for, when nothing is wrong. */
+const beginnings = new Set(['ContainerCreating', 'PodInitializing']);
+
+/** Whether nothing of the pod has begun, neither before nor now: who watches can hear of it together with what follows. */
+export function mayWait(before: PodStatus | undefined, after: PodStatus): boolean {
+  return [before ?? {}, after].every(
+    ({ phase = 'Pending', initContainerStatuses = [], containerStatuses = [], ephemeralContainerStatuses = [] }) =>
+      phase === 'Pending' &&
+      [...initContainerStatuses, ...containerStatuses, ...ephemeralContainerStatuses].every(({ state }) =>
+        beginnings.has(state?.waiting?.reason ?? ''),
+      ),
+  );
+}
+
 /** A merge keeps what is not named: a reason or message that has gone must be null. */
 function withRemovals(condition: PodCondition, before: PodStatus | undefined): Record<string, unknown> {
   const known = conditionOf(before?.conditions, condition.type);

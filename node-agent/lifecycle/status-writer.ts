@@ -4,16 +4,18 @@ import type { Env } from '#lib/env/env.ts';
 import type { Pod, PodStatus } from '#lib/kinds/gen/core-v1.ts';
 import { pod as podKind } from '#lib/kinds/pod.ts';
 import { isReason } from '#lib/meta/errors.ts';
-import { statusPatch } from './status-patch.ts';
+import { mayWait, statusPatch } from './status-patch.ts';
 
 export interface StatusWriter {
-  /** The status the pod should have. Cheap when the API has it already. */
+  /** The status the pod should have, written soon. Cheap when the API has it already. */
   offer(status: PodStatus): void;
   /** Resolves once the API has the offered status, or has not the pod any more. */
   settled(signal: AbortSignal): Promise<void>;
   stop(): void;
 }
 
+/** A pod mostly begins within this, and one write tells all of it. */
+const mostWaitMs = 500;
 const firstRetryMs = 250;
 const longestRetryMs = 10_000;
 
@@ -26,7 +28,12 @@ export function makeStatusWriter(
   const stopping = new AbortController();
   let wanted: PodStatus | undefined;
   let writing: Promise<void> | undefined;
+  let stopWaiting: (() => void) | undefined;
 
+  /** Somebody waits for the API to have all of it, or it has waited long enough. */
+  let isUrgent = false;
+
+  /** Writes until the API has all of it, or all that may not wait. */
   async function write(): Promise<void> {
     let retryMs = firstRetryMs;
     while (!stopping.signal.aborted) {
@@ -34,6 +41,7 @@ export function makeStatusWriter(
       const sent = wanted;
       const patch = pod && sent && statusPatch(pod.status, sent);
       if (!pod || !patch) return;
+      if (!isUrgent && mayWait(pod.status, sent)) return wait();
       const { name, namespace = '', uid } = pod.metadata;
       try {
         const answer = await client.patch(
@@ -58,22 +66,41 @@ export function makeStatusWriter(
   }
 
   function start(): Promise<void> {
-    writing ??= write().finally(() => (writing = undefined));
+    stopWaiting?.();
+    stopWaiting = undefined;
+    writing ??= write().finally(() => {
+      writing = undefined;
+      isUrgent = false;
+    });
     return writing;
+  }
+
+  function startUrgently(): Promise<void> {
+    isUrgent = true;
+    return start();
+  }
+
+  function wait(): void {
+    stopWaiting ??= env.after(mostWaitMs, () => void startUrgently());
   }
 
   return {
     offer(status) {
       wanted = status;
       const pod = latest();
-      if (pod && !writing && statusPatch(pod.status, status)) void start();
+      if (!pod || writing || !statusPatch(pod.status, status)) return;
+      if (mayWait(pod.status, status)) wait();
+      else void start();
     },
     async settled(signal) {
       const aborted = new Promise<never>((_resolve, reject) => {
         signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
       });
-      await Promise.race([start(), aborted]);
+      await Promise.race([startUrgently(), aborted]);
     },
-    stop: () => stopping.abort(),
+    stop() {
+      stopWaiting?.();
+      stopping.abort();
+    },
   };
 }
