@@ -16,7 +16,7 @@ import { makeGarbageController } from './garbage/controller.ts';
 import { namespacedKinds, viewedKinds } from './kinds.ts';
 import { makeNamespaceController } from './namespace/controller.ts';
 import { makeNodeIpamController } from './node-ipam/controller.ts';
-import { makeNodeLifecycleController, taintEvictionController } from './node-lifecycle/controller.ts';
+import { makeNodeLifecycleController, makeTaintEvictionController } from './node-lifecycle/controller.ts';
 import { makePodGcController } from './pod-gc/controller.ts';
 import { replicaSetController, replicationControllerController } from './replica-set/controller.ts';
 import { makeResourceQuotaController } from './resource-quota/controller.ts';
@@ -69,7 +69,7 @@ export function allControllers({
     makeCertificatesController(caKey === undefined ? undefined : { certPem: ca, keyPem: caKey }),
     makeNamespaceController(namespacedKinds.viewed, namespacedKinds.unviewed),
     makeNodeLifecycleController(timings, clock),
-    taintEvictionController,
+    makeTaintEvictionController(),
     makeNodeIpamController(clusterCidr, nodeMaskSize),
     makeGarbageController(viewedKinds),
     disruptionController,

@@ -14,6 +14,7 @@ import type { Seen as EvictionSeen } from './eviction.ts';
 import { decide as judge } from './health.ts';
 import type { Seen as HealthSeen } from './health.ts';
 import { makeHeartbeats } from './heartbeats.ts';
+import { makeTaintTimes } from './taint-times.ts';
 
 const leaseNamespace = 'kube-node-lease';
 
@@ -60,26 +61,34 @@ export function makeNodeLifecycleController(timings: Timings, clock: () => numbe
   };
 }
 
-export const taintEvictionController: Controller<EvictionSeen> = {
-  name: 'taint-eviction-controller',
-  watches: [
-    watch(
-      node,
-      ({ metadata }) => [metadata.name],
-      ({ object }) => object?.spec.taints?.some(({ effect }) => effect === 'NoExecute') ?? false,
-    ),
-    watch(
-      pod,
-      ({ spec }) => (spec.nodeName ? [spec.nodeName] : []),
-      ({ before, object }) => before?.spec.nodeName !== object?.spec.nodeName,
-    ),
-  ],
-  see(key, { view, now }) {
-    const object = view.get(node, { namespace: '', name: key });
-    return object && { node: object, pods: view.indexed(pod, 'podsByNode', key), now };
-  },
-  decide: evict,
-};
+export function makeTaintEvictionController(): Controller<EvictionSeen> {
+  const times = makeTaintTimes();
+  const isTainted = (object: Node | undefined) => object?.spec.taints?.some(({ effect }) => effect === 'NoExecute');
+  return {
+    name: 'taint-eviction-controller',
+    watches: [
+      // Also of what has just lost its taints: should they come back, they are new.
+      watch(
+        node,
+        ({ metadata }) => [metadata.name],
+        ({ before, object }) => [before, object].some(isTainted),
+      ),
+      watch(
+        pod,
+        ({ spec }) => (spec.nodeName ? [spec.nodeName] : []),
+        ({ before, object }) => before?.spec.nodeName !== object?.spec.nodeName,
+      ),
+    ],
+    see(key, { view, now }) {
+      const object = view.get(node, { namespace: '', name: key });
+      if (object)
+        return { node: object, pods: view.indexed(pod, 'podsByNode', key), seenSince: times.look(object, now), now };
+      times.forget(key);
+      return undefined;
+    },
+    decide: evict,
+  };
+}
 
 function lastHeartbeat({ status }: Node): string {
   return conditionOf(status?.conditions, 'Ready')?.lastHeartbeatTime ?? '';

@@ -10,6 +10,7 @@ import type { Disruption } from './disruption.ts';
 import { decide as evict } from './eviction.ts';
 import { decide as judge } from './health.ts';
 import { makeHeartbeats } from './heartbeats.ts';
+import { makeTaintTimes } from './taint-times.ts';
 
 const since = '2026-01-01T00:00:00Z';
 
@@ -142,7 +143,7 @@ suite('node-lifecycle decide', () => {
     putPod(world, 'at-once');
     putPod(world, 'later', [{ key: taint.key, operator: 'Exists', effect: 'NoExecute', tolerationSeconds: 300 }]);
     putPod(world, 'never', [{ operator: 'Exists' }]);
-    const look = () => evict({ node: object, pods: world.list(pod), now: world.now });
+    const look = () => evict({ node: object, pods: world.list(pod), seenSince: () => 0, now: world.now });
     const actions = look();
     assert.deepEqual(actions.at(-1), { do: 'wake', afterMs: 300_000 });
     assert.equal(actions[0]!.do, 'status');
@@ -153,6 +154,25 @@ suite('node-lifecycle decide', () => {
     world.now += 300_000;
     world.apply(look());
     assert.deepEqual(names(), ['never']);
+  });
+
+  test('evict() counts from when it first saw a taint that does not say since when it is there', () => {
+    const world = makeTestWorld();
+    const taint: Taint = { key: 'example.com/off', effect: 'NoExecute' };
+    const object = putNode(world, 'n1', 'True', { taints: [taint] });
+    putPod(world, 'later', [{ key: taint.key, operator: 'Exists', effect: 'NoExecute', tolerationSeconds: 5 }]);
+    const times = makeTaintTimes();
+    const look = (at: Node) =>
+      evict({ node: at, pods: world.list(pod), seenSince: times.look(at, world.now), now: world.now });
+    assert.deepEqual(look(object), [{ do: 'wake', afterMs: 5000 }]);
+    world.now += 3000;
+    assert.deepEqual(look(object), [{ do: 'wake', afterMs: 2000 }]);
+    // A taint that comes back is a new one.
+    assert.deepEqual(look({ ...object, spec: {} }), []);
+    assert.deepEqual(look(object), [{ do: 'wake', afterMs: 5000 }]);
+    world.now += 5000;
+    world.apply(look(object));
+    assert.deepEqual(world.list(pod), []);
   });
 
   test('heartbeats count only what is new', () => {

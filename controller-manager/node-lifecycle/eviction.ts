@@ -11,15 +11,17 @@ export interface Seen {
   node: Node;
   /** Pods bound to the node. */
   pods: Pod[];
+  /** When a taint that does not say since when it is there was first seen, in milliseconds since the epoch. */
+  seenSince(taint: Taint): number;
   now: number;
 }
 
-export function decide({ node, pods, now }: Seen): Action[] {
+export function decide({ node, pods, seenSince, now }: Seen): Action[] {
   const taints = (node.spec.taints ?? []).filter(({ effect }) => effect === 'NoExecute');
   if (taints.length === 0) return [];
   const deadlines = pods
     .filter((pod) => pod.metadata.deletionTimestamp === undefined && !isFinished(pod))
-    .map((pod) => ({ pod, at: evictionTime(pod, taints, now) }));
+    .map((pod) => ({ pod, at: evictionTime(pod, taints, seenSince, now) }));
   const due = deadlines.filter(({ at }) => at <= now).map(({ pod }) => pod);
   const next = Math.min(...deadlines.map(({ at }) => at).filter((at) => at > now));
   return [
@@ -30,13 +32,13 @@ export function decide({ node, pods, now }: Seen): Action[] {
 }
 
 /** When the pod must go; Infinity for one that tolerates all taints for good. */
-function evictionTime(pod: Pod, taints: readonly Taint[], now: number): number {
+function evictionTime(pod: Pod, taints: readonly Taint[], seenSince: Seen['seenSince'], now: number): number {
   let earliest = Infinity;
   const arrived = parseTime(pod.metadata.creationTimestamp) ?? now;
   for (const taint of taints) {
     const tolerating = (pod.spec.tolerations ?? []).filter((toleration) => tolerates(toleration, taint));
     if (tolerating.length === 0) return now;
-    const since = Math.max(parseTime(taint.timeAdded) ?? now, arrived);
+    const since = Math.max(parseTime(taint.timeAdded) ?? seenSince(taint), arrived);
     for (const { tolerationSeconds } of tolerating) {
       if (tolerationSeconds === undefined) continue;
       earliest = Math.min(earliest, tolerationSeconds <= 0 ? now : since + tolerationSeconds * 1000);
