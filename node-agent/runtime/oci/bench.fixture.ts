@@ -56,7 +56,9 @@ const users = 'root:x:0:0:root:/root:/bin/sh\napp:x:1000:1000::/home/app:/bin/sh
 const groups = 'root:x:0:\napp:x:1000:\nextra:x:2000:app\n';
 
 /** Makes an empty node, with other settings than the usual where some are given. */
-export async function makeBench(more: Pick<OciRuntimeOptions, 'honestProc' | 'crun' | 'conmon' | 'features' | 'userIds'> = {}): Promise<Bench> {
+export async function makeBench(
+  more: Pick<OciRuntimeOptions, 'honestProc' | 'keepsMemory' | 'crun' | 'conmon' | 'features' | 'userIds'> = {},
+): Promise<Bench> {
   const folder = mkdtempSync(path.join(tmpdir(), 'wherry-oci-'));
   const cgroupRoot = `/wherry-test-${path.basename(folder)}`;
   makeLayer(path.join(folder, 'layer'));
