@@ -21,7 +21,13 @@ const pauses = { firstMs: 50, maxMs: 5000 };
 /** The server sends a batch each 10 s at least; a stream silent for much longer is dead, whatever the connection says. */
 const silenceMs = 35_000;
 
-/** Feeds `follower` until aborted; resolves then. Faults of the follower itself reject. */
+/** One server may lag behind another by so much. What is behind for longer has lost what it knew, such as a store that was restored from a copy. */
+const behindMs = 10_000;
+
+/**
+ * Feeds `follower` until aborted; resolves then. It is never led back in time: a state that is older than what it has is waited out, and if the API stays behind, this rejects. What
+ * was known then may never have been, in many places, and the process should start anew. Faults of the follower itself reject too.
+ */
 export async function follow(
   client: Pick<Client, 'watch'>,
   targets: readonly WatchTarget[],
@@ -29,6 +35,8 @@ export async function follow(
   { env, signal, batchMs = 0 }: FollowOptions,
 ): Promise<void> {
   let after: bigint | undefined;
+  let reached = 0n;
+  let behindSince: number | undefined;
   let failures = 0;
   while (!signal.aborted) {
     const guard = guardSilence(env);
@@ -42,6 +50,12 @@ export async function follow(
       };
       for await (const batch of client.watch(targets, options)) {
         guard.heard();
+        if (batch.revision < reached) {
+          behindSince ??= env.monotonic();
+          throw behind(batch.revision, reached, env.monotonic() - behindSince);
+        }
+        behindSince = undefined;
+        reached = batch.revision;
         failures = 0;
         follower.apply(batch);
         synced ||= batch.synced;
@@ -59,6 +73,13 @@ export async function follow(
     failures++;
     await env.sleep(backoffMs(failures, pauses, env.random()), signal).catch(() => {});
   }
+}
+
+function behind(revision: bigint, reached: bigint, sinceMs: number): Error {
+  const said = `the API is at revision ${revision}, and was at ${reached} before`;
+  return sinceMs < behindMs
+    ? new ApiError('ServiceUnavailable', `Cannot go on watching: ${said}`)
+    : new Error(`Cannot go on: ${said}; the process must start anew`);
 }
 
 function guardSilence(env: Env) {

@@ -4,6 +4,7 @@ import type { FakeEnv } from '#lib/env/fake.ts';
 import { configMap } from '#lib/kinds/config-map.ts';
 import { node } from '#lib/kinds/node.ts';
 import { makeFakeClient } from './fake.ts';
+import { follow } from './follow.ts';
 import type { FakeClient } from './fake.ts';
 import type { ViewChange } from './types.ts';
 import { makeView } from './view.ts';
@@ -79,6 +80,45 @@ suite('makeView()', () => {
     assert.equal(opened, 2);
     assert.ok(view.revision >= BigInt(made.metadata.resourceVersion));
     assert.equal(view.list(configMap).length, 1);
+  });
+
+  test('waits for a server that is behind, and is not led back by it', async () => {
+    const other = makeFakeClient(env);
+    let current = client;
+    const view = makeView({ watch: (...args) => current.watch(...args) }, [{ kind: configMap }], {
+      env,
+      signal: abort.signal,
+    });
+    await add('one');
+    await add('two');
+    await env.advance(1000);
+    current = other;
+    client.disconnect();
+    await env.advance(5000);
+    assert.equal(view.list(configMap).length, 2);
+    assert.equal(view.revision, client.revision);
+    while (other.revision < client.revision)
+      await other.create(configMap, { metadata: { namespace: 'b', name: `n${other.revision}` } });
+    await env.advance(5000);
+    assert.deepEqual(view.list(configMap, 'a'), []);
+    assert.equal(view.list(configMap, 'b').length, Number(other.revision) - 1);
+  });
+
+  test('follow() gives up when the API has gone back for good', async () => {
+    let current = client;
+    await add('one');
+    const following = follow(
+      { watch: (...args) => current.watch(...args) },
+      [{ kind: configMap }],
+      { restart: () => {}, apply: () => {} },
+      { env, signal: abort.signal },
+    );
+    const given = assert.rejects(following, /at revision 1, and was at 2 before; the process must start anew/);
+    await env.advance(1000);
+    current = makeFakeClient(env);
+    client.disconnect();
+    await env.advance(30_000);
+    await given;
   });
 
   test('who waits is refused when the view or the waiting ends', async () => {

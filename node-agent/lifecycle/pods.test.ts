@@ -5,6 +5,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { makeFakeClient } from '#lib/client/fake.ts';
 import type { FakeClient } from '#lib/client/fake.ts';
+import type { Client } from '#lib/client/types.ts';
 import { makeView } from '#lib/client/view.ts';
 import { makeFakeEnv } from '#lib/env/fake.ts';
 import type { FakeEnv } from '#lib/env/fake.ts';
@@ -12,6 +13,7 @@ import { configMap } from '#lib/kinds/config-map.ts';
 import type { Pod, PodSpec } from '#lib/kinds/gen/core-v1.ts';
 import { node as nodeKind } from '#lib/kinds/node.ts';
 import { pod as podKind } from '#lib/kinds/pod.ts';
+import { ApiError } from '#lib/meta/errors.ts';
 import { makeCpus } from '../cpus/cpus.ts';
 import type { Images } from '../images/types.ts';
 import { PullError } from '../images/types.ts';
@@ -37,6 +39,9 @@ class Node {
   readonly env: FakeEnv = makeFakeEnv();
   readonly client: FakeClient = makeFakeClient(this.env);
   readonly runtime: MemoryRuntime = makeMemoryRuntime(this.env);
+  /** Whether the agent can reach the API; the tests always can. */
+  isApiAway = false;
+  readonly reached: Client = withOutages(this.client, () => this.isApiAway);
   readonly said: string[] = [];
   readonly missing = new Set<string>();
   readonly devices = new FakeDevices();
@@ -54,7 +59,7 @@ class Node {
   };
 
   async start(): Promise<void> {
-    const { env, client, runtime } = this;
+    const { env, reached: client, runtime } = this;
     this.stopping = new AbortController();
     const targets = [{ kind: podKind, fieldSelector: 'spec.nodeName=n1' }, { kind: nodeKind }];
     const view = makeView(client, targets, {
@@ -129,8 +134,8 @@ class Node {
     await this.settle();
   }
 
-  async create(spec: Partial<PodSpec> = {}): Promise<void> {
-    const draft = { metadata: ref, spec: { containers: [makeContainer('app')], nodeName: 'n1', ...spec } };
+  async create(spec: Partial<PodSpec> = {}, name = ref.name): Promise<void> {
+    const draft = { metadata: { ...ref, name }, spec: { containers: [makeContainer('app')], nodeName: 'n1', ...spec } };
     await this.settle(() => this.client.create(podKind, draft));
   }
 
@@ -236,6 +241,50 @@ suite('node-agent/lifecycle/pods', () => {
     await node.start();
     const app = await node.app();
     assert.deepEqual([app.restartCount, app.lastState?.terminated?.exitCode], [2, 3]);
+  });
+
+  test('makePods() keeps pods running while the API is away for an hour, and tells of it afterwards', async () => {
+    const hourMs = 3_600_000;
+    const lookEachMs = 2000;
+    node.runtime.scripts.set('failing', { exitAfterMs: 1000, exitCode: 7 });
+    await node.create();
+    await node.create({ containers: [makeContainer('failing')] }, 'failing');
+    await node.create({}, 'doomed');
+    const statusOf = async (name: string) =>
+      (await node.client.get(podKind, { ...ref, name })).status!.containerStatuses![0]!;
+    const runsOf = async (name: string) =>
+      (await node.runtime.list()).find((pod) => pod.name === name)?.containers ?? [];
+    const told = [await statusOf('web'), await statusOf('failing')];
+    const [doomed] = await runsOf('doomed');
+    node.isApiAway = true;
+    node.client.disconnect();
+    node.client.compact();
+    await node.settle(() => node.client.delete(podKind, { ...ref, name: 'doomed' }));
+    node.runtime.kill((await runsOf('web'))[0]!.id, 9);
+    const startedAfterMs: number[] = [];
+    for (let passedMs = 0; passedMs < hourMs; passedMs += lookEachMs) {
+      const before = node.runtime.started.length;
+      await node.pass(lookEachMs);
+      for (const { name } of node.runtime.started.slice(before)) if (name === 'failing') startedAfterMs.push(passedMs);
+    }
+    // Each run lasts a second; the first rest was none, and those after it grow to five minutes.
+    const rests = startedAfterMs.map((ms, i) => ms - (startedAfterMs[i - 1] ?? ms) - 1000).slice(1, 9);
+    assert.deepEqual(
+      rests.map((ms) => Math.round(ms / 10_000)),
+      [1, 2, 4, 8, 16, 30, 30, 30],
+    );
+    assert.deepEqual([await statusOf('web'), await statusOf('failing')], told);
+    assert.deepEqual(await runsOf('doomed'), [doomed]);
+    node.isApiAway = false;
+    await node.pass(60_000);
+    const [web, failing] = [await statusOf('web'), await statusOf('failing')];
+    assert.deepEqual([web.restartCount, web.lastState?.terminated?.exitCode], [1, 9]);
+    assert.notEqual(web.state?.running, undefined);
+    const runs = node.runtime.started.filter(({ name }) => name === 'failing');
+    assert.equal(failing.restartCount, runs.length - 1);
+    assert.equal(failing.lastState?.terminated?.exitCode ?? failing.state?.terminated?.exitCode, 7);
+    await assert.rejects(node.client.get(podKind, { ...ref, name: 'doomed' }), { reason: 'NotFound' });
+    assert.deepEqual(await runsOf('doomed'), []);
   });
 
   test('makePods() starts everything again after a reboot, counting on', async () => {
@@ -579,4 +628,25 @@ function fakeImages(missing: ReadonlySet<string>): Images {
     importTar: () => Promise.resolve([]),
     dropStale: () => Promise.resolve(),
   };
+}
+
+/** The client as one has it who cannot always reach the API. */
+function withOutages(client: Client, isAway: () => boolean): Client {
+  const refuse = () => {
+    if (isAway()) throw new ApiError('ServiceUnavailable', 'Cannot reach the API');
+  };
+  return new Proxy(client, {
+    get(target, name: keyof Client) {
+      if (name === 'watch') {
+        return async function* (...args: Parameters<Client['watch']>) {
+          refuse();
+          yield* target.watch(...args);
+        };
+      }
+      return async (...args: never[]) => {
+        refuse();
+        return (target[name] as (...given: never[]) => unknown)(...args);
+      };
+    },
+  });
 }
