@@ -129,6 +129,7 @@ export async function makeHands(
       };
     },
     limit: makeLimit(2 * machine.cpus),
+    endings: makeLimit(2 * machine.cpus),
   };
 }
 

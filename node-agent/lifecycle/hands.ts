@@ -63,4 +63,6 @@ export interface Hands {
   services(): readonly Service[];
   /** Bounds how many sandboxes and containers are made at a time. */
   limit: Limit;
+  /** Bounds how many pods are taken down at a time, so that they go one after the other and not all at last. */
+  endings: Limit;
 }

@@ -119,7 +119,7 @@ async function prepare(pod: Pod, { hands, signal }: Scene): Promise<void> {
 }
 
 async function release({ hands, uid, note }: Scene): Promise<void> {
-  await hands.runtime.removePod(uid);
+  await hands.endings(() => hands.runtime.removePod(uid));
   hands.cpus.release(uid);
   hands.devices.release(uid);
   await hands.volumes.unmount(uid);

@@ -106,6 +106,7 @@ class Node {
       services: () => [],
       room: () => ({ allocatable: { cpu: '2', memory: '4Gi', pods: '10' }, labels: {} }),
       limit: makeLimit(4),
+      endings: makeLimit(4),
     };
     await this.settle(() => view.ready());
     await this.settle(async () => {
