@@ -8,7 +8,7 @@ import type { Wanted } from './reconcile.ts';
 
 const self: Caller = { name: 'system:apiserver', groups: [mastersGroup] };
 
-/** Attempts at one object, each after somebody else wrote it first. */
+/** Attempts at one object, each after somebody else wrote it first, or the store did not say in time what became of it. */
 const attempts = 5;
 
 /** Idempotent, and fine beside another server that does the same. The namespaces must be there. */
@@ -20,11 +20,11 @@ async function ensure(verbs: Verbs, look: Lookup, wanted: Wanted): Promise<void>
   const { kind, object } = wanted;
   const { namespace = '', name = '' } = object.metadata;
   const ref = { namespace, name };
-  let present = look.get(kind, ref);
   for (let attempt = 1; ; attempt++) {
-    const next = correction(wanted, present);
-    if (!next) return;
     try {
+      const present = attempt === 1 ? look.get(kind, ref) : await read(verbs, wanted);
+      const next = correction(wanted, present);
+      if (!next) return;
       if (next.do === 'update') await verbs.update(self, kind, ref, next.object);
       else {
         if (next.do === 'replace') await verbs.delete(self, kind, ref);
@@ -32,9 +32,9 @@ async function ensure(verbs: Verbs, look: Lookup, wanted: Wanted): Promise<void>
       }
       return;
     } catch (error) {
-      if (!isReason(error, 'AlreadyExists', 'Conflict', 'NotFound') || attempt === attempts) throw error;
+      const mayEndWell = isReason(error, 'AlreadyExists', 'Conflict', 'NotFound', 'ServiceUnavailable');
+      if (!mayEndWell || attempt === attempts) throw error;
     }
-    present = await read(verbs, wanted);
   }
 }
 
