@@ -40,9 +40,9 @@ export async function makeSandbox(shop: Workshop, spec: SandboxSpec, signal: Abo
   const { uid } = spec;
   const before = shop.pods.get(uid);
   const folders = podFolders(shop.folders, uid);
+  // Found out before anything is made: what cannot be, or is not there, must not leave half a pod behind.
   refuseUsers(shop, spec);
   settingsOf(spec);
-  // Found out before anything is made: what is not there must not leave half a pod behind.
   const io = spec.resources.io && resolveIo(spec.resources.io, shop.folders.pods, shop.dialect);
   if (!spec.hostNetwork) await shop.network.prepareNode();
   signal.throwIfAborted();

@@ -131,7 +131,9 @@ shift 4
 for id; do
   "$crun" --root="$root" --cgroup-manager=cgroupfs delete --force "$id" 2>/dev/null
   umount "$containers/$id/rootfs" 2>/dev/null || umount --lazy "$containers/$id/rootfs" 2>/dev/null
-  if [ -e "$containers/$id/lower" ]; then umount "$containers/$id/lower" 2>/dev/null; fi
+  if [ -e "$containers/$id/lower" ]; then
+    umount "$containers/$id/lower" 2>/dev/null || umount --lazy "$containers/$id/lower" 2>/dev/null
+  fi
   if [ -e "$containers/$id/layer.disk" ]; then
     umount "$containers/$id/layer" 2>/dev/null || umount --lazy "$containers/$id/layer" 2>/dev/null
   fi
