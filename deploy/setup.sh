@@ -14,6 +14,8 @@ packages=(
   lxcfs                                          # containers that see their own limits in /proc
   python3-kubernetes                             # tests with a client of another making
 )
+# Tests in guests.
+[ "$(dpkg --print-architecture)" != amd64 ] || packages+=(qemu-system-x86)
 
 say() { echo "setup: $*"; }
 
@@ -44,6 +46,12 @@ if [ ${#missing[@]} -gt 0 ]; then
     tail -n 30 /tmp/wherry-setup.log >&2
     exit 1
   }
+fi
+
+if [ "$(dpkg --print-architecture)" = amd64 ] && [ ! -d /var/cache/wherry/guest-kernel ]; then
+  say "unpacking a kernel for guests"
+  bash deploy/guest-kernel.sh /var/cache/wherry/guest-kernel </dev/null >/tmp/wherry-setup.log 2>&1 ||
+    say "there is none: tests in guests will be skipped ($(tail -n 1 /tmp/wherry-setup.log))"
 fi
 
 stamp=node_modules/.wherry-lock

@@ -1,12 +1,14 @@
-/** One two-node cluster for all suites of this folder, started when the first asks and removed after the last. */
+/** One cluster, of two nodes if nobody says otherwise, for all suites of this folder, started when the first asks and removed after the last. */
 import { assertNothingRemains, startTestCluster } from '../harness/cluster.ts';
 import type { TestCluster } from '../harness/cluster.ts';
 
+/** A slow machine may be spared the second node by those who choose tests that need but one. */
+const nodes = Number(process.env['WHERRY_TEST_NODES'] ?? 2);
 let started: Promise<TestCluster> | undefined;
 
 /** The shared cluster; the first caller waits for it to start. */
 export function sharedCluster(): Promise<TestCluster> {
-  started ??= startTestCluster('shared', 2);
+  started ??= startTestCluster('shared', nodes);
   return started;
 }
 

@@ -20,10 +20,12 @@ import { readFacts } from '../../cli/cluster/facts.ts';
 import { layoutOf } from '../../cli/cluster/layout.ts';
 import type { ClusterLayout, Folders } from '../../cli/cluster/layout.ts';
 import { run } from '../../cli/cluster/run.ts';
-import { eventually } from './eventually.ts';
+import { eventually, patience } from './eventually.ts';
 
 export { eventually };
 
+/** After this a command is taken for stuck. */
+const longestMs = 180_000 * patience;
 const wherryBin = path.resolve(import.meta.dirname, '../../bin/wherry');
 /** A name short enough for a cluster and different for each test process. */
 const nameOf = (purpose: string) => `${purpose}-${process.pid.toString(36)}`;
@@ -66,7 +68,7 @@ export async function startTestCluster(purpose: string, nodes: number, parent = 
   const root = mkdtempSync(path.join(parent, `wherry-${purpose}-`));
   const folders: Folders = { stateRoot: `${root}/state`, runRoot: `${root}/run` };
   const common = ['--name', name, '--state-root', folders.stateRoot, '--run-root', folders.runRoot, '--no-kubeconfig'];
-  const wherry = (...args: string[]) => run(wherryBin, [...args, ...common], { timeoutMs: 180_000 });
+  const wherry = (...args: string[]) => run(wherryBin, [...args, ...common], { timeoutMs: longestMs });
   const children = new Set<ChildProcess>();
   const remove = async () => {
     for (const child of children) child.kill('SIGKILL');
@@ -83,7 +85,7 @@ export async function startTestCluster(purpose: string, nodes: number, parent = 
   }
   const layout = layoutOf(readFacts(name, folders)!, folders);
   const kubeconfig = `--kubeconfig=${layout.kubeconfig}`;
-  const kubectl = (...args: string[]) => run('kubectl', [kubeconfig, ...args], { timeoutMs: 180_000 });
+  const kubectl = (...args: string[]) => run('kubectl', [kubeconfig, ...args], { timeoutMs: longestMs });
   return {
     layout,
     wherry,

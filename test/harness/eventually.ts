@@ -1,7 +1,7 @@
 /** Waiting in tests, with a deadline. */
 
 /** How many times longer than usual everything may take, as on a machine that is made in software. */
-const patience = Number(process.env['WHERRY_TEST_PATIENCE'] ?? 1);
+export const patience = Number(process.env['WHERRY_TEST_PATIENCE'] ?? 1);
 
 const firstPauseMs = 10;
 const longestPauseMs = 100;
