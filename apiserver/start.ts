@@ -4,7 +4,7 @@ import type { Env } from '#lib/env/env.ts';
 import { followTls } from '#lib/env/live-tls.ts';
 import type { Service as RunningService } from '#lib/env/service.ts';
 import type { Kind } from '#lib/kinds/define-kind.ts';
-import { kindAt, kinds } from '#lib/kinds/index.ts';
+import { kinds } from '#lib/kinds/index.ts';
 import { componentStatus } from '#lib/kinds/component-status.ts';
 import { service as serviceKind } from '#lib/kinds/service.ts';
 import type { Registry } from '#lib/metrics/registry.ts';
@@ -32,6 +32,8 @@ import { dumpPaths } from './flow/dump-paths.ts';
 import { startFlowControl } from './flow/start.ts';
 import type { FlowConfig } from './flow/start.ts';
 import { startGrpc } from './grpc/server.ts';
+import { establishDefinitions } from './custom/establish.ts';
+import { followDefinitions } from './custom/served-kinds.ts';
 import { makeComponentHealth } from './component-health.ts';
 import { makeHealth } from './health-checks.ts';
 import { announce } from './members/announce.ts';
@@ -46,7 +48,7 @@ import type { Metrics } from './metrics/metrics.ts';
 import { measureRequests } from './metrics/requests.ts';
 import { measureObjects, measureSize, measureStore } from './metrics/store.ts';
 import { measureReads } from './metrics/reads.ts';
-import { makeDocuments } from './openapi/documents.ts';
+import { makeLiveDocuments } from './openapi/documents.ts';
 import { makeFlowFilter } from './rest/filters/flow-control.ts';
 import { listen } from './rest/server.ts';
 import { versionPaths } from './rest/version.ts';
@@ -163,10 +165,12 @@ async function serve(
     makeBootstrapTokenReader(look, env),
   ];
   const { authorize, ...authorizer } = makeClusterAuthorizer(world, env);
+  const served = followDefinitions(world, env);
   const admission = makeAdmission({
     ...config.admission,
     random: env.random,
     authorize,
+    catalog: served,
     around: measureAdmission(registry, env),
   });
   const checkEscalation = makeEscalationCheck(authorizer.policy, authorize);
@@ -203,14 +207,15 @@ async function serve(
   });
   const streams = makePodStreams({ verbs, tls: config.pki, env });
   const proxy = makeProxy({ verbs, look, tls, env });
-  const documents = makeDocuments(kinds, `${config.advertise.host}:${config.advertise.port}`);
+  const documents = makeLiveDocuments(served, `${config.advertise.host}:${config.advertise.port}`);
   measureObjects(world, kinds, registry);
   metrics.beforeEach(measureSize(store, registry, env));
   const audit = config.audit && startAudit(config.audit, registry, env);
-  const flows = startFlowControl(config.flowControl ?? {}, { verbs, world, registry, env });
+  const flows = startFlowControl(config.flowControl ?? {}, { verbs, world, catalog: served, registry, env });
   const flowFilter = makeFlowFilter(flows, env);
   const health = makeHealth(store, world, metrics.onHealth, env);
   const app = buildApp({
+    catalog: served,
     verbs: measureReads(verbs, registry),
     env,
     authenticate: makeAuthenticator(readers, { ca: () => tls.current.ca, now: env.now }),
@@ -237,7 +242,7 @@ async function serve(
   const [grpc, rest] = await Promise.all([
     startGrpc(grpcConfig(config), {
       verbs: measureGrpc(audit?.audited(verbs, authorize) ?? verbs, registry, env),
-      kindAt,
+      kindAt: served.at,
       env,
     }),
     listen({
@@ -256,6 +261,7 @@ async function serve(
     env,
   });
   const stopRepair = repairClaims(ips, ports, look, env);
+  const stopEstablishing = establishDefinitions({ verbs, world, served }, env);
   const [first] = rest.addresses;
   return {
     address: { host: config.listen[0]?.host ?? '', port: first?.port ?? 0 },
@@ -265,6 +271,7 @@ async function serve(
       await announcement.stop();
       await env.sleep(config.shutdownDelayMs ?? 0);
       stopRepair();
+      stopEstablishing();
       flows.stop();
       const drained = rest.stop();
       app.endWatches();
@@ -275,6 +282,7 @@ async function serve(
       keys.close();
       await audit?.close();
       authorizer.close();
+      served.close();
       await world.close();
       await store.close();
     },

@@ -5,7 +5,7 @@ import { silentLog } from '#lib/env/log.ts';
 import { makeRealEnv } from '#lib/env/real.ts';
 import type { Service } from '#lib/env/service.ts';
 import { event } from '#lib/kinds/event.ts';
-import { kindOf } from '#lib/kinds/index.ts';
+import { builtIn } from '#lib/kinds/index.ts';
 import { pod } from '#lib/kinds/pod.ts';
 import { startTestApi } from '../test/harness/api.ts';
 import type { TestApi } from '../test/harness/api.ts';
@@ -93,7 +93,7 @@ suite('controller-manager at rest', () => {
 
   test('nothing is written again once all is as it should be', async () => {
     for (const manifest of manifests) {
-      const kind = kindOf(manifest.apiVersion, manifest.kind)!;
+      const kind = builtIn.of(manifest.apiVersion, manifest.kind)!;
       const named = { name: 'web', ...(kind.namespaced && { namespace: 'default' }), ...manifest.metadata };
       await client.create(kind, { ...manifest, metadata: named });
     }

@@ -1,5 +1,6 @@
 /** The admission plugins, in upstream's order, and which of them run. */
-import { kinds } from '#lib/kinds/index.ts';
+import { builtIn } from '#lib/kinds/index.ts';
+import type { Catalog } from '#lib/kinds/catalog.ts';
 import type { Authorizer } from '../auth/authorize.ts';
 import { alwaysPullImages } from './always-pull-images.ts';
 import { certificateSubjectRestriction, makeCertificateApproval, makeCertificateSigning } from './certificates.ts';
@@ -39,6 +40,8 @@ export interface AdmissionChoice {
 export interface AdmissionOptions extends AdmissionChoice {
   random: () => number;
   authorize: Authorizer;
+  /** Where owners' kinds are looked up; those that are built in when absent. */
+  catalog?: Pick<Catalog, 'of'>;
   /** Puts something around each rule of a plugin, such as a clock. */
   around?: (plugin: string, phase: 'admit' | 'validate', rule: AdmissionRule) => AdmissionRule;
 }
@@ -47,6 +50,7 @@ export interface AdmissionOptions extends AdmissionChoice {
 export function makeAdmission({
   random,
   authorize,
+  catalog = builtIn,
   around = (_plugin, _phase, rule) => rule,
   enable = [],
   disable = [],
@@ -65,7 +69,7 @@ export function makeAdmission({
     extendedResourceToleration,
     defaultStorageClass,
     storageObjectInUseProtection,
-    makeOwnerReferencesPermission(authorize, kindNamed),
+    makeOwnerReferencesPermission(authorize, (apiVersion, kind) => catalog.of(apiVersion, kind)),
     claimResize,
     runtimeClass,
     makeCertificateApproval(authorize),
@@ -89,8 +93,4 @@ function inTurn(rules: readonly AdmissionRule[]): AdmissionRule {
   return (request, look) => {
     for (const rule of rules) rule(request, look);
   };
-}
-
-function kindNamed(apiVersion: string, name: string): (typeof kinds)[number] | undefined {
-  return kinds.find((kind) => kind.kind === name && kind.apiVersion === apiVersion);
 }

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { builtIn } from '#lib/kinds/index.ts';
 import { makeFakeEnv } from '#lib/env/fake.ts';
 import type { FakeEnv } from '#lib/env/fake.ts';
 import { ApiError } from '#lib/meta/errors.ts';
@@ -35,14 +36,17 @@ suite('makeAudit()', () => {
   const events = () => lines.map((line) => JSON.parse(line) as Event);
   const contextOf = (method: string, path: string): RequestContext => {
     const request = { method, url: path, headers: {}, socket: { remoteAddress: '10.0.0.1' } };
-    const context = makeRequestContext({
-      request: request as never,
-      info: requestInfoOf(method, path, new URLSearchParams()),
-      ownPath: '',
-      query: new URLSearchParams(),
-      auditId: 'id',
-      startedAtMs: env.monotonic(),
-    });
+    const context = makeRequestContext(
+      {
+        request: request as never,
+        info: requestInfoOf(method, path, new URLSearchParams()),
+        ownPath: '',
+        query: new URLSearchParams(),
+        auditId: 'id',
+        startedAtMs: env.monotonic(),
+      },
+      builtIn,
+    );
     context.user = context.caller = { name: 'jane', groups: [] };
     return context;
   };

@@ -7,6 +7,7 @@
  * from every connection in turn.
  */
 import type { Env } from '#lib/env/env.ts';
+import type { Catalog } from '#lib/kinds/catalog.ts';
 import type { Kind } from '#lib/kinds/define-kind.ts';
 import { equal } from '#lib/meta/equal.ts';
 import { flowSchema } from '#lib/kinds/flow-schema.ts';
@@ -45,7 +46,13 @@ const waitMs = 15_000;
 /** Starts by the objects that are there, and keeps those that must be. */
 export function startFlowControl(
   config: FlowConfig,
-  { verbs, world, registry, env }: { verbs: Verbs; world: World; registry: Registry; env: Env },
+  {
+    verbs,
+    world,
+    catalog,
+    registry,
+    env,
+  }: { verbs: Verbs; world: World; catalog: Pick<Catalog, 'at'>; registry: Registry; env: Env },
 ): FlowControl {
   const look = makeLookup(world);
   const schemas = () => sound(flowSchema, look);
@@ -56,7 +63,7 @@ export function startFlowControl(
       seats: config.maxInFlight ?? defaultSeats,
       waitMs,
       meter: measureFlows(registry),
-      seatsOf: (info, query, bodyBytes, widest) => seatsOf(info, query, bodyBytes, widest, world),
+      seatsOf: (info, query, bodyBytes, widest) => seatsOf(info, query, bodyBytes, widest, world, catalog),
     },
     env,
   );

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { builtIn } from '#lib/kinds/index.ts';
 import { requestInfoOf } from '../rest/request-info.ts';
 import { seatsOf } from './width.ts';
 
@@ -10,7 +11,7 @@ suite('seatsOf()', () => {
   const seats = (method: string, url: string, { bodyBytes = 0, widest = 80 } = {}) => {
     const { pathname, searchParams } = new URL(url, 'https://x');
     const info = requestInfoOf(method, pathname, searchParams);
-    return seatsOf(info, searchParams, bodyBytes, widest, { count: (prefix) => stored.get(prefix) ?? 0 });
+    return seatsOf(info, searchParams, bodyBytes, widest, { count: (prefix) => stored.get(prefix) ?? 0 }, builtIn);
   };
 
   test('a list takes a seat for every hundred objects that are looked at', () => {

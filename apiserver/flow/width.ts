@@ -3,7 +3,7 @@
  * take more than ten, nor more than a part of its level, since others are worked on at the same time. Here all take turns on one thread: a long list that
  * takes most of its level's seats is done no later for it, and nothing else of its kind piles up before those that must not wait for it.
  */
-import { kindAt } from '#lib/kinds/index.ts';
+import type { Catalog } from '#lib/kinds/catalog.ts';
 import type { World } from '../store/world-types.ts';
 import type { RequestInfo } from '../rest/request-info.ts';
 import { prefixOf } from '../verbs/selection.ts';
@@ -18,8 +18,9 @@ export function seatsOf(
   bodyBytes: number,
   widest: number,
   world: Pick<World, 'count'>,
+  catalog: Pick<Catalog, 'at'>,
 ): number {
-  const pieces = bodyBytes / bytesPerSeat + objectsOf(info, query, world) / objectsPerSeat;
+  const pieces = bodyBytes / bytesPerSeat + objectsOf(info, query, world, catalog) / objectsPerSeat;
   return Math.max(1, Math.min(widest, Math.ceil(pieces)));
 }
 
@@ -28,10 +29,11 @@ function objectsOf(
   { verb, name, group, version, resource, namespace, labelSelector, fieldSelector }: RequestInfo,
   query: URLSearchParams,
   world: Pick<World, 'count'>,
+  catalog: Pick<Catalog, 'at'>,
 ): number {
   if (name !== '' || (verb !== 'list' && verb !== 'deletecollection' && verb !== 'watch')) return 1;
   if (verb === 'watch' && !startsWithState(query)) return 1;
-  const kind = kindAt(group, version, resource);
+  const kind = catalog.at(group, version, resource);
   if (!kind) return 1;
   const stored = world.count(prefixOf(kind, namespace));
   const limit = Number(query.get('limit') ?? 0);

@@ -10,7 +10,7 @@ import { makeView } from '#lib/client/view.ts';
 import { makeRealEnv } from '#lib/env/real.ts';
 import type { Kind } from '#lib/kinds/define-kind.ts';
 import { configMap } from '#lib/kinds/config-map.ts';
-import { kindAt } from '#lib/kinds/index.ts';
+import { builtIn } from '#lib/kinds/index.ts';
 import { namespace } from '#lib/kinds/namespace.ts';
 import { selfSubjectReview } from '#lib/kinds/self-subject-review.ts';
 import { isReason } from '#lib/meta/errors.ts';
@@ -43,7 +43,7 @@ async function serve(config: GrpcConfig, store = makeMemoryStore(env)) {
     admission: makeAdmission({ random: env.random, authorize }),
     answerers,
   });
-  const grpc = await startGrpc(config, { verbs, kindAt, env });
+  const grpc = await startGrpc(config, { verbs, kindAt: builtIn.at, env });
   const close = async () => {
     await grpc.stop();
     await world.close();

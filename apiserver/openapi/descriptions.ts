@@ -1,7 +1,7 @@
 /** What the API's types and fields mean, in a few words, for `kubectl explain`: read from `descriptions/*.txt`. */
 import { readFileSync } from 'node:fs';
 
-const files = ['general', 'pods', 'workloads', 'network', 'storage', 'nodes', 'access'];
+const files = ['general', 'pods', 'workloads', 'network', 'storage', 'nodes', 'access', 'extensions'];
 
 interface TypeWords {
   /** What the type is. */

@@ -18,12 +18,43 @@ export interface Documents {
   readonly paths: readonly string[];
 }
 
-/** `serverAddress`: host and port that clients reach the server by. */
-export function makeDocuments(kinds: readonly Kind[], serverAddress: string): Documents {
+/** What is served, and a number that is raised with each change of it. */
+interface Changing {
+  readonly kinds: readonly Kind[];
+  readonly generation: number;
+}
+
+/** The documents of what is served just now. */
+export function makeLiveDocuments(served: Changing, serverAddress: string): Documents {
+  const made: GroupDocuments = new Map();
+  let current = makeDocuments(served.kinds, serverAddress, made);
+  let { generation } = served;
+  const find = (path: string, accept: string) => {
+    if (served.generation !== generation) {
+      ({ generation } = served);
+      current = makeDocuments(served.kinds, serverAddress, made);
+    }
+    return current(path, accept);
+  };
+  return Object.assign(find, { paths: current.paths });
+}
+
+/** Documents of OpenAPI 3 as they were made last, by path, and the kinds that they are of. */
+type GroupDocuments = Map<string, { members: readonly Kind[]; document: () => Document & { etag: string } }>;
+
+/**
+ * `serverAddress`: host and port that clients reach the server by. `made` are documents of before, of which those are kept that are as they would be made
+ * anew.
+ */
+export function makeDocuments(
+  kinds: readonly Kind[],
+  serverAddress: string,
+  made: GroupDocuments = new Map(),
+): Documents {
   const plain = new Map<string, () => Document>();
   const aggregated = new Map<string, (wish: Wish) => Document>();
   addDiscovery(plain, aggregated, kinds, serverAddress);
-  addOpenapi(plain, kinds);
+  addOpenapi(plain, kinds, made);
   const binary = once(() => packed(encodeSwagger(swaggerDocument(kinds, version.gitVersion)), swaggerProtobuf));
   // The documents of OpenAPI v3 are found by its index.
   const paths = ['/apis/', '/openapi/v3/', ...[...plain.keys()].filter((path) => !path.startsWith('/openapi/v3/'))];
@@ -36,13 +67,18 @@ export function makeDocuments(kinds: readonly Kind[], serverAddress: string): Do
   return Object.assign(find, { paths });
 }
 
-function addOpenapi(plain: Map<string, () => Document>, kinds: readonly Kind[]): void {
+function addOpenapi(plain: Map<string, () => Document>, kinds: readonly Kind[], made: GroupDocuments): void {
   const documents = new Map(
-    [...openapiDocuments(kinds, version.gitVersion)].map(([path, make]) => [
-      path,
-      once(() => ({ ...packed(jsonOf(make())), keepable: true })),
-    ]),
+    [...openapiDocuments(kinds, version.gitVersion)].map(([path, { make, members }]) => {
+      const last = made.get(path);
+      const isSame = last && members.length > 0 && members.every((kind, i) => kind === last.members[i]);
+      if (isSame && members.length === last.members.length) return [path, last.document];
+      const document = once(() => ({ ...packed(jsonOf(make())), keepable: true }));
+      made.set(path, { members, document });
+      return [path, document];
+    }),
   );
+  for (const path of made.keys()) if (!documents.has(path)) made.delete(path);
   for (const [path, make] of documents) plain.set(`/openapi/v3/${path}`, make);
   // The index tells the hash of every document, which makes them all: 7 MB, of which a fiftieth is kept.
   const hashes = () => new Map([...documents].map(([path, make]) => [path, make().etag.replaceAll('"', '')]));

@@ -7,16 +7,26 @@ import { operationsOf } from './operations.ts';
 import { groupByPath } from './parameters.ts';
 import { collectSchemas, dialectV3, referTo, rootsOf, type Schema } from './schemas.ts';
 
+/** A document yet to be made. */
+interface Maker {
+  /** The kinds that it is of; none when it is of what is served altogether. */
+  members: readonly Kind[];
+  make(): object;
+}
+
 /** Makers of the documents, by their paths below `/openapi/v3/`: `api/v1`, `apis/apps`, `apis/apps/v1`, `version`. */
-export function openapiDocuments(kinds: readonly Kind[], apiVersion: string): Map<string, () => object> {
-  const outer = [...outerOperations(kinds)].map(([path, operation]): [string, () => object] => [
+export function openapiDocuments(kinds: readonly Kind[], apiVersion: string): Map<string, Maker> {
+  const outer = [...outerOperations(kinds)].map(([path, operation]): [string, Maker] => [
     path,
-    () => render([operation], kinds, apiVersion),
+    { members: [], make: () => render([operation], kinds, apiVersion) },
   ]);
   const inner = groupKinds(kinds).flatMap(({ group, versions }) =>
-    versions.map(({ version, kinds: members }): [string, () => object] => [
+    versions.map(({ version, kinds: members }): [string, Maker] => [
       group === '' ? `api/${version}` : `apis/${group}/${version}`,
-      () => render([resourcesOperation(group, version), ...operationsOf(members)], kinds, apiVersion),
+      {
+        members,
+        make: () => render([resourcesOperation(group, version), ...operationsOf(members)], kinds, apiVersion),
+      },
     ]),
   );
   return new Map([...outer, ...inner].sort(([a], [b]) => (a < b ? -1 : 1)));

@@ -1,4 +1,5 @@
 /** An operation of the API as either version of OpenAPI tells it, and the names by which generated clients know it. */
+import type { Kind } from '#lib/kinds/define-kind.ts';
 
 export type Method = 'get' | 'put' | 'post' | 'delete' | 'options' | 'head' | 'patch';
 
@@ -35,18 +36,32 @@ export const codeWords = { 200: 'OK', 201: 'Created', 202: 'Accepted' } as const
 
 /** The form of resources in requests and answers. */
 export const resourceTypes = ['application/json', 'application/yaml', 'application/vnd.kubernetes.protobuf'];
-export const watchTypes = [
+const watchTypes = [
   ...resourceTypes,
   'application/json;stream=watch',
   'application/vnd.kubernetes.protobuf;stream=watch',
 ];
-export const patchTypes = [
+const patchTypes = [
   'application/json-patch+json',
   'application/merge-patch+json',
   'application/strategic-merge-patch+json',
   'application/apply-patch+yaml',
 ];
 export const anyType = ['*/*'];
+
+/** What patches, objects and watches of a kind are written in. */
+export function typesOf(kind: Pick<Kind, 'custom' | 'jsonOnly'>): {
+  patch: string[];
+  resource: string[];
+  watch: string[];
+} {
+  const isText = (type: string) => !kind.jsonOnly || !type.includes('protobuf');
+  return {
+    patch: patchTypes.filter((type) => !kind.custom || !type.includes('strategic')),
+    resource: resourceTypes.filter(isText),
+    watch: watchTypes.filter(isText),
+  };
+}
 
 /** `/api/v1`, `/apis/apps/v1` */
 export function versionPath(group: string, version: string): string {

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
-import { kindAt, kinds } from '#lib/kinds/index.ts';
+import { builtIn, kinds } from '#lib/kinds/index.ts';
 import { operationsOf } from './operations.ts';
 import { groupByPath } from './parameters.ts';
 
 suite('operationsOf()', () => {
   /** As upstream's documents have them: method, path below the version, name, codes. */
   const told = (group: string, version: string, plural: string) =>
-    operationsOf([kindAt(group, version, plural)!]).map(
+    operationsOf([builtIn.at(group, version, plural)!]).map(
       ({ method, path, id, codes }) => `${method} ${path.split(`/${version}`)[1]} ${id} ${codes.join(',')}`,
     );
 
@@ -57,7 +57,7 @@ suite('operationsOf()', () => {
 
   test('answers a deletion with the object where the kind says so, with a Status elsewhere', () => {
     const answerOf = (group: string, plural: string) =>
-      operationsOf([kindAt(group, 'v1', plural)!]).find(({ action }) => action === 'delete')?.answer;
+      operationsOf([builtIn.at(group, 'v1', plural)!]).find(({ action }) => action === 'delete')?.answer;
     assert.equal(answerOf('', 'pods'), 'io.k8s.api.core.v1.Pod');
     assert.equal(answerOf('storage.k8s.io', 'storageclasses'), 'io.k8s.api.storage.v1.StorageClass');
     assert.equal(answerOf('', 'configmaps'), 'io.k8s.apimachinery.pkg.apis.meta.v1.Status');

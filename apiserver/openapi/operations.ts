@@ -1,6 +1,6 @@
 /** Every operation on resources that the API serves, for either version of OpenAPI to render. */
 import type { Kind } from '#lib/kinds/define-kind.ts';
-import { anyType, patchTypes, resourceTypes, tagOf, versionPath, versionTitle, watchTypes } from './operation.ts';
+import { anyType, tagOf, typesOf, versionPath, versionTitle } from './operation.ts';
 import type { Method, Operation } from './operation.ts';
 import {
   collectionParameters,
@@ -29,7 +29,8 @@ function kindOperations(kind: Kind): Operation[] {
   const all = base + within;
   const one = `${all}/{name}`;
   const title = versionTitle(kind);
-  const listAnswer = { answer: `${schema}List`, produces: watchTypes };
+  const types = typesOf(kind);
+  const listAnswer = { answer: `${schema}List`, produces: types.watch };
   const serves = (verb: Kind['verbs'][number]) => kind.verbs.includes(verb);
 
   const operation = (
@@ -52,7 +53,7 @@ function kindOperations(kind: Kind): Operation[] {
     answer: schema,
     codes: [200],
     consumes: anyType,
-    produces: resourceTypes,
+    produces: types.resource,
     ...rest,
   });
 
@@ -87,7 +88,7 @@ function kindOperations(kind: Kind): Operation[] {
     );
   }
   if (serves('patch')) {
-    const rest = { body: names.patch, codes: [200, 201], consumes: patchTypes } as const;
+    const rest = { body: names.patch, codes: [200, 201], consumes: types.patch } as const;
     const description = `Change part of the specified ${name}.`;
     operations.push(
       operation(`patch${title}${scope}${name}`, one, 'patch', 'patch', description, patchParameters(), rest),
@@ -113,7 +114,7 @@ function kindOperations(kind: Kind): Operation[] {
       operations.push(
         operation(id, `${base}/watch${path}`, 'get', action, description, listParameters(), {
           answer: names.watchEvent,
-          produces: watchTypes,
+          produces: types.watch,
         }),
       );
     const list = `Watch a list of ${name}; deprecated, lists take a watch parameter.`;

@@ -3,6 +3,7 @@ import type { Kind } from '#lib/kinds/define-kind.ts';
 import { pointerFields, schemaType, type SchemaField, type SchemaType } from '#lib/kinds/schema.ts';
 import { fieldDescription, typeDescription } from './descriptions.ts';
 import type { Operation } from './operation.ts';
+import { customSchemas } from './custom-schemas.ts';
 import { unionOf } from './unions.ts';
 
 /** What differs between OpenAPI 2 and 3. */
@@ -46,10 +47,17 @@ export function collectSchemas(
   dialect: Dialect,
 ): Record<string, Schema> {
   const types = groupVersionKinds(kinds);
+  const custom = customSchemas(kinds, dialect);
   const found = new Map<string, Schema>();
   const waiting = [...roots];
   for (let name = waiting.pop(); name !== undefined; name = waiting.pop()) {
     if (found.has(name)) continue;
+    const own = custom.get(name);
+    if (own) {
+      found.set(name, own.schema);
+      waiting.push(...own.refers);
+      continue;
+    }
     const special = specialSchema(name, dialect);
     if (special) {
       found.set(name, special);
@@ -77,13 +85,13 @@ interface KindFacts {
 function groupVersionKinds(kinds: readonly Kind[]): Map<string, KindFacts> {
   const result = new Map<string, KindFacts>();
   const everywhere = new Set<string>();
-  for (const { group, version, kind, schema, description = '' } of kinds) {
+  for (const { group, version, kind, schema, custom, description = '' } of kinds) {
     result.set(schema, { identities: [{ group, version, kind }], description });
     result.set(`${schema}List`, {
       identities: [{ group, version, kind: `${kind}List` }],
       description: `A list of ${kind} objects.`,
     });
-    everywhere.add(`${group}/${version}`);
+    if (!custom) everywhere.add(`${group}/${version}`);
   }
   const add = (name: string, group: string, version: string, kind: string, description: string) =>
     result.set(name, { identities: [{ group, version, kind }], description });

@@ -2,7 +2,7 @@
 import type { Kind } from '#lib/kinds/define-kind.ts';
 import { schemaNames } from '#lib/kinds/schema.ts';
 import { subresourcesOf, type Subresource } from './discovery.ts';
-import { anyType, capitalize, patchTypes, resourceTypes, tagOf, versionPath, versionTitle } from './operation.ts';
+import { anyType, capitalize, resourceTypes, tagOf, typesOf, versionPath, versionTitle } from './operation.ts';
 import type { Method, Operation } from './operation.ts';
 import {
   optionParameters,
@@ -30,7 +30,9 @@ const writing = {
 
 /** Those that are read and written like objects. */
 function resourceOperations(kind: Kind, sub: Subresource): Operation[] {
-  const schema = definitionOf(sub);
+  const isOwn = sub.kind === kind.kind && sub.group === kind.group && sub.version === kind.version;
+  const schema = isOwn ? kind.schema : definitionOf(sub);
+  const types = typesOf(kind);
   return sub.verbs.map((verb): Operation => {
     const { method, word, codes } = writing[verb as keyof typeof writing];
     const options = { get: [], put: writeParameters(), patch: patchParameters(), post: writeParameters() }[method];
@@ -46,8 +48,8 @@ function resourceOperations(kind: Kind, sub: Subresource): Operation[] {
       ...(method !== 'get' && { body: method === 'patch' ? names.patch : schema }),
       answer: schema,
       codes,
-      consumes: method === 'patch' ? patchTypes : anyType,
-      produces: resourceTypes,
+      consumes: method === 'patch' ? types.patch : anyType,
+      produces: types.resource,
     };
   });
 }

@@ -10,21 +10,21 @@ export interface AnsweredPaths {
   handlers: ReadonlyMap<string, Handler>;
   /** The document at a path, in a form that the Accept header allows; undefined when there is none. */
   documents(path: string, accept: string): Document | undefined;
-  /** The groups that are served; '' is the core. */
-  groups: ReadonlySet<string>;
+  /** Whether a group is served; '' is the core. */
+  hasGroup(group: string): boolean;
   /** Milliseconds since the epoch. */
   now(): number;
 }
 
 /** Answers as upstream's mux does: a path that nothing is under is told in plain text, one under an API that is served by a Status. */
-export function serveAnsweredPaths({ handlers, documents, groups, now }: AnsweredPaths): Handler {
+export function serveAnsweredPaths({ handlers, documents, hasGroup, now }: AnsweredPaths): Handler {
   return async (context) => {
     const { request, response, info, query } = context;
     const { path } = info;
     if (!response) throw unknownResource();
     const handler = handlers.get(path);
     if (handler) return handler(context);
-    const isApi = isUnderApi(path, groups);
+    const isApi = isUnderApi(path, hasGroup);
     const document = documents(path, request.headers.accept ?? '');
     if (!document) {
       if (isApi) throw unknownResource();
@@ -47,9 +47,9 @@ export const notAllowed = () =>
   new ApiError('MethodNotAllowed', 'the server does not allow this method on the requested resource', {});
 
 /** Whether upstream's REST container is asked about the path, and not the plain mux. */
-function isUnderApi(path: string, groups: ReadonlySet<string>): boolean {
+function isUnderApi(path: string, hasGroup: (group: string) => boolean): boolean {
   const [, root, group, ...rest] = path.split('/');
   if (root === 'api' || root === 'version') return true;
   if (root !== 'apis') return false;
-  return group === undefined || (group === '' ? rest.length === 0 : groups.has(group));
+  return group === undefined || (group === '' ? rest.length === 0 : hasGroup(group));
 }

@@ -2,7 +2,7 @@
 import type { Duplex } from 'node:stream';
 import type { Application, Request as ExpressRequest, Response as ExpressResponse } from 'express';
 import type { Env } from '#lib/env/env.ts';
-import { kinds } from '#lib/kinds/index.ts';
+import type { Catalog } from '#lib/kinds/catalog.ts';
 import type { Authenticator } from '../auth/authenticate.ts';
 import type { Authorizer } from '../auth/authorize.ts';
 import type { Verbs } from '../verbs/types.ts';
@@ -24,6 +24,8 @@ import { indexPaths } from './index-path.ts';
 import { makeResources } from './resources.ts';
 
 export interface AppOptions {
+  /** The kinds that are served just now. */
+  catalog: Catalog;
   verbs: Verbs;
   env: Env;
   authenticate: Authenticator;
@@ -57,7 +59,7 @@ export interface App {
 }
 
 export function buildApp(options: AppOptions): App {
-  const { env, authenticate, authorize } = options;
+  const { catalog, env, authenticate, authorize } = options;
   const resources = makeResources(options, options.handlers ?? new Map(), options.upgrades ?? new Map());
   const paths = new Map([...options.paths, ...indexPaths([...options.paths.keys(), ...options.documents.paths])]);
   const observer = allOf(options.observers ?? []);
@@ -77,7 +79,7 @@ export function buildApp(options: AppOptions): App {
       serveAnsweredPaths({
         handlers: paths,
         documents: options.documents,
-        groups: new Set(kinds.map(({ group }) => group)),
+        hasGroup: (group) => catalog.kinds.some((kind) => kind.group === group),
         now: () => env.now(),
       }),
     ),
@@ -114,7 +116,7 @@ export function buildApp(options: AppOptions): App {
       const info = requestInfoOf(request.method ?? '', path, query);
       const auditId = auditIdOf(request) ?? env.uuid();
       const ownPath = paths.has(info.path) ? info.path : '';
-      return makeRequestContext({ ...arrival, info, ownPath, query, auditId, startedAtMs: env.monotonic() });
+      return makeRequestContext({ ...arrival, info, ownPath, query, auditId, startedAtMs: env.monotonic() }, catalog);
     } catch (error) {
       if (error instanceof URIError) return undefined;
       throw error;

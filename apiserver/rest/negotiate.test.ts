@@ -60,8 +60,11 @@ suite('negotiate()', () => {
 
   test('negotiate() passes over tables where there are none', () => {
     const table = 'application/json;as=Table;v=v1;g=meta.k8s.io';
-    assert.equal(negotiate(`${table},application/json`, false).shape, 'object');
-    refuses(() => negotiate(table, false), 'application/json, application/yaml, application/vnd.kubernetes.protobuf');
+    assert.equal(negotiate(`${table},application/json`, { tables: false, protobuf: true }).shape, 'object');
+    refuses(
+      () => negotiate(table, { tables: false, protobuf: true }),
+      'application/json, application/yaml, application/vnd.kubernetes.protobuf',
+    );
   });
 
   test('demandStream() refuses what cannot be written event by event', () => {

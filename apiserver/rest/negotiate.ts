@@ -18,6 +18,9 @@ export const mediaTypes = {
   protobuf: 'application/vnd.kubernetes.protobuf',
 } as const;
 
+/** Of kinds that have no protobuf. */
+export const jsonTypes: readonly string[] = [mediaTypes.json, mediaTypes.yaml];
+
 const formats = Object.entries(mediaTypes) as [Accepted['format'], string][];
 
 /** What the events of a watch can be written in. */
@@ -29,21 +32,28 @@ const shapes = {
   PartialObjectMetadataList: 'metadataList',
 } as const;
 
-/** What an answer may be given as: upstream shows no tables of what it does not keep. */
-type Shapes = 'all' | 'no tables' | 'none';
+/** What an answer may be given as. */
+interface Offer {
+  /** Upstream shows no tables of what it does not keep. */
+  tables: boolean;
+  /** Whether whole objects can be had as protobuf. */
+  protobuf: boolean;
+}
+
+const everything: Offer = { tables: true, protobuf: true };
 
 /**
  * The first acceptable clause, by quality and then order; throws NotAcceptable when there is none. Clauses for a table are none where there are no
  * tables.
  */
-export function negotiate(header: string | undefined, hasTables = true): Accepted {
+export function negotiate(header: string | undefined, offer = everything): Accepted {
   if (!header) return plain;
-  if (!hasTables) {
-    const chosen = choose(header, 'no tables');
-    if (!chosen) throw notAcceptable(Object.values(mediaTypes));
+  if (!offer.tables || !offer.protobuf) {
+    const chosen = choose(header, offer);
+    if (!chosen) throw notAcceptable(offer.protobuf ? Object.values(mediaTypes) : jsonTypes);
     return chosen;
   }
-  const accepted = cached.get(header) ?? choose(header, 'all');
+  const accepted = cached.get(header) ?? choose(header, everything);
   if (!accepted) throw notAcceptable(Object.values(mediaTypes));
   if (cached.size < cacheLimit) cached.set(header, accepted);
   return accepted;
@@ -56,7 +66,7 @@ export function demandStream({ format, shape }: Accepted): void {
 
 /** What a failure is written in: never in another shape, and JSON where nothing is acceptable. */
 export function negotiateFailure(header: string | undefined): Accepted {
-  return (header && choose(header, 'none')) || plain;
+  return (header && choose(header, undefined)) || plain;
 }
 
 const plain: Accepted = { format: 'json', shape: 'object', version: 'v1' };
@@ -83,13 +93,14 @@ interface Clause {
   parameters: Map<string, string>;
 }
 
-function choose(header: string, allowed: Shapes): Accepted | undefined {
+/** Without an offer it is objects as they are. */
+function choose(header: string, offer: Offer | undefined): Accepted | undefined {
   for (const { type, subtype, parameters } of sorted(header.split(',').flatMap(readClause))) {
     for (const [format, name] of formats) {
       const [ownType, ownSubtype] = name.split('/');
       const matches =
         (type === ownType && (subtype === ownSubtype || subtype === '*')) || `${type}/${subtype}` === '*/*';
-      const accepted = matches ? acceptedBy(parameters, format, allowed) : undefined;
+      const accepted = matches ? acceptedBy(parameters, format, offer) : undefined;
       if (accepted) return accepted;
     }
   }
@@ -100,17 +111,19 @@ function choose(header: string, allowed: Shapes): Accepted | undefined {
 function acceptedBy(
   parameters: Map<string, string>,
   format: Accepted['format'],
-  allowed: Shapes,
+  offer: Offer | undefined,
 ): Accepted | undefined {
   const [as, group, version] = ['as', 'g', 'v'].map((name) => parameters.get(name));
   const stream = parameters.get('stream');
   if (stream && (stream !== 'watch' || format === 'yaml')) return undefined;
-  if (parameters.get('sv') && (allowed === 'none' || parameters.get('sv') !== 'v1')) return undefined;
+  if (parameters.get('sv') && (!offer || parameters.get('sv') !== 'v1')) return undefined;
   const pretty = parameters.get('pretty') === '1' && { pretty: true };
-  if (as === undefined && group === undefined && version === undefined) return { ...plain, format, ...pretty };
-  if (allowed === 'none' || group !== 'meta.k8s.io' || (version !== 'v1' && version !== 'v1beta1')) return undefined;
+  if (as === undefined && group === undefined && version === undefined) {
+    return format === 'protobuf' && offer?.protobuf === false ? undefined : { ...plain, format, ...pretty };
+  }
+  if (!offer || group !== 'meta.k8s.io' || (version !== 'v1' && version !== 'v1beta1')) return undefined;
   const shape = as !== undefined && Object.hasOwn(shapes, as) ? shapes[as as keyof typeof shapes] : undefined;
-  if (!shape || (shape === 'table' && (format === 'protobuf' || allowed === 'no tables'))) return undefined;
+  if (!shape || (shape === 'table' && (format === 'protobuf' || !offer.tables))) return undefined;
   return { format, shape, version, ...pretty };
 }
 

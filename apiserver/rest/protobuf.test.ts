@@ -113,7 +113,7 @@ suite('protobuf', () => {
   });
 
   test('objects of every kind come through as Go would show them', () => {
-    for (const kind of kinds) {
+    for (const kind of kinds.filter(({ jsonOnly }) => !jsonOnly)) {
       fc.assert(
         fc.property(arbitraryBody(kind), (body) => {
           const { object } = decodeObject(kind, body, 'Ignore');
@@ -126,7 +126,9 @@ suite('protobuf', () => {
 
   test('objects of every type that upstream declares come through, options and lists among them', () => {
     // Those of stable versions that are encoded at all, whose type stands in the envelope.
-    const stable = schemaNames().filter((name) => /\.v\d\.\w+$/.test(name));
+    const stable = schemaNames().filter(
+      (name) => /^io\.k8s\.api.*\.v\d\.\w+$/.test(name) && !name.includes('apiextensions'),
+    );
     const wholes = stable.filter((name) => {
       const { apiVersion, kind, ...fields } = schemaType(name).props ?? {};
       const isTyped = apiVersion?.type === 'string' && apiVersion.pn === undefined && kind?.pn === undefined;

@@ -8,6 +8,7 @@ import type { TellingTrail } from '../audit/trail.ts';
 import type { Seat } from './filters/flow-control.ts';
 import { isLongRunning } from './request-info.ts';
 import type { RequestInfo } from './request-info.ts';
+import type { Catalog } from '#lib/kinds/catalog.ts';
 import { routeOf } from './route.ts';
 import type { Route } from './route.ts';
 
@@ -93,7 +94,7 @@ export type Arrival = Pick<RequestContext, 'request' | 'info' | 'ownPath' | 'que
   upgrade?: Takeover;
 };
 
-export function makeRequestContext(arrival: Arrival): RequestContext {
+export function makeRequestContext(arrival: Arrival, catalog: Pick<Catalog, 'at'>): RequestContext {
   const { request, response, upgrade, info, ownPath, query, auditId, startedAtMs } = arrival;
   return {
     request,
@@ -104,7 +105,7 @@ export function makeRequestContext(arrival: Arrival): RequestContext {
     auditId,
     startedAtMs,
     isLongRunning: isLongRunning(info),
-    route: routeOf(info),
+    route: routeOf(info, catalog),
     ownPath,
     user: undefined,
     caller: anonymous,

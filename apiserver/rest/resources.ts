@@ -84,7 +84,7 @@ export function makeResources(
       if (!verb || !allows(route, verb)) throw notAllowed();
       if (route.kind.deprecation) addWarnings(exchange.response, [route.kind.deprecation]);
       await counted(verb, () =>
-        actions[verb](exchange, negotiate(request.headers.accept, hasTables(route, verb)), serving),
+        actions[verb](exchange, negotiate(request.headers.accept, offerOf(route, verb)), serving),
       );
     },
     async upgrade(upgrade) {
@@ -93,7 +93,7 @@ export function makeResources(
       if (handler) return handler(upgrade);
       demandName(route.name);
       if (verbOf(request.method ?? '', route, context.info) !== 'watch' || !allows(route, 'watch')) throw notAllowed();
-      const accepted = negotiate(request.headers.accept);
+      const accepted = negotiate(request.headers.accept, offerOf(route, 'watch'));
       await counted('watch', () => startWatch(upgrade, accepted, () => webSocketSink(upgrade, accepted, serving.env)));
     },
     endWatches() {
@@ -133,8 +133,9 @@ function demandName(name: string): void {
 }
 
 /** Reviews, and what is only posted to an object, such as a binding, are nothing that could be listed. */
-function hasTables({ kind, subresource }: Route, verb: Verb): boolean {
-  return verb !== 'create' || (subresource === '' && kind.verbs.includes('get'));
+function offerOf({ kind, subresource }: Route, verb: Verb): Parameters<typeof negotiate>[1] {
+  const tables = verb !== 'create' || (subresource === '' && kind.verbs.includes('get'));
+  return { tables, protobuf: !kind.jsonOnly || subresource === 'scale' };
 }
 
 /** Whether the kind, or its subresource, serves the verb. */

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { builtIn } from '#lib/kinds/index.ts';
 import { requestInfoOf } from './request-info.ts';
 import { routeOf } from './route.ts';
 
@@ -36,7 +37,7 @@ suite('routeOf()', () => {
   ];
   for (const [path, wanted] of cases) {
     test(`routeOf() finds ${wanted ?? 'nothing'} at ${path}`, () => {
-      const route = routeOf(requestInfoOf('GET', path, new URLSearchParams('fieldSelector=metadata.name=x')));
+      const route = routeOf(requestInfoOf('GET', path, new URLSearchParams('fieldSelector=metadata.name=x')), builtIn);
       const { kind, namespace, name, subresource, rest } = route ?? {};
       const text = `${kind?.plural} ns=${namespace} name=${name} sub=${subresource}`;
       assert.equal(route && text + (rest ? ` ${rest}` : ''), wanted);

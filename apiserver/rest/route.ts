@@ -1,5 +1,5 @@
-/** Which resource that is served a request names. Every route of the API is derived here from the list of kinds. */
-import { kindAt } from '#lib/kinds/index.ts';
+/** Which resource that is served a request names. Every route of the API is derived here from the catalog of kinds. */
+import type { Catalog } from '#lib/kinds/catalog.ts';
 import type { Kind } from '#lib/kinds/define-kind.ts';
 import type { RequestInfo } from './request-info.ts';
 
@@ -16,11 +16,11 @@ export interface Route {
 }
 
 /** The route of a request to a path such as `/apis/apps/v1/namespaces/default/deployments/web/scale`; undefined when there is none. */
-export function routeOf(info: RequestInfo): Route | undefined {
+export function routeOf(info: RequestInfo, catalog: Pick<Catalog, 'at'>): Route | undefined {
   const { prefix, group, version, resource, isWithin, isCollection, subresource, rest } = info;
   if (!info.isResource || info.verb === 'proxy' || !info.path.startsWith(`/${prefix}/`)) return undefined;
   if (prefix === 'apis' && group === '') return undefined;
-  const kind = kindAt(group, version, resource);
+  const kind = catalog.at(group, version, resource);
   if (!kind || (isWithin && (!kind.namespaced || info.namespace === ''))) return undefined;
   // An object of a namespaced kind is only found within its namespace.
   if (kind.namespaced && !isWithin && !isCollection) return undefined;

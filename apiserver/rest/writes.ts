@@ -7,18 +7,15 @@ import { mediaTypeOf, parseBody, parseObject, parsePatch } from './body.ts';
 import type { Body } from './body.ts';
 import { isPretty, sendEntry, sendList } from './exchange.ts';
 import type { Exchange, Serving } from './exchange.ts';
-import { unsupportedMediaType } from './negotiate.ts';
+import { jsonTypes, mediaTypes, unsupportedMediaType } from './negotiate.ts';
 import type { Accepted } from './negotiate.ts';
 import { applyFaults } from './field-manager.ts';
 import { deleteOptions, listOptions, writeOptions } from './query.ts';
 import { readBody } from './read-body.ts';
 
-const patchTypes = [
-  'application/json-patch+json',
-  'application/merge-patch+json',
-  'application/strategic-merge-patch+json',
-  applyPatchType,
-];
+const strategicPatchType = 'application/strategic-merge-patch+json';
+
+const patchTypes = ['application/json-patch+json', 'application/merge-patch+json', strategicPatchType, applyPatchType];
 
 export async function create(exchange: Exchange, accepted: Accepted, serving: Serving): Promise<void> {
   const { response, route, query, caller } = exchange;
@@ -56,7 +53,9 @@ export async function update(exchange: Exchange, accepted: Accepted, serving: Se
 export async function patch(exchange: Exchange, accepted: Accepted, serving: Serving): Promise<void> {
   const { request, route, query, caller } = exchange;
   const type = mediaTypeOf(request.headers['content-type']);
-  if (!patchTypes.includes(type)) throw unsupportedMediaType(patchTypes);
+  // Strategic merges go by a schema of ours.
+  const known = route.kind.custom ? patchTypes.filter((item) => item !== strategicPatchType) : patchTypes;
+  if (!known.includes(type)) throw unsupportedMediaType(known);
   const faults = applyFaults(type === applyPatchType, query);
   const given = writeOptions(query, 'PatchOptions', agentOf(exchange), faults);
   const options = withNotes(exchange, { ...given, subresource: route.subresource });
@@ -95,7 +94,11 @@ export async function removeCollection(exchange: Exchange, accepted: Accepted, s
 async function objectOf({ request, route, context }: Exchange, { env }: Serving): Promise<Body> {
   const { kind, subresource } = route;
   const title = subresource === 'scale' ? scaleType.kind : (kind.subresources?.[subresource]?.kind ?? kind.kind);
-  const body = parseObject(await readBody(request, env), request.headers['content-type'], title);
+  const type = request.headers['content-type'];
+  if (kind.jsonOnly && subresource !== 'scale' && mediaTypeOf(type) === mediaTypes.protobuf) {
+    throw unsupportedMediaType(jsonTypes);
+  }
+  const body = parseObject(await readBody(request, env), type, title);
   context.audit?.asked(body.value);
   return body;
 }

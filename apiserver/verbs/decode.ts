@@ -1,4 +1,5 @@
 /** From a parsed body to an object of a type. */
+import type { CustomType } from '#lib/kinds/define-kind.ts';
 import { decodeAs } from '#lib/kinds/structure.ts';
 import { copy } from '#lib/meta/equal.ts';
 import type { Resource } from '#lib/meta/object.ts';
@@ -12,6 +13,8 @@ export interface ObjectType {
   readonly kind: string;
   /** Definition name in the schema data. */
   readonly schema: string;
+  /** Instead of that, where the type is known by a schema of its own. */
+  readonly custom?: CustomType | undefined;
 }
 
 /** The body as an object of this type. What the schema does not know is refused, or noted as a warning, as the options say. */

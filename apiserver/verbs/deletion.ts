@@ -92,6 +92,8 @@ function shortened(object: Resource, graceSeconds: number, wantedSeconds: number
 function finalizersAfter(kind: Kind, object: Resource, { propagationPolicy }: DeleteOptions): string[] {
   const before = object.metadata.finalizers ?? [];
   const others = before.filter((name) => name !== orphanFinalizer && name !== foregroundFinalizer);
+  const own = kind.deletionFinalizer;
+  if (own !== undefined && object.metadata.deletionTimestamp === undefined && !others.includes(own)) others.push(own);
   if (kind.dependents === 'none') return others;
   const policy = propagationPolicy ?? policyOf(before) ?? (kind.dependents === 'orphaned' ? 'Orphan' : 'Background');
   if (policy === 'Orphan') return [...others, orphanFinalizer];

@@ -31,7 +31,9 @@ export function objectAs(kind: Kind, object: Resource): Resource {
 
 /** An entry in the form of `kind`. */
 export function entryAs(kind: Kind, entry: Entry): Entry {
-  return kind.conversion ? lazily(entry.key, kind.conversion.fromStored(entry.object), entry.revision) : entry;
+  if (!kind.conversion) return entry;
+  const object = kind.conversion.fromStored(entry.object);
+  return object === entry.object ? entry : lazily(entry.key, object, entry.revision);
 }
 
 /** An answer that has no place in the store, such as a review. `revision` is that of the write it tells of. */

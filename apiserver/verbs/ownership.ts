@@ -4,6 +4,7 @@ import { checkedFieldsOf } from '#lib/kinds/apply/extract.ts';
 import { difference, isEmpty, leaf, setOfPath, union } from '#lib/kinds/apply/field-set.ts';
 import type { FieldSet } from '#lib/kinds/apply/field-set.ts';
 import { structType } from '#lib/kinds/apply/field-types.ts';
+import type { StructType } from '#lib/kinds/apply/field-types.ts';
 import { kubectlManager, takeableFields, withRecord } from '#lib/kinds/apply/last-applied.ts';
 import { sameButForTimes, startingEntries } from '#lib/kinds/apply/managers.ts';
 import type { ManagerEntry, Writer } from '#lib/kinds/apply/managers.ts';
@@ -53,7 +54,7 @@ function managerOf({ name }: Caller): string {
 export function ownersOfNew(kind: Kind, draft: Resource, writer: Writer): Entries {
   const { object, given } = detached(draft);
   return entriesAfterUpdate({
-    type: structType(kind.schema),
+    type: fieldsOf(kind),
     live: emptyOf(kind),
     next: object,
     entries: startingEntries(undefined, given),
@@ -70,7 +71,7 @@ export function ownersOfUpdate(kind: Kind, before: Resource, next: Resource, giv
   // What is not tracked stays so until it is first applied to.
   if (entries.length === 0) return entries;
   return entriesAfterUpdate({
-    type: structType(kind.schema),
+    type: fieldsOf(kind),
     live: live.object,
     next: detached(next).object,
     entries,
@@ -98,7 +99,7 @@ export function appliedTo(
   toldVersion?: string,
 ): AppliedObject {
   const body = checkedConfig(kind, config);
-  const type = structType(kind.schema);
+  const type = fieldsOf(kind);
   const { fields, faults } = checkedFieldsOf(type, body);
   if (faults.length > 0) throw untyped(kind, body, faults);
   const live = before ? detached(before) : { object: emptyOf(kind), given: undefined };
@@ -161,10 +162,16 @@ function isSame(a: Resource, b: Resource): boolean {
   return equal(detached(a).object, detached(b).object);
 }
 
+/** How the fields of the kind's objects merge and are owned. */
+function fieldsOf({ schema, custom }: Kind): StructType {
+  return custom?.fields ?? structType(schema);
+}
+
 const empties = new Map<string, Resource>();
 
 /** An object of the kind as it is before anyone has said anything. */
 function emptyOf(kind: Kind): Resource {
+  if (kind.custom) return { apiVersion: kind.apiVersion, kind: kind.kind, metadata: {} as ObjectMeta };
   const key = `${kind.apiVersion}/${kind.kind}`;
   let empty = empties.get(key);
   if (!empty) {
@@ -191,10 +198,11 @@ function ignoredFields(kind: Kind, subresource: string): FieldSet {
 /** Other versions of the same stored kind. */
 function formOf(kind: Kind): (apiVersion: string) => VersionForm | undefined {
   return (apiVersion) => {
-    const other = kinds.find((item) => item.storage === kind.storage && item.apiVersion === apiVersion);
+    const versions = kind.custom ? kind.custom.versions() : kinds;
+    const other = versions.find((item) => item.storage === kind.storage && item.apiVersion === apiVersion);
     if (!other) return undefined;
     return {
-      type: structType(other.schema),
+      type: fieldsOf(other),
       to: (object) => converted(object as Resource, kind, other),
       from: (object) => converted(object as Resource, other, kind),
     };

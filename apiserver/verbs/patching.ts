@@ -1,6 +1,6 @@
 /** The patch types, by media type: what they make of an object, and how that is read. */
 import { applyStrategicMerge } from '#lib/kinds/strategic-merge.ts';
-import { decode, warningsOf } from '#lib/kinds/structure.ts';
+import { decodeType, warningsOf } from '#lib/kinds/structure.ts';
 import { copy } from '#lib/meta/equal.ts';
 import { ApiError, badRequest, isReason } from '#lib/meta/errors.ts';
 import { goPrint } from '#lib/meta/go-print.ts';
@@ -57,7 +57,7 @@ export function decodePatched(
   let unknown: string[];
   try {
     sort(type, object);
-    unknown = decode(type.schema, object);
+    unknown = decodeType(type, object);
   } catch (error) {
     if (!isReason(error, 'BadRequest')) throw error;
     throw refuse(patchType === strategicPatchType ? asConversion(error.message) : error.message);

@@ -22,7 +22,7 @@ export function prepareCreate(kind: Kind, object: Resource, context: WriteContex
   const holder = object as Resource & { status?: unknown };
   if (kind.prepareCreate) kind.prepareCreate(object, context);
   else if (kind.status) delete holder.status;
-  if (kind.status && holder.status === undefined) holder.status = blankStatus(kind);
+  if (kind.status && !kind.custom && holder.status === undefined) holder.status = blankStatus(kind);
 }
 
 const blankStatuses = new Map<Kind, object>();

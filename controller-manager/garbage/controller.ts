@@ -5,7 +5,7 @@ import type { Recent } from '#lib/control/recent.ts';
 import { watch } from '#lib/control/reconcile.ts';
 import type { Controller, World } from '#lib/control/reconcile.ts';
 import type { Kind } from '#lib/kinds/define-kind.ts';
-import { kindOf } from '#lib/kinds/index.ts';
+import { builtIn } from '#lib/kinds/index.ts';
 import { equal } from '#lib/meta/equal.ts';
 import { isReason } from '#lib/meta/errors.ts';
 import type { OwnerReference, Resource } from '#lib/meta/object.ts';
@@ -25,7 +25,7 @@ export function makeGarbageController(kinds: readonly Kind[]): Controller<Seen> 
     watches: kinds.map((kind) => watch(kind, (object, view) => concerned(object, kinds, view), relationsChanged)),
     async see(uid, world) {
       const object = world.view.byUid(uid);
-      const kind = object && kindOf(object.apiVersion, object.kind);
+      const kind = object && builtIn.of(object.apiVersion, object.kind);
       if (!kind) return undefined;
       const references = object.metadata.ownerReferences ?? [];
       const owners = await Promise.all(references.map((reference) => resolve(reference, kind, object, absent, world)));
@@ -69,7 +69,7 @@ async function resolve(
   absent: Recent<true>,
   world: World,
 ): Promise<Owner> {
-  const ownerKind = kindOf(reference.apiVersion, reference.kind);
+  const ownerKind = builtIn.of(reference.apiVersion, reference.kind);
   const { namespace = '' } = object.metadata;
   // A namespaced owner of a cluster-scoped object cannot even be looked for.
   if (!ownerKind || (ownerKind.namespaced && !kind.namespaced)) return { reference, state: 'unknown' };

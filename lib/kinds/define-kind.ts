@@ -4,6 +4,8 @@
  */
 import type { FieldError } from '#lib/meta/errors.ts';
 import type { Draft, Resource } from '#lib/meta/object.ts';
+import type { StructType } from './apply/field-types.ts';
+import type { JSONSchemaProps } from './gen/apiextensions-v1.ts';
 
 /** A cell of a printed table. */
 export type Cell = string | number | boolean | null;
@@ -63,6 +65,18 @@ export interface Conversion<T> {
   toStored(object: T): Resource;
 }
 
+/** A type that is known by a schema of its own. */
+export interface CustomType {
+  /** Makes a body fit, in place, and fills in what it leaves out; a sentence for each field that is not known. Throws BadRequest for what cannot fit. */
+  decode(body: object): string[];
+  /** How its fields merge and are owned. */
+  readonly fields: StructType;
+  /** The schema that clients are shown. */
+  readonly schema: JSONSchemaProps;
+  /** The kinds of all served versions, this one among them. */
+  versions(): readonly Kind[];
+}
+
 /** Reads one selectable field. A method's type, so that a Kind of something narrower is still a Kind. */
 type FieldReader<T> = { read(object: T): string }['read'];
 
@@ -83,6 +97,10 @@ interface KindSource<T extends Resource> {
   namespaced: boolean;
   /** OpenAPI definition name in the schema data. */
   schema: string;
+  /** How objects are decoded and owned whose type is not in the schema data, but in a definition that the cluster was given. */
+  custom?: CustomType;
+  /** Whether protobuf is neither read nor written, for want of field numbers. */
+  jsonOnly?: boolean;
   /** The verbs served; all eight when absent. Review kinds serve `create` alone and are not stored. */
   verbs?: readonly Verb[];
   /** What everybody who asks for this kind is told, such as that it will go. For kinds that are only read. */
@@ -104,6 +122,8 @@ interface KindSource<T extends Resource> {
   namesVersion?: boolean;
   /** Whether a deletion answers with the object as it last was; with a Status otherwise. */
   returnsDeleted?: boolean;
+  /** A finalizer that every object gets as its deletion begins, for what is to be done before it goes. */
+  deletionFinalizer?: string;
   /** `orphaned`: a deletion without a policy spares dependents; `none`: there are none, whatever policy is asked for. */
   dependents?: 'orphaned' | 'none';
   /** What names may look like; subdomain when absent. */

@@ -5,7 +5,8 @@
  * The types describe stored objects: `metadata` of a top-level kind is complete, a list's or a template's is partial, and
  * `spec` is always there, since validation refuses a kind without it.
  */
-import { readFileSync, writeFileSync, mkdirSync } from 'node:fs';
+import { writeFileSync, mkdirSync } from 'node:fs';
+import { readSchemaFiles } from './schema.ts';
 import type { SchemaField, SchemaType } from './schema.ts';
 
 const groups = [
@@ -29,13 +30,14 @@ const groups = [
   'authentication.v1',
   'authorization.v1',
 ];
+const extensions = 'io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1';
 const meta = 'io.k8s.apimachinery.pkg.apis.meta.v1';
 const handWritten = new Set([`${meta}.ObjectMeta`, `${meta}.OwnerReference`, `${meta}.ManagedFieldsEntry`]);
 
 /** File name -> text of every generated file. */
 export function generateTypes(schema: Record<string, SchemaType>): Map<string, string> {
   const files = new Map<string, string>();
-  for (const prefix of [...groups.map((group) => `io.k8s.api.${group}`), meta]) {
+  for (const prefix of [...groups.map((group) => `io.k8s.api.${group}`), extensions, meta]) {
     const names = Object.keys(schema)
       .filter((name) => name.startsWith(`${prefix}.`) && !handWritten.has(name))
       .sort();
@@ -112,10 +114,7 @@ function fileOf(prefix: string): string {
 }
 
 if (import.meta.main) {
-  const schema = JSON.parse(readFileSync(new URL('./schema/api-1.32.json', import.meta.url), 'utf8')) as Record<
-    string,
-    SchemaType
-  >;
   mkdirSync(new URL('./gen/', import.meta.url), { recursive: true });
-  for (const [file, text] of generateTypes(schema)) writeFileSync(new URL(`./gen/${file}`, import.meta.url), text);
+  for (const [file, text] of generateTypes(readSchemaFiles()))
+    writeFileSync(new URL(`./gen/${file}`, import.meta.url), text);
 }

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { copy, equal } from '#lib/meta/equal.ts';
 import { checkObject } from './checks/metadata.ts';
 import { plainColumns } from './columns.ts';
-import { kindAt, kindOf, kinds } from './index.ts';
+import { builtIn, kinds } from './index.ts';
 import { schemaType } from './schema.ts';
 import { decodeObject } from './structure.ts';
 import { arbitraryBody } from './testing/arbitrary.ts';
@@ -20,10 +20,10 @@ suite('kinds', () => {
       const path = `${kind.apiVersion}/${kind.plural}`;
       assert.ok(!seen.has(path), path);
       seen.add(path);
-      assert.equal(kindAt(kind.group, kind.version, kind.plural), kind);
-      assert.equal(kindOf(kind.apiVersion, kind.kind), kind);
+      assert.equal(builtIn.at(kind.group, kind.version, kind.plural), kind);
+      assert.equal(builtIn.of(kind.apiVersion, kind.kind), kind);
     }
-    assert.equal(kindOf('v1', 'Deployment'), undefined);
+    assert.equal(builtIn.of('v1', 'Deployment'), undefined);
   });
 
   test('kinds share a storage place only when one is stored as the other', () => {

@@ -1,4 +1,6 @@
-/** Every kind that the API serves; everything derived from kinds derives from this list. */
+/** Every kind that the API serves of itself; everything derived from kinds derives from this list. */
+import { makeCatalog } from './catalog.ts';
+import type { Catalog } from './catalog.ts';
 import type { Kind } from './define-kind.ts';
 import { binding } from './binding.ts';
 import { certificateSigningRequest } from './certificate-signing-request.ts';
@@ -11,6 +13,7 @@ import { cronJob } from './cron-job.ts';
 import { csiDriver } from './csi-driver.ts';
 import { csiNode } from './csi-node.ts';
 import { csiStorageCapacity } from './csi-storage-capacity.ts';
+import { customResourceDefinition } from './custom-resource-definition.ts';
 import { daemonSet } from './daemon-set.ts';
 import { deployment } from './deployment.ts';
 import { endpointSlice } from './endpoint-slice.ts';
@@ -106,6 +109,7 @@ export const kinds: readonly Kind[] = [
   certificateSigningRequest,
   flowSchema,
   priorityLevelConfiguration,
+  customResourceDefinition,
   mutatingWebhookConfiguration,
   validatingWebhookConfiguration,
   validatingAdmissionPolicy,
@@ -118,15 +122,5 @@ export const kinds: readonly Kind[] = [
   selfSubjectRulesReview,
 ];
 
-const byPlural = new Map(kinds.map((kind) => [`${kind.apiVersion}/${kind.plural}`, kind]));
-const byKind = new Map(kinds.map((kind) => [`${kind.apiVersion}/${kind.kind}`, kind]));
-
-/** The kind served at this group ('' for core), version and plural name. */
-export function kindAt(group: string, version: string, plural: string): Kind | undefined {
-  return byPlural.get(`${group ? `${group}/` : ''}${version}/${plural}`);
-}
-
-/** The kind that an object with this `apiVersion` and `kind` is of. */
-export function kindOf(apiVersion: string, kind: string): Kind | undefined {
-  return byKind.get(`${apiVersion}/${kind}`);
-}
+/** The kinds that every cluster serves; the API server serves those of definitions besides. */
+export const builtIn: Catalog = makeCatalog(kinds);

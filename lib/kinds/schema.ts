@@ -66,6 +66,13 @@ export function pointerFields(name: string): readonly string[] {
   return pointers[name] ?? [];
 }
 
+/** The types of all files of data. */
+export function readSchemaFiles(): Types {
+  const files = ['api-1.32.json', 'apiextensions-1.32.json'];
+  const read = files.map((file) => readFileSync(new URL(`./schema/${file}`, import.meta.url), 'utf8'));
+  return Object.assign({}, ...read.map((text) => JSON.parse(text) as Types)) as Types;
+}
+
 /** Read when first asked for: most processes know kinds without ever decoding one. */
 function types(): Types {
   loaded ??= readTypes();
@@ -73,7 +80,7 @@ function types(): Types {
 }
 
 function readTypes(): Types {
-  const read = JSON.parse(readFileSync(new URL('./schema/api-1.32.json', import.meta.url), 'utf8')) as Types;
+  const read = readSchemaFiles();
   for (const [name, fields] of Object.entries(microTimes)) {
     for (const field of fields) read[name]!.props![field]!.micro = true;
   }

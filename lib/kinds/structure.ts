@@ -5,7 +5,7 @@
  */
 import { ApiError, badRequest } from '#lib/meta/errors.ts';
 import type { Resource } from '#lib/meta/object.ts';
-import type { Kind } from './define-kind.ts';
+import type { CustomType, Kind } from './define-kind.ts';
 import { isOmitted, isZero } from './omitted.ts';
 import { schemaType, type SchemaField } from './schema.ts';
 import {
@@ -50,7 +50,7 @@ export function decodeObject<T extends Resource>(
 
 /** As decodeObject(), for bodies that are not of a stored kind: `Scale`, `DeleteOptions`, `Binding`. `duplicates` are sentences on keys that the text gave twice. */
 export function decodeAs(
-  type: { apiVersion: string; kind: string; schema: string },
+  type: { apiVersion: string; kind: string; schema: string; custom?: CustomType | undefined },
   body: unknown,
   fieldValidation: FieldValidation = 'Warn',
   duplicates: readonly string[] = [],
@@ -74,7 +74,7 @@ export function decodeAs(
   }
   let warnings: string[];
   try {
-    warnings = [...duplicates, ...decode(type.schema, given)];
+    warnings = [...duplicates, ...decodeType(type, given)];
   } catch (error) {
     if (error instanceof ApiError) throw badRequest(cannot + error.message);
     throw error;
@@ -93,9 +93,24 @@ export function warningsOf(fault: string): string[] {
   return head === 'yaml: unmarshal errors:' ? lines : [fault];
 }
 
+/** As decode(), for a type that may be known by a schema of its own. */
+export function decodeType(
+  { schema, custom }: { schema: string; custom?: CustomType | undefined },
+  value: object,
+): string[] {
+  return custom ? custom.decode(value) : decode(schema, value);
+}
+
 /** Makes `value` fit the type of this definition name, in place; answers a sentence per unknown field, rejects with BadRequest. */
 export function decode(schema: string, value: unknown): string[] {
   const context: Context = { path: [], unknown: [] };
+  decoderOf(schema)(value, context);
+  return context.unknown;
+}
+
+/** As decode(), of the member `name` of an object that is decoded otherwise. */
+export function decodeMember(name: string, schema: string, value: unknown): string[] {
+  const context: Context = { path: [name], unknown: [] };
   decoderOf(schema)(value, context);
   return context.unknown;
 }

@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { connect } from '#lib/client/connect.ts';
 import { makeRealEnv } from '#lib/env/real.ts';
 import { configMap } from '#lib/kinds/config-map.ts';
-import { kindAt } from '#lib/kinds/index.ts';
+import { builtIn } from '#lib/kinds/index.ts';
 import { makeAdmission } from '../../apiserver/admission/chain.ts';
 import { authorize } from '../../apiserver/auth/permissive.fixture.ts';
 import { startGrpc } from '../../apiserver/grpc/server.ts';
@@ -71,7 +71,7 @@ async function measureStreams(watchers: number, events: number) {
     authorize,
     admission: makeAdmission({ random: env.random, authorize }),
   });
-  const grpc = await startGrpc({ socketPath }, { verbs, kindAt, env });
+  const grpc = await startGrpc({ socketPath }, { verbs, kindAt: builtIn.at, env });
   const child = fork(import.meta.filename, ['--watch', socketPath, String(watchers), String(events)]);
   await once(child, 'message');
   const before = process.cpuUsage();

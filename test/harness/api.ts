@@ -104,7 +104,6 @@ export async function makeApiFiles(folder: string, etcdEndpoint: string): Promis
   return { config, caPem: authority.certPem, adminCertPem: admin.certPem, adminKeyPem: admin.keyPem };
 }
 
-/** `prepare` may change the configuration, and add files to its folder, before the server starts. */
 /**
  * The configuration of another server over the same etcd, with a socket of this name: on a free port, told to the cluster under an address of its
  * own.
@@ -122,6 +121,7 @@ export function configBeside(
   };
 }
 
+/** `prepare` may change the configuration, and add files to its folder, before the server starts. */
 export async function startTestApi(
   prepare: (config: ApiServerConfig, folder: string) => void = () => {},
 ): Promise<TestApi> {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { builtIn } from '#lib/kinds/index.ts';
 import { makeFakeEnv } from '#lib/env/fake.ts';
 import { isReason } from '#lib/meta/errors.ts';
 import { makeRequestContext } from '../request-context.ts';
@@ -11,7 +12,10 @@ suite('withDeadline()', () => {
     const [path = '', search = ''] = url.split('?');
     const query = new URLSearchParams(search);
     const info = requestInfoOf('GET', path, query);
-    return makeRequestContext({ request: {} as never, info, ownPath: '', query, auditId: 'a', startedAtMs: 0 });
+    return makeRequestContext(
+      { request: {} as never, info, ownPath: '', query, auditId: 'a', startedAtMs: 0 },
+      builtIn,
+    );
   }
 
   /** How a request ends whose handler ends when `ends` says, after so many milliseconds; 'open' when it has not ended. */

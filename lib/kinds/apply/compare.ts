@@ -85,7 +85,7 @@ function compareFields(
 
 /** The type of a field or map entry; undefined for a field that the schema does not know. */
 export function fieldTypeOf(type: FieldType & { is: 'struct' | 'map' | 'free' }, key: string): FieldType | undefined {
-  if (type.is === 'struct') return type.fields.get(key);
+  if (type.is === 'struct') return type.fields.get(key) ?? type.others;
   return type.is === 'map' ? type.items : freeType;
 }
 

@@ -20,6 +20,8 @@ export interface StructType {
   readonly fields: ReadonlyMap<string, FieldType>;
   /** What is always there in Go, be it ever so empty, and is empty when left out: nobody owns that it exists. */
   readonly empties: ReadonlyMap<string, object>;
+  /** Of fields with other names; undefined where there may be none. */
+  readonly others?: FieldType;
 }
 
 interface ListKey {

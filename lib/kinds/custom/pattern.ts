@@ -1,0 +1,27 @@
+/** Patterns in Go's syntax. They run in time proportional to the text, whatever the pattern: those who write objects choose the texts. */
+import { RE2JS } from 're2js';
+
+/** Compiled patterns that are kept. */
+const cacheLimit = 2000;
+const compiled = new Map<string, RE2JS>();
+
+/** Whether the pattern occurs in the text. Throws for what is no pattern. */
+export function occursIn(pattern: string, text: string): boolean {
+  let found = compiled.get(pattern);
+  if (!found) {
+    found = RE2JS.compile(pattern);
+    if (compiled.size >= cacheLimit) compiled.delete(compiled.keys().next().value!);
+    compiled.set(pattern, found);
+  }
+  return found.matcher(text).find();
+}
+
+/** What is wrong with a pattern; undefined when nothing is. */
+export function patternFault(pattern: string): string | undefined {
+  try {
+    occursIn(pattern, '');
+    return undefined;
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
