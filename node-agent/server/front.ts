@@ -37,7 +37,8 @@ export async function openFront(
     requestCert: true,
     rejectUnauthorized: false,
     handshakeTimeout: handshakeLimitMs,
-    ALPNProtocols: ['h2', 'http/1.1'],
+    // In our order: who speaks both, as most that gather metrics do, wants a page; callers of gRPC offer nothing but HTTP/2.
+    ALPNProtocols: ['http/1.1', 'h2'],
   });
   const stopFollowing = tls.onChange((material) => server.setSecureContext(material));
   let openPages = 0;

@@ -363,6 +363,9 @@ suite('node-agent/server', () => {
       const { text } = await getPage('/stats/summary', options);
       assert.equal(text, 'Forbidden (user=scraper, verb=get, resource=nodes, subresource=stats)');
     }
+    // Prometheus and curl would rather have HTTP/2.
+    const both = { ...token('of-scraper'), ALPNProtocols: ['h2', 'http/1.1'] };
+    assert.equal((await getPage('/metrics', both)).code, 200);
     const before = asked;
     await getPage('/metrics', token('of-scraper'));
     assert.equal(asked, before, 'an answer holds for a while');
