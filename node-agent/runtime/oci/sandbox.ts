@@ -149,7 +149,7 @@ function refuseUsers({ features }: Workshop, spec: SandboxSpec): void {
 function claimIds({ pods, userIds }: Workshop): UserIds {
   const taken = [...pods.values()].flatMap(({ record }) => record.userIds ?? []);
   const ids = freeIds(taken, userIds.pool, userIds.previous);
-  if (!ids) throw new Error(`could not allocate users for the pod: all ${userIds.pool.ranges} ranges of ids are taken`);
+  if (!ids) throw new Error("can't allocate user namespace: could not find an empty slot to allocate a user namespace");
   userIds.previous = ids;
   return ids;
 }
