@@ -3,82 +3,28 @@ import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
-import http from 'node:http';
-import type { AddressInfo } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { makeRealEnv } from '#lib/env/real.ts';
 import { eventually } from '../../test/harness/cluster.ts';
 import { makeImages } from './images.ts';
 import { tryLock } from './lock.ts';
-import { layerWith, manifestType } from './registry.fixture.ts';
+import { beginning, config, digest, layer, startSlowRegistry } from './slow-registry.fixture.ts';
+import type { SlowRegistry } from './slow-registry.fixture.ts';
 import { foldersIn, lockPath, sha256 } from './store.ts';
 
 const env = makeRealEnv({ service: 'test', level: 'error' });
 const signal = new AbortController().signal;
-const beginning = 3 * 1024 * 1024;
-
-const layer = layerWith('big', randomBytes(2 * beginning));
-const digest = sha256(layer);
-const config = Buffer.from(
-  JSON.stringify({
-    os: 'linux',
-    architecture: process.arch === 'x64' ? 'amd64' : process.arch,
-    config: {},
-    rootfs: { type: 'layers', diff_ids: [digest] },
-  }),
-);
-const part = (kind: string, body: Buffer) => ({
-  mediaType: `application/vnd.oci.image.${kind}`,
-  digest: sha256(body),
-  size: body.length,
-});
-const manifest = Buffer.from(
-  JSON.stringify({
-    schemaVersion: 2,
-    mediaType: manifestType,
-    config: part('config.v1+json', config),
-    layers: [part('layer.v1.tar', layer)],
-  }),
-);
-
-/** A registry of one image, which stops in the middle of its layer and says no more as long as it `hangs`. */
-async function startSlowRegistry() {
-  const asked: (string | undefined)[] = [];
-  const state = { hangs: true };
-  const server = http.createServer((request, response) => {
-    const url = request.url ?? '';
-    if (url.includes('/manifests/')) return response.writeHead(200, { 'content-type': manifestType }).end(manifest);
-    if (!url.endsWith(digest)) return response.end(config);
-    const { range } = request.headers;
-    asked.push(range);
-    const from = Number(/^bytes=(\d+)-$/.exec(range ?? '')?.[1] ?? 0);
-    response.writeHead(range ? 206 : 200, {
-      'content-length': layer.length - from,
-      ...(range && { 'content-range': `bytes ${from}-${layer.length - 1}/${layer.length}` }),
-    });
-    return state.hangs ? response.write(layer.subarray(from, beginning)) : response.end(layer.subarray(from));
-  });
-  await once(server.listen(0, '127.0.0.1'), 'listening');
-  return {
-    asked,
-    state,
-    name: `127.0.0.1:${(server.address() as AddressInfo).port}/slow:1`,
-    async stop() {
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
-    },
-  };
-}
-
 suite('partials', function () {
   this.timeout(60_000);
   let dir: string;
-  let registry: Awaited<ReturnType<typeof startSlowRegistry>>;
+  let registry: SlowRegistry;
+  let name: string;
 
   setup(async () => {
     dir = mkdtempSync(path.join(os.tmpdir(), 'wherry-partials-'));
     registry = await startSlowRegistry();
+    name = `127.0.0.1:${registry.port}/slow:1`;
   });
   teardown(async () => {
     await registry.stop();
@@ -91,7 +37,7 @@ suite('partials', function () {
     eventually('the beginning', () => statSync(partial(), { throwIfNoEntry: false })?.size === beginning, 20_000);
   const pullWhole = async () => {
     registry.state.hangs = false;
-    const { image } = await makeImages({ dir }, env).pull(registry.name, { signal });
+    const { image } = await makeImages({ dir }, env).pull(name, { signal });
     assert.equal(image.id, sha256(config));
     assert.equal(statSync(path.join(image.layers[0]!, 'big')).size, 2 * beginning);
     assert.deepEqual(partials(), []);
@@ -105,7 +51,7 @@ suite('partials', function () {
       `import { makeImages } from ${at('images.ts')};
        import { makeRealEnv } from ${at('../../lib/env/real.ts')};
        const images = makeImages({ dir: ${JSON.stringify(dir)} }, makeRealEnv({ service: 'test' }));
-       await images.pull(${JSON.stringify(registry.name)}, { signal: new AbortController().signal });`,
+       await images.pull(${JSON.stringify(name)}, { signal: new AbortController().signal });`,
     );
     const child = spawn(process.execPath, [script], { stdio: ['ignore', 'ignore', 'inherit'] });
     await isThere();
@@ -117,7 +63,7 @@ suite('partials', function () {
 
   test('a download goes on after everybody has left it', async () => {
     const leave = new AbortController();
-    const left = makeImages({ dir }, env).pull(registry.name, { signal: leave.signal });
+    const left = makeImages({ dir }, env).pull(name, { signal: leave.signal });
     await isThere();
     leave.abort(new Error('had enough'));
     await assert.rejects(left, /had enough/);
@@ -146,7 +92,7 @@ suite('partials', function () {
       mode: 'exclusive',
     });
     registry.state.hangs = false;
-    await images.pull(registry.name, { signal });
+    await images.pull(name, { signal });
     assert.deepEqual([registry.asked, statSync(partial()).size], [[undefined], 1000]);
     const hourAgo = env.now() / 1000 - 3700;
     utimesSync(partial(), hourAgo, hourAgo);

@@ -11,6 +11,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
 import os from 'node:os';
@@ -21,6 +22,7 @@ import tar from 'tar-stream';
 import { makeRealEnv } from '#lib/env/real.ts';
 import { buildImage } from '../../node-agent/images/build.ts';
 import { makeImages } from '../../node-agent/images/images.ts';
+import { beginning, digest, startSlowRegistry } from '../../node-agent/images/slow-registry.fixture.ts';
 import { eventually } from '../harness/cluster.ts';
 import { account, startRegistry } from '../harness/registry.ts';
 import type { TestRegistry } from '../harness/registry.ts';
@@ -39,15 +41,12 @@ suite('pulling images', function () {
 
   suiteSetup(async () => {
     place = await makePlace('pulls');
-    const { gateway, nodes } = place.cluster.layout;
+    const { gateway } = place.cluster.layout;
     open = await startRegistry({ host: gateway });
     closed = await startRegistry({ host: gateway, auth: 'basic' });
     // On its loopback a node speaks plain HTTP with a registry.
     for (const { port } of [open, closed]) {
-      const relay = spawn('ip', [
-        ...['netns', 'exec', nodes[0]!.netns, 'socat'],
-        ...[`TCP-LISTEN:${port},bind=127.0.0.1,fork,reuseaddr`, `TCP:${gateway}:${port}`],
-      ]);
+      const relay = relayTo(port);
       relays.push(() => relay.kill());
     }
     await Promise.all([pushBusybox(open, 'tools'), pushBusybox(closed, 'team/tools')]);
@@ -57,6 +56,15 @@ suite('pulling images', function () {
     for (const stop of relays) stop();
     await Promise.all([open.stop(), closed.stop()]);
   });
+
+  /** Has the first node find a port of the machine on its own loopback. */
+  function relayTo(port: number) {
+    const { gateway, nodes } = place.cluster.layout;
+    return spawn('ip', [
+      ...['netns', 'exec', nodes[0]!.netns, 'socat'],
+      ...[`TCP-LISTEN:${port},bind=127.0.0.1,fork,reuseaddr`, `TCP:${gateway}:${port}`],
+    ]);
+  }
 
   const run = (name: string, image: string, more: object = {}) =>
     place.run(name, {
@@ -211,6 +219,27 @@ suite('pulling images', function () {
     } finally {
       rmSync(`${stateDir}/images/tools.tar.gz`, { force: true });
       rmSync(folder, { recursive: true, force: true });
+    }
+  });
+
+  test('a download goes on after the agent was killed in the midst of it', async () => {
+    const { gateway, imageDir, nodes } = place.cluster.layout;
+    const slow = await startSlowRegistry(gateway);
+    const relay = relayTo(slow.port);
+    try {
+      await run('patient', `127.0.0.1:${slow.port}/slow:1`, { command: ['/nothing'] });
+      const partial = `${imageDir}/partial/${digest.slice('sha256:'.length)}`;
+      await eventually('the beginning', () => statSync(partial, { throwIfNoEntry: false })?.size === beginning);
+      slow.state.hangs = false;
+      process.kill(place.cluster.pidOf(nodes[0]!.name), 'SIGKILL');
+      await eventually('the whole', async () =>
+        (await place.events('patient')).some((line) => line.startsWith('Pulled: Successfully pulled image')),
+      );
+      assert.deepEqual(slow.asked, [undefined, `bytes=${beginning}-`]);
+      assert.equal(existsSync(partial), false);
+    } finally {
+      relay.kill();
+      await slow.stop();
     }
   });
 
