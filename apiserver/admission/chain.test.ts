@@ -86,11 +86,16 @@ suite('plugins that are off', () => {
     assert.deepEqual(request.object['spec'].tolerations, [{ key: 'example.com/gpu', operator: 'Exists' }]);
   });
 
-  test('alwaysPullImages changes the policy of every container', () => {
-    const spec = { containers: [{ name: 'c' }], initContainers: [{ name: 'i', imagePullPolicy: 'Never' }] };
+  test('alwaysPullImages changes the policy of every container, and of images as volumes', () => {
+    const spec = {
+      containers: [{ name: 'c' }],
+      initContainers: [{ name: 'i', imagePullPolicy: 'Never' }],
+      volumes: [{ name: 'e', emptyDir: {} }, { name: 'v', image: { reference: 'r', pullPolicy: 'Never' } }],
+    };
     const request = requestOf(pod, objectOf(pod, 'p', { spec }));
     refusalBy(alwaysPullImages, request);
     assert.equal(request.object['spec'].initContainers[0].imagePullPolicy, 'Always');
+    assert.equal(request.object['spec'].volumes[1].image.pullPolicy, 'Always');
   });
 
   test('makeOwnerReferencesPermission() asks for the rights that owners give', () => {
