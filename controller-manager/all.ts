@@ -13,7 +13,8 @@ import { cronJobController } from './cron-job/controller.ts';
 import { ttlAfterFinishedController } from './ttl-after-finished/controller.ts';
 import { jobController } from './job/controller.ts';
 import { makeGarbageController } from './garbage/controller.ts';
-import { namespacedKinds, viewedKinds } from './kinds.ts';
+import { unviewedKinds } from './kinds.ts';
+import type { KnownKinds } from './kinds.ts';
 import { makeNamespaceController } from './namespace/controller.ts';
 import { makeNodeIpamController } from './node-ipam/controller.ts';
 import { makeNodeLifecycleController, makeTaintEvictionController } from './node-lifecycle/controller.ts';
@@ -36,6 +37,8 @@ export interface ControllerOptions {
   tokenSigner?: JwtSigner | undefined;
   clusterCidr: string;
   nodeMaskSize: number;
+  /** All kinds, those of definitions too. */
+  known: KnownKinds;
   timings: Timings;
   /** Milliseconds on a clock that never steps back. */
   clock(): number;
@@ -47,6 +50,7 @@ export function allControllers({
   tokenSigner,
   clusterCidr,
   nodeMaskSize,
+  known,
   timings,
   clock,
 }: ControllerOptions): Controller[] {
@@ -67,13 +71,13 @@ export function allControllers({
     makeRootCaController(ca),
     certificateApprover,
     makeCertificatesController(caKey === undefined ? undefined : { certPem: ca, keyPem: caKey }),
-    makeNamespaceController(namespacedKinds.viewed, namespacedKinds.unviewed),
+    makeNamespaceController(unviewedKinds),
     makeNodeLifecycleController(timings, clock),
     makeTaintEvictionController(),
     makeNodeIpamController(clusterCidr, nodeMaskSize),
-    makeGarbageController(viewedKinds),
+    makeGarbageController(known),
     disruptionController,
-    makeResourceQuotaController(namespacedKinds.viewed),
+    makeResourceQuotaController(),
     claimController,
     volumeController,
     ephemeralVolumeController,

@@ -5,7 +5,11 @@ import { silentLog } from '#lib/env/log.ts';
 import { makeRealEnv } from '#lib/env/real.ts';
 import type { Service } from '#lib/env/service.ts';
 import { configMap } from '#lib/kinds/config-map.ts';
+import { customKinds } from '#lib/kinds/custom/make-kinds.ts';
+import { customResourceDefinition } from '#lib/kinds/custom-resource-definition.ts';
+import type { Kind } from '#lib/kinds/define-kind.ts';
 import { deployment } from '#lib/kinds/deployment.ts';
+import type { CustomResourceDefinition } from '#lib/kinds/gen/apiextensions-v1.ts';
 import { endpointSlice } from '#lib/kinds/endpoint-slice.ts';
 import { event } from '#lib/kinds/event.ts';
 import type { Deployment } from '#lib/kinds/gen/apps-v1.ts';
@@ -21,7 +25,7 @@ import { serviceAccount } from '#lib/kinds/service-account.ts';
 import { service } from '#lib/kinds/service.ts';
 import { isReason } from '#lib/meta/errors.ts';
 import { refOf } from '#lib/meta/object.ts';
-import type { Draft } from '#lib/meta/object.ts';
+import type { Draft, Ref } from '#lib/meta/object.ts';
 import { startTestApi } from '../test/harness/api.ts';
 import type { TestApi } from '../test/harness/api.ts';
 import { start } from './start.ts';
@@ -127,6 +131,62 @@ suite('controller-manager over the real API', () => {
       }
     });
     assert.deepEqual(await podsIn('shop'), []);
+  });
+
+  test('custom resources own and are owned, and go with their namespace, as long as there are any', async () => {
+    const schema = {
+      openAPIV3Schema: { type: 'object', properties: { spec: { type: 'object', properties: {} } } },
+    };
+    const define = async (plural: string, kind: string) => {
+      const draft = {
+        metadata: { name: `${plural}.things.example.com` },
+        spec: {
+          group: 'things.example.com',
+          scope: 'Namespaced',
+          names: { plural, kind },
+          versions: [{ name: 'v1', served: true, storage: true, schema }],
+        },
+      };
+      await client.create(customResourceDefinition, draft as Draft<CustomResourceDefinition>);
+      const ref = { namespace: '', name: draft.metadata.name };
+      await eventually(async () =>
+        ((await client.get(customResourceDefinition, ref)).status?.conditions ?? []).some(
+          ({ type, status }) => type === 'Established' && status === 'True',
+        ),
+      );
+      return customKinds(await client.get(customResourceDefinition, ref))[0]!;
+    };
+    const isGone = (kind: Kind, ref: Ref) =>
+      eventually(() =>
+        client.get(kind, ref).then(
+          () => false,
+          (error: unknown) => isReason(error, 'NotFound'),
+        ),
+      );
+    await makeNamespace('customs');
+    const widget = await define('widgets', 'Widget');
+    const at = (name: string) => ({ namespace: 'customs', name });
+    const owner = await client.create(widget, { metadata: at('owner') });
+    const ownerReferences = [
+      { apiVersion: 'things.example.com/v1', kind: 'Widget', name: 'owner', uid: owner.metadata.uid },
+    ];
+    await client.create(configMap, { metadata: { ...at('owned'), ownerReferences } });
+    await client.create(widget, { metadata: { ...at('owned'), ownerReferences } });
+    // Another definition comes and goes meanwhile, and the manager keeps up.
+    await define('gadgets', 'Gadget');
+    await client.delete(customResourceDefinition, { namespace: '', name: 'gadgets.things.example.com' });
+    await isGone(customResourceDefinition, { namespace: '', name: 'gadgets.things.example.com' });
+    await client.delete(widget, at('owner'), { propagationPolicy: 'Foreground' });
+    await isGone(widget, at('owner'));
+    await isGone(configMap, at('owned'));
+    await isGone(widget, at('owned'));
+    await client.create(widget, { metadata: at('last') });
+    await client.delete(namespace, refOf('customs'));
+    await isGone(namespace, refOf('customs'));
+    assert.deepEqual((await client.list(widget, {})).items, []);
+    await client.delete(customResourceDefinition, { namespace: '', name: 'widgets.things.example.com' });
+    await isGone(customResourceDefinition, { namespace: '', name: 'widgets.things.example.com' });
+    await makeNamespace('afterwards');
   });
 
   test('300 replicas are created exactly once, also when the manager is replaced meanwhile', async () => {

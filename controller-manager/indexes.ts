@@ -12,21 +12,11 @@ import { keyOf } from '#lib/meta/object.ts';
 import type { Resource } from '#lib/meta/object.ts';
 import { controllerOf } from '#lib/meta/owners.ts';
 import { claimsOf } from './claims-of.ts';
-import { viewedKinds } from './kinds.ts';
 import { accountNameOf } from './token-secrets/decide.ts';
 
-/** The index of a kind's objects by the uids of their owners. */
-export function dependentsIndex(kind: Kind): string {
-  return `dependents/${kind.storage}`;
-}
-
 export const indexes: Indexes = {
-  ...Object.fromEntries(
-    viewedKinds.map((kind) => [
-      dependentsIndex(kind),
-      { kind, values: ({ metadata }: Resource) => (metadata.ownerReferences ?? []).map(({ uid }) => uid) },
-    ]),
-  ),
+  /** Of every kind: uids of owners. */
+  dependents: { values: ({ metadata }: Resource) => (metadata.ownerReferences ?? []).map(({ uid }) => uid) },
   podsByController: { kind: pod, values: (object: Pod) => [controllerValue(object)] },
   podsByNode: { kind: pod, values: ({ spec }: Pod) => [spec.nodeName ?? ''] },
   /** `namespace/name` of a claim. */

@@ -21,6 +21,7 @@ import { service } from '#lib/kinds/service.ts';
 import { refOf } from '#lib/meta/object.ts';
 import { startRedis } from '../test/harness/redis.ts';
 import { allControllers } from './all.ts';
+import { makeKnownKinds } from './kinds.ts';
 import { runControllers } from './start.ts';
 import { defaultTimings } from './timings.ts';
 
@@ -54,7 +55,15 @@ suite('controller-manager in two processes that share their work through Redis',
   });
 
   test('every controller has a queue of its own', () => {
-    const options = { ca: '', clusterCidr: '10.0.0.0/8', nodeMaskSize: 24, timings: defaultTimings, clock: () => 0 };
+    const known = makeKnownKinds();
+    const options = {
+      ca: '',
+      clusterCidr: '10.0.0.0/8',
+      nodeMaskSize: 24,
+      known,
+      timings: defaultTimings,
+      clock: () => 0,
+    };
     const names = allControllers(options).map(({ name }) => name);
     assert.equal(new Set(names).size, names.length);
   });

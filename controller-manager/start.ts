@@ -10,12 +10,14 @@ import type { ElectionOptions } from '#lib/control/lease.ts';
 import { runController } from '#lib/control/reconcile.ts';
 import type { Shell } from '#lib/control/reconcile.ts';
 import type { Env } from '#lib/env/env.ts';
+import { customResourceDefinition } from '#lib/kinds/custom-resource-definition.ts';
+import type { Kind } from '#lib/kinds/define-kind.ts';
 import type { Service } from '#lib/env/service.ts';
 import { readJwtSigner } from '#lib/pki/jwt.ts';
 import { allControllers } from './all.ts';
 import type { ControllerOptions } from './all.ts';
 import { indexes } from './indexes.ts';
-import { viewedKinds } from './kinds.ts';
+import { makeKnownKinds, viewedKinds } from './kinds.ts';
 import { defaultTimings } from './timings.ts';
 import type { Timings } from './timings.ts';
 
@@ -71,11 +73,20 @@ export async function runControllers(
   const stopping = new AbortController();
   const { signal } = stopping;
   const timings = { ...defaultTimings, ...config.timings };
-  const view = makeView(
-    client,
-    viewedKinds.map((kind) => ({ kind })),
-    { indexes, env, signal },
-  );
+  const known = makeKnownKinds();
+  const view = makeView(client, targetsOf(viewedKinds), {
+    indexes,
+    env,
+    signal,
+    // A definition may have gone unseen. Without those of definitions all kinds are there, and tell what definitions there are.
+    onUnserved: () => {
+      if (known.setDefinitions([])) view.retarget(targetsOf(known.viewed));
+    },
+  });
+  view.onChange((changes) => {
+    if (!changes.some(({ kind }) => kind === customResourceDefinition)) return;
+    if (known.setDefinitions(view.list(customResourceDefinition))) view.retarget(targetsOf(known.viewed));
+  });
   const { ca, caKey, tokenSigner, clusterCidr, nodeMaskSize = 24 } = config;
   const controllers = allControllers({
     ca,
@@ -83,6 +94,7 @@ export async function runControllers(
     tokenSigner,
     clusterCidr,
     nodeMaskSize,
+    known,
     timings,
     clock: env.monotonic,
   });
@@ -106,6 +118,8 @@ export async function runControllers(
     },
   };
 }
+
+const targetsOf = (kinds: readonly Kind[]) => kinds.map((kind) => ({ kind }));
 
 function electionFor({ election }: Pick<ControllerManagerConfig, 'election'>, env: Env): ElectionOptions {
   const identity = `${hostname()}_${env.uuid()}`;

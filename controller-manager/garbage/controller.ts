@@ -2,34 +2,35 @@
 import type { Client, View, ViewChange } from '#lib/client/types.ts';
 import { makeRecent } from '#lib/control/recent.ts';
 import type { Recent } from '#lib/control/recent.ts';
-import { watch } from '#lib/control/reconcile.ts';
+import { watchAll } from '#lib/control/reconcile.ts';
 import type { Controller, World } from '#lib/control/reconcile.ts';
 import type { Kind } from '#lib/kinds/define-kind.ts';
-import { builtIn } from '#lib/kinds/index.ts';
+import type { Catalog } from '#lib/kinds/catalog.ts';
 import { equal } from '#lib/meta/equal.ts';
 import { isReason } from '#lib/meta/errors.ts';
 import type { OwnerReference, Resource } from '#lib/meta/object.ts';
-import { dependentsIndex } from '../indexes.ts';
 import { decide, isWaiting } from './decide.ts';
 import type { Dependent, Owner, OwnerState, Seen } from './decide.ts';
 
 /** Uids known to be gone; an uid never comes back. */
 const rememberedAbsent = 500;
 
-/** Makes the collector over `kinds`, all of which must be in the view. */
-export function makeGarbageController(kinds: readonly Kind[]): Controller<Seen> {
+/** Makes the collector over all kinds of the view; `known` are these in each of their versions. */
+export function makeGarbageController(known: Pick<Catalog, 'of'>): Controller<Seen> {
   const absent = makeRecent<true>(rememberedAbsent);
   return {
     name: 'garbage-collector-controller',
     workers: 20,
-    watches: kinds.map((kind) => watch(kind, (object, view) => concerned(object, kinds, view), relationsChanged)),
+    watches: [watchAll(concerned, relationsChanged)],
     async see(uid, world) {
       const object = world.view.byUid(uid);
-      const kind = object && builtIn.of(object.apiVersion, object.kind);
+      const kind = object && known.of(object.apiVersion, object.kind);
       if (!kind) return undefined;
       const references = object.metadata.ownerReferences ?? [];
-      const owners = await Promise.all(references.map((reference) => resolve(reference, kind, object, absent, world)));
-      return { kind, object, owners, dependents: dependentsOf(uid, kinds, world.view) };
+      const owners = await Promise.all(
+        references.map((reference) => resolve(reference, known, kind, object, absent, world)),
+      );
+      return { kind, object, owners, dependents: dependentsOf(uid, world.view) };
     },
     decide,
   };
@@ -44,7 +45,7 @@ function relations({ metadata }: Resource): unknown {
 }
 
 /** Uids of the objects whose fate may have changed with this one's. */
-function concerned(object: Resource, kinds: readonly Kind[], view: View): string[] {
+function concerned(object: Resource, view: View): string[] {
   const { uid, ownerReferences = [], deletionTimestamp, finalizers } = object.metadata;
   const keys: string[] = [];
   if (ownerReferences.length > 0 || (deletionTimestamp !== undefined && finalizers)) keys.push(uid);
@@ -53,23 +54,24 @@ function concerned(object: Resource, kinds: readonly Kind[], view: View): string
     if (view.byUid(reference.uid)?.metadata.deletionTimestamp !== undefined) keys.push(reference.uid);
   }
   if (view.byUid(uid) === undefined || isWaiting(object)) {
-    keys.push(...dependentsOf(uid, kinds, view).map((dependent) => dependent.object.metadata.uid));
+    keys.push(...dependentsOf(uid, view).map((dependent) => dependent.object.metadata.uid));
   }
   return keys;
 }
 
-function dependentsOf(uid: string, kinds: readonly Kind[], view: View): Dependent[] {
-  return kinds.flatMap((kind) => view.indexed(kind, dependentsIndex(kind), uid).map((object) => ({ kind, object })));
+function dependentsOf(uid: string, view: View): Dependent[] {
+  return view.kinds.flatMap((kind) => view.indexed(kind, 'dependents', uid).map((object) => ({ kind, object })));
 }
 
 async function resolve(
   reference: OwnerReference,
+  known: Pick<Catalog, 'of'>,
   kind: Kind,
   object: Resource,
   absent: Recent<true>,
   world: World,
 ): Promise<Owner> {
-  const ownerKind = builtIn.of(reference.apiVersion, reference.kind);
+  const ownerKind = known.of(reference.apiVersion, reference.kind);
   const { namespace = '' } = object.metadata;
   // A namespaced owner of a cluster-scoped object cannot even be looked for.
   if (!ownerKind || (ownerKind.namespaced && !kind.namespaced)) return { reference, state: 'unknown' };

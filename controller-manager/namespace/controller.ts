@@ -1,6 +1,6 @@
 /** Wires decide() to namespaces that are being deleted. */
 import type { Client, View } from '#lib/client/types.ts';
-import { watch } from '#lib/control/reconcile.ts';
+import { watch, watchAll } from '#lib/control/reconcile.ts';
 import type { Controller } from '#lib/control/reconcile.ts';
 import type { Kind } from '#lib/kinds/define-kind.ts';
 import type { Namespace } from '#lib/kinds/gen/core-v1.ts';
@@ -10,16 +10,16 @@ import { decide, failed } from './decide.ts';
 import type { Content, Seen } from './decide.ts';
 
 /**
- * Makes the controller. `viewed` are the namespaced kinds of the view, `unviewed` those that can only be listed (Events, as there are
- * many and nobody else needs them).
+ * Makes the controller over all kinds of the view; `unviewed` are those that can only be listed (Events, as there are many and nobody else needs
+ * them).
  */
-export function makeNamespaceController(viewed: readonly Kind[], unviewed: readonly Kind[]): Controller<Seen> {
+export function makeNamespaceController(unviewed: readonly Kind[]): Controller<Seen> {
   return {
     name: 'namespace-controller',
     workers: 10,
     watches: [
       watch(namespace, ({ metadata }) => (metadata.deletionTimestamp === undefined ? [] : [metadata.name])),
-      ...viewed.map((kind) => watch(kind, goingNamespaceOf)),
+      watchAll(goingNamespaceOf),
     ],
     async see(key, { view, client, now }) {
       const object = view.get(namespace, { namespace: '', name: key });
@@ -31,6 +31,7 @@ export function makeNamespaceController(viewed: readonly Kind[], unviewed: reado
   };
 
   async function contentsOf({ metadata: { name } }: Namespace, view: View, client: Client): Promise<Content[]> {
+    const viewed = view.kinds.filter(({ namespaced }) => namespaced);
     const seen = viewed.map((kind) => ({ kind, objects: view.list(kind, name) }));
     const others = await list(unviewed, name, client);
     const contents = [...seen, ...others].filter(({ objects }) => objects.length > 0);
@@ -48,6 +49,7 @@ async function list(kinds: readonly Kind[], namespace: string, client: Client): 
 
 function goingNamespaceOf({ metadata }: Resource, view: View): string[] {
   const name = metadata.namespace ?? '';
+  if (name === '') return [];
   const going = view.get(namespace, { namespace: '', name })?.metadata.deletionTimestamp !== undefined;
   return going ? [name] : [];
 }

@@ -1,6 +1,6 @@
 /** Wires decide() to ResourceQuotas. */
 import type { View } from '#lib/client/types.ts';
-import { watch } from '#lib/control/reconcile.ts';
+import { watch, watchAll } from '#lib/control/reconcile.ts';
 import type { Controller } from '#lib/control/reconcile.ts';
 import type { Kind } from '#lib/kinds/define-kind.ts';
 import { usageOf } from '#lib/kinds/quota-usage.ts';
@@ -12,19 +12,16 @@ import { decide } from './decide.ts';
 import type { Seen } from './decide.ts';
 import { makeRest } from './rest.ts';
 
-/** Makes the controller over the namespaced kinds of the view, all of which can be counted. */
-export function makeResourceQuotaController(kinds: readonly Kind[]): Controller<Seen> {
+/** Makes the controller over all namespaced kinds of the view, all of which can be counted. */
+export function makeResourceQuotaController(): Controller<Seen> {
   const rest = makeRest();
   return {
     name: 'resourcequota-controller',
     watches: [
       watch(resourceQuota, ({ metadata }) => [keyOf(metadata)]),
-      ...kinds.map((kind) =>
-        watch<Resource>(
-          kind,
-          ({ metadata }, view) => quotasOf(metadata.namespace, view),
-          ({ before, object }) => !before || !object || usageText(kind, before) !== usageText(kind, object),
-        ),
+      watchAll(
+        ({ metadata }, view) => (metadata.namespace ? quotasOf(metadata.namespace, view) : []),
+        ({ kind, before, object }) => !before || !object || usageText(kind, before) !== usageText(kind, object),
       ),
     ],
     see(key, { view, now }) {
@@ -37,6 +34,7 @@ export function makeResourceQuotaController(kinds: readonly Kind[]): Controller<
       const isNew = !equal(quota.status?.hard ?? {}, quota.spec?.hard ?? {});
       const restMs = isNew ? 0 : rest.restMs(key, quota.metadata.resourceVersion, now);
       if (restMs > 0) return { quota, contents: [], restMs };
+      const kinds = view.kinds.filter(({ namespaced }) => namespaced);
       return { quota, contents: kinds.map((kind) => ({ kind, objects: view.list(kind, ref.namespace) })), restMs };
     },
     decide,

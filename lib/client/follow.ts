@@ -6,14 +6,16 @@ import type { Client, WatchBatch, WatchTarget } from './types.ts';
 
 export interface Follower {
   /** What comes next is a state from its beginning, up to the batch that is `synced`. */
-  restart(): void;
-  apply(batch: WatchBatch): void;
+  restart(): unknown;
+  apply(batch: WatchBatch): unknown;
 }
 
 export interface FollowOptions {
   env: Env;
   signal: AbortSignal;
   batchMs?: number;
+  /** Hears that a kind among the targets is not served, as long as it is not. */
+  onUnserved?(): void;
 }
 
 const pauses = { firstMs: 50, maxMs: 5000 };
@@ -32,7 +34,7 @@ export async function follow(
   client: Pick<Client, 'watch'>,
   targets: readonly WatchTarget[],
   follower: Follower,
-  { env, signal, batchMs = 0 }: FollowOptions,
+  { env, signal, batchMs = 0, onUnserved }: FollowOptions,
 ): Promise<void> {
   let after: bigint | undefined;
   let reached = 0n;
@@ -66,6 +68,7 @@ export async function follow(
       if (signal.aborted) return;
       if (!(error instanceof ApiError)) throw error;
       if (isReason(error, 'Expired', 'Gone')) after = undefined;
+      if (isReason(error, 'NotFound')) onUnserved?.();
       env.log.warn('Watch ended, trying again', { kinds: targets.map(({ kind }) => kind.plural).join(), after, error });
     } finally {
       guard.stop();

@@ -112,12 +112,14 @@ export interface ViewChange<T extends Resource = Resource> {
 export interface View {
   /** Everything up to this revision is applied; 0n before the first state is complete. */
   readonly revision: bigint;
+  /** The kinds that are watched. */
+  readonly kinds: readonly Kind[];
   get<T extends Resource>(kind: Kind<T>, ref: Ref): T | undefined;
   /** All of a kind, or of one namespace. Order is that of insertion. */
   list<T extends Resource>(kind: Kind<T>, namespace?: string): T[];
   /** The object with this uid among all watched kinds. */
   byUid(uid: string): Resource | undefined;
-  /** Objects for which `index` gave `value`; the index must be declared when the view is made. */
+  /** Objects for which `index` gave `value`; the index must be declared when the view is made, for this kind or for all. */
   indexed<T extends Resource>(kind: Kind<T>, index: string, value: string): T[];
   /** Calls `listener` after every applied batch with its changes (only real ones). Returns the way to stop. */
   onChange(listener: (changes: readonly ViewChange[]) => void): () => void;
@@ -127,5 +129,5 @@ export interface View {
   ready(signal?: AbortSignal): Promise<void>;
 }
 
-/** Index name -> the values an object is found under. */
-export type Indexes = Readonly<Record<string, { kind: Kind; values(object: never): readonly string[] }>>;
+/** Index name -> the values an object is found under. One without a kind is of every kind. */
+export type Indexes = Readonly<Record<string, { kind?: Kind; values(object: never): readonly string[] }>>;

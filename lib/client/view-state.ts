@@ -17,6 +17,8 @@ export interface ViewState {
   remove(kind: Kind, object: Resource): ViewChange | undefined;
   /** Makes `objects` all there is of a kind. */
   replace(kind: Kind, objects: readonly Resource[]): ViewChange[];
+  /** Makes these the kinds of the view. What it holds of others is forgotten. */
+  setKinds(kinds: readonly Kind[]): void;
 }
 
 /** One kind's objects by key, and by index and value. */
@@ -31,6 +33,9 @@ const namespaceIndex = '(namespace)';
 
 export function makeViewState(kinds: readonly Kind[], indexes: Indexes): ViewState {
   const tables = new Map(kinds.map((kind) => [nameOf(kind), makeTable(kind, indexes)]));
+  const forgetAll = ({ objects }: Table) => {
+    for (const { metadata } of objects.values()) uids.delete(metadata.uid);
+  };
   const uids = new Map<string, Resource>();
   const tableOf = (kind: KindNames): Table => {
     const table = tables.get(nameOf(kind));
@@ -69,6 +74,15 @@ export function makeViewState(kinds: readonly Kind[], indexes: Indexes): ViewSta
     byUid: (uid) => uids.get(uid),
     put,
     remove,
+    setKinds(next) {
+      const names = new Set(next.map(nameOf));
+      for (const [name, table] of tables) {
+        if (names.has(name)) continue;
+        forgetAll(table);
+        tables.delete(name);
+      }
+      for (const kind of next) if (!tables.has(nameOf(kind))) tables.set(nameOf(kind), makeTable(kind, indexes));
+    },
     replace(kind, objects) {
       const kept = new Set(objects.map((object) => keyOf(object.metadata)));
       const gone = [...tableOf(kind).objects]
@@ -80,7 +94,7 @@ export function makeViewState(kinds: readonly Kind[], indexes: Indexes): ViewSta
 }
 
 function makeTable(kind: KindNames, indexes: Indexes): Table {
-  const own = Object.entries(indexes).filter(([, index]) => nameOf(index.kind) === nameOf(kind));
+  const own = Object.entries(indexes).filter(([, index]) => !index.kind || nameOf(index.kind) === nameOf(kind));
   const valuesOf = new Map<string, (object: Resource) => readonly string[]>(
     own.map(([name, index]) => [name, index.values as (object: Resource) => readonly string[]]),
   );

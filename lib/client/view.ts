@@ -3,6 +3,7 @@ import type { Env } from '#lib/env/env.ts';
 import type { Kind } from '#lib/kinds/define-kind.ts';
 import type { Ref, Resource } from '#lib/meta/object.ts';
 import { follow } from './follow.ts';
+import type { Follower } from './follow.ts';
 import type { Client, Indexes, View, ViewChange, WatchBatch, WatchTarget } from './types.ts';
 import { makeViewState } from './view-state.ts';
 
@@ -13,16 +14,27 @@ export interface ViewOptions {
   signal: AbortSignal;
   /** At most one batch per this time; 0 for at once. */
   batchMs?: number;
+  /** Hears that a kind among the targets is not served, as long as it is not. */
+  onUnserved?(): void;
+}
+
+/** A view whose kinds may change. */
+export interface ChangingView extends View {
+  /** Watches these from now on: of all of them the state is read anew, of which only what is new is told. */
+  retarget(targets: readonly WatchTarget[]): void;
 }
 
 type Listener = (changes: readonly ViewChange[]) => void;
 
 /** Starts a view over `targets`, each of another kind. */
-export function makeView(client: Pick<Client, 'watch'>, targets: readonly WatchTarget[], options: ViewOptions): View {
+export function makeView(
+  client: Pick<Client, 'watch'>,
+  first: readonly WatchTarget[],
+  options: ViewOptions,
+): ChangingView {
   const { env, signal, indexes = {} } = options;
-  const kinds = targets.map((target) => target.kind);
-  const names = kinds.map((kind) => `${kind.apiVersion}/${kind.plural}`);
-  if (new Set(names).size < names.length) throw new TypeError(`Cannot watch a kind twice: ${names.join(', ')}`);
+  let targets = first;
+  let kinds = kindsOf(targets);
   const state = makeViewState(kinds, indexes);
   const listeners = new Set<Listener>();
   const waiters = makeWaiters(signal);
@@ -54,12 +66,33 @@ export function makeView(client: Pick<Client, 'watch'>, targets: readonly WatchT
   const restart = () => {
     incoming = targets.map(() => []);
   };
-  // A fault in here is a fault of the program: it must end the process, not leave it with a view that stands still.
-  void follow(client, targets, { restart, apply }, options);
+  let round = new AbortController();
+  const run = () => {
+    const own = (round = new AbortController());
+    // What has come in of a former round is of other targets.
+    const isNow = () => round === own;
+    const follower: Follower = {
+      restart: () => isNow() && restart(),
+      apply: (batch) => isNow() && apply(batch),
+    };
+    // A fault in here is a fault of the program: it must end the process, not leave it with a view that stands still.
+    void follow(client, targets, follower, { ...options, signal: AbortSignal.any([signal, own.signal]) });
+  };
+  run();
 
   return {
     get revision() {
       return revision;
+    },
+    get kinds() {
+      return kinds;
+    },
+    retarget(next) {
+      targets = next;
+      kinds = kindsOf(next);
+      state.setKinds(kinds);
+      round.abort(new Error('Other kinds are watched now'));
+      run();
     },
     get: <T extends Resource>(kind: Kind<T>, ref: Ref) => state.get(kind, ref) as T | undefined,
     list: <T extends Resource>(kind: Kind<T>, namespace?: string) => state.list(kind, namespace) as T[],
@@ -73,6 +106,13 @@ export function makeView(client: Pick<Client, 'watch'>, targets: readonly WatchT
     waitFor: (wanted, own) => (wanted <= revision && revision > 0n ? Promise.resolve() : waiters.wait(wanted, own)),
     ready: (own) => (revision > 0n ? Promise.resolve() : waiters.wait(1n, own)),
   };
+}
+
+/** Throws TypeError for a kind that is named twice. */
+function kindsOf(targets: readonly WatchTarget[]): Kind[] {
+  const names = targets.map(({ kind }) => `${kind.apiVersion}/${kind.plural}`);
+  if (new Set(names).size < names.length) throw new TypeError(`Cannot watch a kind twice: ${names.join(', ')}`);
+  return targets.map(({ kind }) => kind);
 }
 
 function tell(listener: Listener, changes: readonly ViewChange[], env: Env): void {

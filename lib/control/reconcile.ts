@@ -17,7 +17,8 @@ import type { Action, Failure, Job, WorkQueue } from './types.ts';
 
 /** Which keys a change of one kind concerns. Called with the object before and after, so both old and new relations wake up. */
 export interface Watch {
-  kind: Kind;
+  /** Every kind of the view when absent. */
+  kind?: Kind;
   keys(object: Resource, view: View): readonly string[];
   /** Whether a change matters at all; every change does when absent. */
   matters?(change: ViewChange): boolean;
@@ -66,23 +67,35 @@ export function watch<T extends Resource>(
   return { kind, keys, ...(matters && { matters }) };
 }
 
+/** A watch on every kind of the view, whichever these are just now. */
+export function watchAll(
+  keys: (object: Resource, view: View) => readonly string[],
+  matters?: (change: ViewChange) => boolean,
+): Watch {
+  return { keys, ...(matters && { matters }) };
+}
+
 /** Runs a controller until stopped. Starts once the view is complete. */
 export function runController(controller: Controller, { view, client, env: outer, openQueue }: Shell): Service {
   const env = { ...outer, log: outer.log.with({ controller: controller.name }) };
   const recorder = makeRecorder(controller.name, client, env);
   const hands: Hands = { client, record: recorder.record };
-  const watches = Map.groupBy(controller.watches, ({ kind }) => kindKey(kind));
+  const watches = Map.groupBy(controller.watches, ({ kind }) => (kind ? kindKey(kind) : everyKind));
+  const watchesOf = (kind: Kind) => [...(watches.get(kindKey(kind)) ?? []), ...(watches.get(everyKind) ?? [])];
   const stopping = new AbortController();
 
   function resync(): void {
     if (view.revision === 0n) return;
-    for (const { kind, keys } of controller.watches)
-      for (const object of view.list(kind)) for (const key of keys(object, view)) queue.add(key);
+    for (const { kind, keys } of controller.watches) {
+      for (const each of kind ? [kind] : view.kinds) {
+        for (const object of view.list(each)) for (const key of keys(object, view)) queue.add(key);
+      }
+    }
   }
 
   function onChange(changes: readonly ViewChange[]): void {
     for (const change of changes) {
-      for (const { keys, matters } of watches.get(kindKey(change.kind)) ?? []) {
+      for (const { keys, matters } of watchesOf(change.kind)) {
         if (matters && !matters(change)) continue;
         if (change.before) for (const key of keys(change.before, view)) queue.add(key);
         if (change.object) for (const key of keys(change.object, view)) queue.add(key);
@@ -166,6 +179,8 @@ export function runController(controller: Controller, { view, client, env: outer
 class Retry extends Error {
   override readonly name = 'Retry';
 }
+
+const everyKind = '*';
 
 function kindKey({ apiVersion, kind }: Kind): string {
   return `${apiVersion}/${kind}`;
