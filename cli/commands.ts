@@ -13,6 +13,7 @@ const usage = `Usage: wherry COMMAND [OPTION...]
 Clusters on this machine:
   up [--nodes N]            start the cluster, or what of it is not running; N nodes (1, or as many as before)
      [--audit-policy FILE]  keep an audit log by this policy, until it is "none"
+     [--node-config FILE]   settings of all nodes, a KubeletConfiguration, until it is "none"
   down                      end everything that runs; objects and images stay for the next up
   delete                    down, and remove the cluster's state
   status                    what runs
@@ -106,6 +107,9 @@ export async function main(argv: readonly string[], user: UserFacts, env: Env): 
 /** Starts the cluster and prints each stage with its time. */
 async function start(options: Options, env: Env): Promise<ClusterLayout> {
   const { up } = await import('./cluster/up.ts');
+  const { layNodeSettings, readNodeSettings } = await import('./cluster/node-settings.ts');
+  // Before there is anything of a cluster whose nodes could not have them.
+  const settings = options.nodeConfig === undefined ? undefined : readNodeSettings(options.nodeConfig);
   const begin = env.monotonic();
   const facts = await settleFacts(options.name, options.nodes, options.folders);
   const cluster = layoutOf(facts, options.folders);
@@ -113,6 +117,7 @@ async function start(options: Options, env: Env): Promise<ClusterLayout> {
     const { layAuditPolicy } = await import('./cluster/audit-policy.ts');
     layAuditPolicy(cluster, options.auditPolicy);
   }
+  if (options.nodeConfig !== undefined) await layNodeSettings(cluster, settings);
   await up(cluster, env, (stage, ms) => say(`  ${stage.padEnd(24)} ${seconds(ms)}`));
   if (options.userKubeconfig !== undefined) addToUserKubeconfig(cluster, options.userKubeconfig);
   say(`  ${'cluster up'.padEnd(24)} ${seconds(env.monotonic() - begin)}`);

@@ -13,6 +13,7 @@ const common = {
   'no-kubeconfig': { type: 'boolean', default: false },
   nodes: { type: 'string' },
   'audit-policy': { type: 'string' },
+  'node-config': { type: 'string' },
   namespace: { type: 'string', short: 'n', default: 'default' },
   tag: { type: 'string' },
   file: { type: 'string' },
@@ -26,6 +27,8 @@ export interface Options {
   nodes: number | undefined;
   /** A file, or `none`; undefined to leave the audit log as it is. */
   auditPolicy: string | undefined;
+  /** A file, or `none`; undefined to leave the nodes' settings as they are. */
+  nodeConfig: string | undefined;
   /** Where what is asked about is. */
   namespace: string;
   tag: string | undefined;
@@ -62,6 +65,7 @@ export function parseOptions(argv: readonly string[], user: UserFacts): Options 
     name: values.name,
     nodes: values.nodes === undefined ? undefined : Number(values.nodes),
     auditPolicy: values['audit-policy'],
+    nodeConfig: values['node-config'],
     namespace: values.namespace,
     tag: values.tag,
     file: values.file,

@@ -44,6 +44,8 @@ export interface NodeAgentConfig {
    * share all, within their limits.
    */
   cpuManagerPolicy?: 'none' | 'static';
+  /** Processors that no container gets for itself, as `0-1`; as many as the reservations come to when absent. */
+  reservedCpus?: string;
   /** How many processes and threads a pod may have that comes from now on; as many as the node when absent. */
   podPidsLimit?: number;
   /**
@@ -61,6 +63,12 @@ export interface NodeAgentConfig {
   honestProc?: boolean;
   /** What pods with users of their own (`hostUsers: false`) get ids from: all of the machine's beyond 65535 when absent. Nodes of one machine should have each its own. */
   podUserIds?: IdPool;
+  /** Kernel settings that pods may have besides the safe ones: names, and beginnings of names with `*` after them. */
+  allowedUnsafeSysctls?: readonly string[];
+  /** When a container's log is put aside, and how many parts of it are kept, the one being written among them; 10 MiB and 5 when absent. */
+  containerLogs?: { maxBytes?: number; maxFiles?: number };
+  /** How full the disk of images gets before unused ones go, and how full it then stays, in percent; 85 and 80 when absent. 100 keeps all. */
+  imageGarbage?: { highPercent?: number; lowPercent?: number };
   /** When pods have to go because the node runs short; upstream's defaults when absent. */
   eviction?: EvictionConfig;
   /**

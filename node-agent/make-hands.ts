@@ -126,6 +126,7 @@ export async function makeHands(
         allocatable: Object.fromEntries(allocatable.filter(([name]) => !devices.keeps(name))),
         labels: node?.metadata.labels ?? {},
         pinsCpus: cpus.pins,
+        ...(config.allowedUnsafeSysctls && { allowedSysctls: config.allowedUnsafeSysctls }),
       };
     },
     limit: makeLimit(2 * machine.cpus),

@@ -27,7 +27,7 @@ import { isTerminal } from './lifecycle/ending.ts';
 import { makeHands } from './make-hands.ts';
 import { followPeers } from './network/peers.ts';
 import { imagesInUse } from './node/image-garbage.ts';
-import { nodeResources } from './node/allocatable.ts';
+import { defaultMaxPods, nodeResources } from './node/allocatable.ts';
 import { enlist } from './node/enlist.ts';
 import { readMachine } from './node/machine.ts';
 import { probeFeatures } from './runtime/oci/features.ts';
@@ -40,7 +40,6 @@ import { endPods, isMachineStopping, shutdownRefusal, shuttingDown } from './shu
 import { followStaticPods } from './static-pods/folder.ts';
 import { keepUp, nodeAsRegarded } from './upkeep.ts';
 
-const defaultMaxPods = 110;
 const defaultBridge = 'wherry0';
 const defaultKubeletDir = '/var/lib/kubelet';
 

@@ -2,6 +2,7 @@
 import type { Recorder } from '#lib/control/events.ts';
 import type { Env } from '#lib/env/env.ts';
 import type { Resource } from '#lib/meta/object.ts';
+import type { NodeAgentConfig } from './config.ts';
 import { hasOwnImageFs, observeNode } from './eviction/observe.ts';
 import type { Pressure } from './eviction/pressure.ts';
 import { reclaim } from './eviction/reclaim.ts';
@@ -26,6 +27,8 @@ export interface UpkeepParts {
   imageDir: string;
   logDir: string;
   logLinks?: LogLinks | undefined;
+  containerLogs?: NodeAgentConfig['containerLogs'];
+  imageGarbage?: NodeAgentConfig['imageGarbage'];
   runtime: OciRuntime;
   images: Images;
   pods: Pods;
@@ -43,10 +46,10 @@ export async function keepUp(parts: UpkeepParts, signal: AbortSignal): Promise<v
   const node = nodeAsRegarded(parts.nodeName);
   const ownImageFs = await hasOwnImageFs(parts);
   const memoryOfPods = resources.podsLimit.memoryLimitBytes;
-  void rotateLogs({ env, runtime, pods }, signal);
+  void rotateLogs({ env, runtime, pods, ...parts.containerLogs }, signal);
   void removeOldLogs({ env, logDir, pods, links: parts.logLinks }, signal);
   void heedStorageLimits({ env, runtime, pods, logDir }, signal);
-  void collectImages({ env, images, imageDir: parts.imageDir, pods, events, node }, signal);
+  void collectImages({ env, images, imageDir: parts.imageDir, pods, events, node, ...parts.imageGarbage }, signal);
   void enforceAllocatable({ env, runtime, events, node, limit: resources.podsLimit }, signal);
   void relievePressure(
     {

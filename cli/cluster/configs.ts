@@ -1,6 +1,7 @@
 /** The configuration of each process, derived from the layout. Pure. */
 import path from 'node:path';
 import type { ControlPlaneConfig } from '../processes/control-plane.ts';
+import type { NodeSettings } from '../../node-agent/settings/fields.ts';
 import type { NodeConfig } from '../processes/node.ts';
 import { standardKubeletDir, standardLogDirs } from './layout.ts';
 import type { ClusterLayout, NodeLayout } from './layout.ts';
@@ -44,7 +45,7 @@ export function controlPlaneConfig(cluster: ClusterLayout): ControlPlaneConfig {
   };
 }
 
-export function nodeConfig(cluster: ClusterLayout, node: NodeLayout): NodeConfig {
+export function nodeConfig(cluster: ClusterLayout, node: NodeLayout, settings: NodeSettings = {}): NodeConfig {
   const tls = {
     caFile: `${cluster.pkiDir}/ca.crt`,
     certFile: `${cluster.pkiDir}/${node.name}.crt`,
@@ -71,6 +72,7 @@ export function nodeConfig(cluster: ClusterLayout, node: NodeLayout): NodeConfig
       clusterDns: cluster.dnsAddress,
       clusterDomain: cluster.domain,
       clusterCidr: cluster.podCidr,
+      ...settings,
     },
     proxy: {
       nodeName: node.name,

@@ -39,6 +39,8 @@ export interface ClusterLayout {
   kubeconfig: string;
   /** Policy of the audit log; there need not be one. */
   auditPolicy: string;
+  /** Settings of all nodes, a KubeletConfiguration; there need not be one. */
+  nodeSettings: string;
   /** Unix socket of the API server's gRPC. */
   socket: string;
   bridge: string;
@@ -104,6 +106,7 @@ export function layoutOf({ name, slot, nodes }: ClusterFacts, { stateRoot, runRo
     logDir: `${stateDir}/log`,
     kubeconfig: `${stateDir}/kubeconfig`,
     auditPolicy: `${stateDir}/audit-policy.yaml`,
+    nodeSettings: `${stateDir}/node-config.yaml`,
     socket: `${runDir}/apiserver.sock`,
     bridge: `wherry${slot}`,
     gateway: `172.29.${slot}.1`,

@@ -44,7 +44,7 @@ export async function isSupervised(stem: string): Promise<boolean> {
 
 /** Ends the supervisor of `stem` and its command; resolves when both are gone, after `withinSeconds` by force. */
 export async function endSupervised(stem: string, withinSeconds = 20): Promise<void> {
-  if (!(await isSupervised(stem))) return endLeftChild(stem);
+  if (!(await isSupervised(stem))) return endChild(stem);
   const pid = Number(readFileSync(`${stem}.pid`, 'utf8'));
   process.kill(pid, 'SIGTERM');
   try {
@@ -54,12 +54,17 @@ export async function endSupervised(stem: string, withinSeconds = 20): Promise<v
   } catch {
     // It ignored the request for so long: the same for both, without asking.
     process.kill(pid, 'SIGKILL');
-    await endLeftChild(stem);
+    await endChild(stem);
   }
 }
 
-/** Ends a command whose supervisor was killed. */
-async function endLeftChild(stem: string): Promise<void> {
+/** Has the supervisor of `stem` start its command anew; resolves when the one that ran is gone. */
+export function restartSupervised(stem: string): Promise<void> {
+  return endChild(stem);
+}
+
+/** Ends the command of `stem`, if it runs; one without a supervisor is not started again. */
+async function endChild(stem: string): Promise<void> {
   if (!existsSync(`${stem}.child`)) return;
   const [pid, started] = readFileSync(`${stem}.child`, 'utf8').trim().split(' ');
   if (pid === undefined || started === undefined || startTimeOf(pid) !== started) return;

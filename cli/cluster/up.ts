@@ -1,13 +1,15 @@
 /** `wherry up`: from nothing, from rest, or from any half-way state to a running cluster. */
-import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { Env } from '#lib/env/env.ts';
 import { connect } from '#lib/client/connect.ts';
 import { makeView } from '#lib/client/view.ts';
 import type { Node } from '#lib/kinds/gen/core-v1.ts';
 import { conditionOf } from '#lib/meta/conditions.ts';
+import { equal } from '#lib/meta/equal.ts';
 import { parseTime } from '#lib/meta/time.ts';
 import { node as nodeKind } from '#lib/kinds/node.ts';
+import type { NodeSettings } from '../../node-agent/settings/fields.ts';
 import { controlPlaneConfig, etcdCommand, nodeConfig } from './configs.ts';
 import { claimBridge, connectNodes, routeToPods } from './host-network.ts';
 import { layKeys } from './keys.ts';
@@ -15,7 +17,8 @@ import { writeKubeconfig } from './kubeconfig.ts';
 import { standardKubeletDir, standardLogDirs } from './layout.ts';
 import type { ClusterLayout, NodeLayout } from './layout.ts';
 import { pinMountNamespace } from './mount-namespace.ts';
-import { isSupervised, supervise } from './run.ts';
+import { nodeSettings } from './node-settings.ts';
+import { isSupervised, restartSupervised, supervise } from './run.ts';
 import { waitForDns } from './wait-for-dns.ts';
 
 /** Seconds on an ordinary machine; a small or emulated one needs its time. */
@@ -66,11 +69,11 @@ export async function up(cluster: ClusterLayout, env: Env, report: Report): Prom
   ]);
   writeKubeconfig(cluster);
   startControlPlane(cluster);
-  const startedAt = env.now();
-  const started = new Set<string>();
-  for (const node of cluster.nodes) if (await startNode(cluster, node)) started.add(node.name);
+  const settings = nodeSettings(cluster);
+  const started = new Map<string, number>();
+  for (const node of cluster.nodes) if (await startNode(cluster, node, settings)) started.set(node.name, env.now());
   const deadline = AbortSignal.timeout(readyWithinMs);
-  const since = (name: string) => (started.has(name) ? startedAt : 0);
+  const since = (name: string) => started.get(name) ?? 0;
   const podCidrs = await timed('nodes ready', nodesReady(cluster, since, env, deadline));
   await routeToPods(cluster, podCidrs);
   await timed(
@@ -101,26 +104,31 @@ async function pinAll(cluster: ClusterLayout): Promise<void> {
 }
 
 function startControlPlane(cluster: ClusterLayout): void {
-  const file = writeConfig(cluster.stateDir, 'control-plane', controlPlaneConfig(cluster));
+  const { file } = writeConfig(cluster.stateDir, 'control-plane', controlPlaneConfig(cluster));
   const command = [...controlPlaneNode, program('control-plane'), '--config', file];
   supervise(stemOf(cluster, 'control-plane'), `${cluster.logDir}/control-plane.log`, command);
 }
 
-/** False when the node is running already. */
-async function startNode(cluster: ClusterLayout, node: NodeLayout): Promise<boolean> {
+/** False when the node is running already, with this configuration: one with another is started anew, and its containers go on. */
+async function startNode(cluster: ClusterLayout, node: NodeLayout, settings: NodeSettings): Promise<boolean> {
   const stem = stemOf(cluster, node.name);
   const running = await isSupervised(stem);
-  const file = writeConfig(node.stateDir, 'node', nodeConfig(cluster, node));
+  const { file, changed } = writeConfig(node.stateDir, 'node', nodeConfig(cluster, node, settings));
   const command = insideNode(node, [...nodeNode, program('node'), '--config', file]);
   if (!running) supervise(stem, `${cluster.logDir}/${node.name}.log`, command);
-  return !running;
+  else if (changed) await restartSupervised(stem);
+  return !running || changed;
 }
 
-function writeConfig(folder: string, name: string, config: object): string {
+/** The file, and whether it says something else than before. */
+function writeConfig(folder: string, name: string, config: object): { file: string; changed: boolean } {
   const file = `${folder}/${name}.json`;
-  writeFileSync(`${file}.tmp`, `${JSON.stringify(config, null, 2)}\n`, { mode: 0o600 });
+  const text = `${JSON.stringify(config, null, 2)}\n`;
+  if (existsSync(file) && equal(JSON.parse(readFileSync(file, 'utf8')), JSON.parse(text)))
+    return { file, changed: false };
+  writeFileSync(`${file}.tmp`, text, { mode: 0o600 });
   renameSync(`${file}.tmp`, file);
-  return file;
+  return { file, changed: true };
 }
 
 /**

@@ -92,6 +92,8 @@ suite('node-agent/cpus', () => {
       reservedProcessors(machine, { kubeReserved: { cpu: '500m' }, systemReserved: { cpu: '1' } }),
       [0, 4],
     );
+    assert.deepEqual(reservedProcessors(machine, { systemReserved: { cpu: '1' }, reservedCpus: '2,5' }), [2, 5]);
+    assert.throws(() => reservedProcessors(machine, { reservedCpus: '1,99' }), /the machine has 0-/);
     assert.throws(() => reservedProcessors(machine, {}), /greater than zero/);
     assert.throws(() => reservedProcessors(machine, { kubeReserved: { cpu: '9' } }), /greater than zero/);
   });

@@ -1,14 +1,17 @@
-/** The processors that no container gets for itself: as many as are kept back from pods. Pure. */
+/** The processors that no container gets for itself: those that are named, or as many as are kept back from pods. Pure. */
 import { millisOf } from '#lib/meta/quantities.ts';
 import type { NodeAgentConfig } from '../config.ts';
-import { takeProcessors } from './take.ts';
+import { formatProcessors, parseProcessors, takeProcessors } from './take.ts';
 import type { Processor } from './take.ts';
 
-/** Throws an Error when none is kept back, as upstream: everything else would have nowhere to run. */
+type ReservedConfig = Pick<NodeAgentConfig, 'kubeReserved' | 'systemReserved' | 'reservedCpus'>;
+
+/** Throws an Error when none is kept back, as upstream: everything else would have nowhere to run; or for one that the machine does not have. */
 export function reservedProcessors(
   machine: readonly Processor[],
-  { kubeReserved, systemReserved }: Pick<NodeAgentConfig, 'kubeReserved' | 'systemReserved'>,
+  { kubeReserved, systemReserved, reservedCpus }: ReservedConfig,
 ): number[] {
+  if (reservedCpus !== undefined) return named(machine, reservedCpus);
   const millis = [kubeReserved, systemReserved].reduce((sum, each) => sum + millisOf(each?.['cpu'] ?? 0), 0);
   const all = new Set(machine.map(({ id }) => id));
   const reserved = millis > 0 ? takeProcessors(machine, all, Math.ceil(millis / 1000)) : undefined;
@@ -18,4 +21,12 @@ export function reservedProcessors(
     );
   }
   return reserved;
+}
+
+function named(machine: readonly Processor[], text: string): number[] {
+  const ids = parseProcessors(text);
+  if (ids.length > 0 && ids.every((id) => machine.some((each) => each.id === id))) return ids;
+  throw new Error(
+    `Cannot keep processors ${text} back: the machine has ${formatProcessors(machine.map(({ id }) => id))}`,
+  );
 }

@@ -37,6 +37,15 @@ suite('node-agent/lifecycle/admit', () => {
       setting('net.ipv4.tcp_syncookies', { hostNetwork: true }),
       'forbidden sysctl: "net.ipv4.tcp_syncookies" not allowed with host net enabled',
     );
+    const allowed = { ...room, allowedSysctls: ['net.core.somaxconn', 'kernel.msg*'] };
+    for (const [name, message] of [
+      ['net/core/somaxconn', undefined],
+      ['kernel.msgmax', undefined],
+      ['net.core.somaxconn2', 'forbidden sysctl: "net.core.somaxconn2" not allowlisted'],
+    ] as const) {
+      const pod = makePod({ securityContext: { sysctls: [{ name, value: '1' }] } });
+      assert.equal(refusalOf(pod, [], allowed)?.message, message);
+    }
     const profile = (type: 'RuntimeDefault' | 'Unconfined') =>
       refusalOf(makePod({ securityContext: { appArmorProfile: { type } } }), [], room)?.message;
     assert.equal(profile('Unconfined'), undefined);

@@ -7,11 +7,13 @@ import { containersOf } from './containers.ts';
 export interface NodeRoom {
   allocatable: Readonly<Record<string, number | string>>;
   labels: Readonly<Record<string, string>>;
+  /** Kernel settings that pods may have besides the safe ones; beginnings of names have `*` after them. */
+  allowedSysctls?: readonly string[];
   /** Whether guaranteed pods may have processors for themselves. */
   pinsCpus?: boolean;
 }
 
-/** Kernel settings that concern nobody outside the pod; this node allows no others (`pkg/kubelet/sysctl/safe_sysctls.go`). */
+/** Kernel settings that concern nobody outside the pod; a node allows others only when told so (`pkg/kubelet/sysctl/safe_sysctls.go`). */
 const safeSysctls = new Set([
   'kernel.shm_rmid_forced',
   'net.ipv4.ip_local_port_range',
@@ -31,10 +33,10 @@ const safeSysctls = new Set([
 export function refusalOf(
   pod: Pod,
   others: readonly Pod[],
-  { allocatable, labels }: NodeRoom,
+  { allocatable, labels, allowedSysctls = [] }: NodeRoom,
 ): { reason: string; message: string } | undefined {
   const refuse = (reason: string, message: string) => ({ reason, message });
-  const sysctl = forbiddenSysctl(pod);
+  const sysctl = forbiddenSysctl(pod, allowedSysctls);
   if (sysctl) return refuse('SysctlForbidden', `forbidden sysctl: ${sysctl}`);
   const selector = Object.entries(pod.spec.nodeSelector ?? {});
   if (!selector.every(([key, value]) => labels[key] === value)) {
@@ -68,10 +70,13 @@ export function refusalOf(
   return undefined;
 }
 
-function forbiddenSysctl({ spec }: Pod): string | undefined {
+function forbiddenSysctl({ spec }: Pod, allowed: readonly string[]): string | undefined {
+  const isAllowed = (name: string) =>
+    safeSysctls.has(name) ||
+    allowed.some((own) => own === name || (own.endsWith('*') && name.startsWith(own.slice(0, -1))));
   for (const { name } of spec.securityContext?.sysctls ?? []) {
     const normal = /^[^./]*\//.test(name) ? name.replaceAll('/', '.') : name;
-    if (!safeSysctls.has(normal)) return `"${name}" not allowlisted`;
+    if (!isAllowed(normal)) return `"${name}" not allowlisted`;
     if (normal.startsWith('net.') && spec.hostNetwork) return `"${name}" not allowed with host net enabled`;
     if (normal.startsWith('kernel.') && spec.hostIPC) return `"${name}" not allowed with host ipc enabled`;
   }

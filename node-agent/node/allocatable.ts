@@ -26,6 +26,9 @@ export interface NodeResources {
   podsLimit: CgroupResources & { memoryLimitBytes: number };
 }
 
+/** As upstream. */
+export const defaultMaxPods = 110;
+
 const billion = 1_000_000_000n;
 const hugePages = 'hugepages-';
 const decimals = new Set(['cpu', 'pods']);

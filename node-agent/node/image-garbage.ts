@@ -5,6 +5,7 @@ import type { Env } from '#lib/env/env.ts';
 import type { Resource } from '#lib/meta/object.ts';
 import type { ImageInfo, Images } from '../images/types.ts';
 import type { Seen } from '../lifecycle/types.ts';
+import { imageThresholds } from './image-thresholds.ts';
 
 export interface GarbageOptions {
   env: Env;
@@ -14,13 +15,16 @@ export interface GarbageOptions {
   node: Resource;
   imageDir: string;
   pods: { all(): Seen[] };
+  /** In percent of the disk. */
+  highPercent?: number;
+  lowPercent?: number;
   /** How full the disk is; the file system's answer when absent. */
   disk?: (path: string) => Promise<{ blocks: number; bavail: number; bsize: number }>;
 }
 
-/** Upstream's thresholds, in percent of the disk, and its least age of an image. */
-const highPercent = 85;
-const lowPercent = 80;
+/** As upstream: images are never removed. */
+const neverPercent = 100;
+/** Upstream's least age of an image. */
 const leastAgeMs = 2 * 60_000;
 /** Often enough that no image in use anywhere ever looks as old as `leastAgeMs`. */
 const noteEachMs = 30_000;
@@ -74,6 +78,8 @@ export async function collectImages(options: GarbageOptions, signal: AbortSignal
 /** Removes images when the disk is fuller than it should be, until it is not. Rejects, and says so of the node, when they do not make it so. */
 export async function collectOnce(options: GarbageOptions): Promise<void> {
   const { imageDir, events, node, disk = statfs } = options;
+  const { highPercent = imageThresholds.highPercent, lowPercent = imageThresholds.lowPercent } = options;
+  if (highPercent === neverPercent) return;
   const { blocks, bavail, bsize } = await disk(imageDir);
   const fail = (reason: string, message: string): never => {
     events.record({ regarding: node, type: 'Warning', reason, message });

@@ -69,6 +69,8 @@ suite('node-agent/node upkeep', () => {
     const options = { env, images, pods, events, node, imageDir: '/', disk };
     const once = async (available: number) => {
       free = available;
+      await collectOnce({ ...options, highPercent: 100 });
+      assert.deepEqual(removed, [], 'at 100 % nothing ever goes');
       await collectOnce(options);
       return removed.splice(0);
     };

@@ -1,19 +1,31 @@
-/** What a node does only when told so: whole processors for guaranteed pods, and a limit of processes for each pod. */
+/** What a node does only when `wherry up --node-config` tells it so: whole processors for guaranteed pods, a limit of processes for each pod, and the like. */
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
-import type { Pod, PodSpec } from '#lib/kinds/gen/core-v1.ts';
+import type { Node, Pod, PodSpec } from '#lib/kinds/gen/core-v1.ts';
 import { assertNothingRemains, eventually, startTestCluster } from '../harness/cluster.ts';
 import type { TestCluster } from '../harness/cluster.ts';
 import { reconfigure } from '../harness/reconfigure.ts';
 import { container, forever } from './place.ts';
 
 const name = 'node-1';
-const options = { cpuManagerPolicy: 'static', kubeReserved: { cpu: '500m' }, podPidsLimit: 30 } as const;
+const options = `apiVersion: kubelet.config.k8s.io/v1beta1
+kind: KubeletConfiguration
+cpuManagerPolicy: static
+kubeReserved: {cpu: 500m}
+podPidsLimit: 30
+maxPods: 20
+allowedUnsafeSysctls: [net.core.somaxconn]
+`;
 
 suite('a node with options for resources (needs two processors)', function () {
   this.timeout(120_000);
   let cluster: TestCluster;
+  const tell = (text: string) => {
+    const file = `${cluster.layout.stateDir}/test-node-config.yaml`;
+    writeFileSync(file, text);
+    return cluster.wherry('up', '--node-config', file);
+  };
   const run = (pod: string, spec: Partial<PodSpec>) =>
     cluster.apply({
       apiVersion: 'v1',
@@ -41,7 +53,7 @@ suite('a node with options for resources (needs two processors)', function () {
     this.timeout(180_000);
     if (last < 1) return this.skip();
     cluster = await startTestCluster('cpus', 1);
-    await reconfigure(cluster, name, options);
+    await tell(options);
     await eventually('the default account', () => cluster.kubectl('get', 'serviceaccount', 'default'));
   });
   suiteTeardown(async function () {
@@ -63,7 +75,7 @@ suite('a node with options for resources (needs two processors)', function () {
     await run('late', { containers: [container(forever)] });
     if (own === '1') await mayUse('late', without1);
     // The same configuration, after a kill.
-    await reconfigure(cluster, name, options);
+    await reconfigure(cluster, name, {});
     assert.equal(entries(), 1);
     assert.equal(await allowed('alone'), own);
     if (own === '1') assert.equal(await allowed('shares'), without1);
@@ -94,10 +106,48 @@ suite('a node with options for resources (needs two processors)', function () {
     assert.equal(await allowed('shares'), all);
   });
 
+  test('the node says what it keeps back, and lets pods have settings of the kernel that it is told to allow', async () => {
+    const { status } = await cluster.get<Node>('node', name);
+    assert.deepEqual(
+      [status?.capacity?.['cpu'], status?.allocatable?.['cpu'], status?.allocatable?.['pods']],
+      [String(last + 1), `${1000 * (last + 1) - 500}m`, '20'],
+    );
+    const sysctls = [{ name: 'net.core.somaxconn', value: '1234' }];
+    await run('backlog', { securityContext: { sysctls }, containers: [container(forever)] });
+    await eventually('the setting', async () =>
+      /^1234\s*$/.test(await cluster.kubectl('exec', 'backlog', '--', 'cat', '/proc/sys/net/core/somaxconn')),
+    );
+    await run('refused', {
+      securityContext: { sysctls: [{ name: 'net.core.rmem_default', value: '1' }] },
+      containers: [container(forever)],
+    });
+    await eventually(
+      'the refusal',
+      async () => (await cluster.get<Pod>('pod', 'refused')).status?.reason === 'SysctlForbidden',
+    );
+  });
+
+  test('what nodes cannot do is refused, and they stay as they are', async () => {
+    await assert.rejects(tell(`${options}clusterDNS: [10.0.0.1]\nmaxPodz: 3\n`), (error: Error) => {
+      assert.match(error.message, /clusterDNS: nodes do not have this setting\n.*unknown field "maxPodz"/);
+      return true;
+    });
+    await assert.rejects(tell(`${options}systemReserved: {cpu: "1000"}\n`), /invalid Node Allocatable configuration/);
+    const pid = cluster.pidOf(name);
+    await cluster.wherry('up');
+    assert.equal(cluster.pidOf(name), pid);
+    assert.equal((await cluster.get<Node>('node', name)).status?.allocatable?.['pods'], '20');
+  });
+
   test('another policy lets all run everywhere again', async () => {
     await run('pinned', whole('1'));
     await eventually('a processor of its own', async () => /^\d+$/.test((await allowed('pinned')) ?? ''));
-    await reconfigure(cluster, name, { ...options, cpuManagerPolicy: 'none' });
+    await tell(options.replace('static', 'none'));
     await mayUse('pinned', all);
+    await cluster.wherry('up', '--node-config', 'none');
+    await eventually(
+      'what nodes do by themselves',
+      async () => (await cluster.get<Node>('node', name)).status?.allocatable?.['pods'] === '110',
+    );
   });
 });

@@ -1,0 +1,179 @@
+/** Upstream's KubeletConfiguration (v1beta1 of 1.32), field by field: what nodes heed of it, what they do anyway, and what they do not know. */
+import { unitsOf } from '#lib/meta/quantities.ts';
+import type { NodeAgentConfig } from '../config.ts';
+import { parseProcessors } from '../cpus/take.ts';
+import {
+  readDuration,
+  readFraction,
+  readMap,
+  readMapOf,
+  readQuantity,
+  readText,
+  readTexts,
+  readWhole,
+  readWholeBetween,
+  readWord,
+} from './readers.ts';
+
+/** What of a node's configuration users may say. */
+export type NodeSettings = Partial<
+  Pick<
+    NodeAgentConfig,
+    | 'allowedUnsafeSysctls'
+    | 'containerLogs'
+    | 'cpuManagerPolicy'
+    | 'eviction'
+    | 'imageGarbage'
+    | 'kubeReserved'
+    | 'maxPods'
+    | 'memoryQoS'
+    | 'memorySwap'
+    | 'memoryThrottlingFactor'
+    | 'podPidsLimit'
+    | 'reservedCpus'
+    | 'shutdownGracePeriod'
+    | 'shutdownGracePeriodCriticalPods'
+    | 'staticPodDir'
+    | 'systemReserved'
+  >
+>;
+
+/** Reads the field's value into the settings. Throws an Error for one that makes no sense. */
+type Heed = (value: unknown, settings: NodeSettings) => void;
+
+const reservable = /^(cpu|memory|ephemeral-storage|pid|hugepages-.+)$/;
+/** Kernel settings that each pod has for itself. */
+const namespaced = /^(kernel\.(sem|shm|msg)|fs\.mqueue\.|net\.)/;
+
+export const heeded: Readonly<Record<string, Heed>> = {
+  maxPods: (value, settings) => (settings.maxPods = readWholeBetween(value, 0)),
+  podPidsLimit(value, settings) {
+    const limit = readWhole(value);
+    // Upstream's way to say that there is none.
+    if (limit > 0) settings.podPidsLimit = limit;
+    else if (limit !== -1) throw new Error('must be positive, or -1 for no limit');
+  },
+  kubeReserved: (value, settings) => (settings.kubeReserved = readReservation(value)),
+  systemReserved: (value, settings) => (settings.systemReserved = readReservation(value)),
+  reservedSystemCPUs(value, settings) {
+    const text = readText(value);
+    if (parseProcessors(text).length > 0) settings.reservedCpus = text;
+  },
+  cpuManagerPolicy: (value, settings) => (settings.cpuManagerPolicy = readWord(value, ['none', 'static'])),
+  evictionHard: (value, settings) => evict(settings, { hard: readTextMap(value) }),
+  evictionSoft: (value, settings) => evict(settings, { soft: readTextMap(value) }),
+  evictionSoftGracePeriod: (value, settings) => evict(settings, { softGracePeriod: readTextMap(value) }),
+  evictionMinimumReclaim: (value, settings) => evict(settings, { minimumReclaim: readTextMap(value) }),
+  evictionMaxPodGracePeriod: (value, settings) =>
+    evict(settings, { maxPodGracePeriodSeconds: readWholeBetween(value, 0) }),
+  evictionPressureTransitionPeriod(value, settings) {
+    // As upstream, none at all is as good as not saying so.
+    if (readDuration(value) > 0) evict(settings, { pressureTransitionPeriod: readText(value) });
+  },
+  shutdownGracePeriod: (value, settings) => (settings.shutdownGracePeriod = readDuration(value) / 1000),
+  shutdownGracePeriodCriticalPods: (value, settings) =>
+    (settings.shutdownGracePeriodCriticalPods = readDuration(value) / 1000),
+  staticPodPath(value, settings) {
+    const folder = readText(value);
+    if (!folder.startsWith('/')) throw new Error('must be an absolute path');
+    settings.staticPodDir = folder;
+  },
+  containerLogMaxSize(value, settings) {
+    const maxBytes = unitsOf(readQuantity(value));
+    if (maxBytes <= 0) throw new Error('must be positive');
+    settings.containerLogs = { ...settings.containerLogs, maxBytes };
+  },
+  containerLogMaxFiles: (value, settings) =>
+    (settings.containerLogs = { ...settings.containerLogs, maxFiles: readWholeBetween(value, 2) }),
+  imageGCHighThresholdPercent: (value, settings) =>
+    (settings.imageGarbage = { ...settings.imageGarbage, highPercent: readWholeBetween(value, 0, 100) }),
+  imageGCLowThresholdPercent: (value, settings) =>
+    (settings.imageGarbage = { ...settings.imageGarbage, lowPercent: readWholeBetween(value, 0, 100) }),
+  allowedUnsafeSysctls: (value, settings) => (settings.allowedUnsafeSysctls = readTexts(value).map(readSysctl)),
+  memorySwap(value, settings) {
+    for (const [name, inner] of readMap(value)) {
+      if (name !== 'swapBehavior') throw new Error(`unknown field "${name}"`);
+      if (inner === '' || inner === null) continue;
+      settings.memorySwap = { swapBehavior: readWord(inner, ['NoSwap', 'LimitedSwap']) };
+    }
+  },
+  memoryThrottlingFactor: (value, settings) => (settings.memoryThrottlingFactor = readFraction(value)),
+  featureGates(value, settings) {
+    for (const [gate, on] of readMap(value)) {
+      if (typeof on !== 'boolean') throw new Error(`[${gate}]: must be true or false`);
+      if (gate === 'MemoryQoS') settings.memoryQoS = on;
+      else throw new Error(`[${gate}]: nodes know no gate but MemoryQoS`);
+    }
+  },
+};
+
+/** Fields that have one value here: what nodes do anyway. Durations as they are told. */
+export const fixed: Readonly<Record<string, readonly unknown[]>> = {
+  cgroupDriver: ['cgroupfs'],
+  cgroupsPerQOS: [true],
+  cpuCFSQuota: [true],
+  cpuCFSQuotaPeriod: ['100ms'],
+  enableDebuggingHandlers: [true],
+  enableServer: [true],
+  enforceNodeAllocatable: [['pods']],
+  failSwapOn: [false],
+  imageMinimumGCAge: ['2m', '2m0s'],
+  localStorageCapacityIsolation: [true],
+  memoryManagerPolicy: ['None'],
+  nodeLeaseDurationSeconds: [40],
+  nodeStatusMaxImages: [50],
+  nodeStatusReportFrequency: ['5m', '5m0s'],
+  nodeStatusUpdateFrequency: ['10s'],
+  port: [10250],
+  registerNode: [true],
+  seccompDefault: [true],
+  topologyManagerPolicy: ['none'],
+};
+
+/** Fields of upstream's that nodes here do not heed. */
+export const unknownHere: ReadonlySet<string> = new Set(
+  `address authentication authorization cgroupRoot clusterDNS clusterDomain configMapAndSecretChangeDetectionStrategy
+  containerLogMaxWorkers containerLogMonitorInterval containerRuntimeEndpoint contentType cpuManagerPolicyOptions
+  cpuManagerReconcilePeriod crashLoopBackOff enableContentionProfiling enableControllerAttachDetach enableDebugFlagsHandler
+  enableProfilingHandler enableSystemLogHandler enableSystemLogQuery eventBurst
+  eventRecordQPS failCgroupV1 fileCheckFrequency hairpinMode healthzBindAddress healthzPort httpCheckFrequency
+  imageMaximumGCAge imageServiceEndpoint iptablesDropBit iptablesMasqueradeBit kernelMemcgNotification kubeAPIBurst
+  kubeAPIQPS kubeReservedCgroup kubeletCgroups logging makeIPTablesUtilChains maxOpenFiles maxParallelImagePulls
+  oomScoreAdj podCIDR podLogsDir podsPerCore protectKernelDefaults providerID qosReserved readOnlyPort registerWithTaints
+  registryBurst registryPullQPS reservedMemory resolvConf rotateCertificates runOnce runtimeRequestTimeout
+  serializeImagePulls serverTLSBootstrap showHiddenMetricsForVersion shutdownGracePeriodByPodPriority singleProcessOOMKill
+  staticPodURL staticPodURLHeader streamingConnectionIdleTimeout syncFrequency systemCgroups systemReservedCgroup
+  tlsCertFile tlsCipherSuites tlsMinVersion tlsPrivateKeyFile topologyManagerPolicyOptions topologyManagerScope tracing
+  volumePluginDir volumeStatsAggPeriod`.split(/\s+/),
+);
+
+/** Those among them that upstream takes for true when they are left out. */
+export const onUnlessSaid: ReadonlySet<string> = new Set([
+  'enableControllerAttachDetach',
+  'enableDebugFlagsHandler',
+  'enableProfilingHandler',
+  'enableSystemLogHandler',
+  'makeIPTablesUtilChains',
+]);
+
+function evict(settings: NodeSettings, more: NonNullable<NodeSettings['eviction']>): void {
+  settings.eviction = { ...settings.eviction, ...more };
+}
+
+function readReservation(value: unknown): Record<string, string> {
+  return readMapOf(value, (amount, name) => {
+    if (!reservable.test(name)) {
+      throw new Error('only cpu, memory, ephemeral-storage, pid and huge pages can be kept back');
+    }
+    return readQuantity(amount);
+  });
+}
+
+function readTextMap(value: unknown): Record<string, string> {
+  return readMapOf(value, readText);
+}
+
+function readSysctl(name: string): string {
+  if (!namespaced.test(name)) throw new Error(`the sysctl ${name} is not known to be of pods alone`);
+  return name.replaceAll('/', '.');
+}

@@ -1,0 +1,94 @@
+/** From upstream's KubeletConfiguration to a node's settings. Pure. */
+import { parseDocument } from 'yaml';
+import { evictionSettings } from '../eviction/settings.ts';
+import { parseProcessors } from '../cpus/take.ts';
+import { imageThresholds } from '../node/image-thresholds.ts';
+import { checkShutdown } from '../shutdown/plan.ts';
+import { fixed, heeded, onUnlessSaid, unknownHere } from './fields.ts';
+import type { NodeSettings } from './fields.ts';
+
+const apiVersion = 'kubelet.config.k8s.io/v1beta1';
+const kind = 'KubeletConfiguration';
+/** Faults told at once. */
+const mostFaults = 20;
+
+/**
+ * The settings in a file's text, YAML or JSON. Throws an Error with all that is wrong with it, a line each: fields that upstream does not know, that nodes here do not
+ * heed, and values that make no sense. A field that says nothing (empty, 0, false) is as good as absent.
+ */
+export function readKubeletConfiguration(text: string): NodeSettings {
+  const faults: string[] = [];
+  const settings: NodeSettings = {};
+  for (const [name, value] of Object.entries(parse(text))) {
+    if (name === 'apiVersion' || name === 'kind') continue;
+    const fault = heed(name, value, settings);
+    if (fault !== undefined) faults.push(`${name}: ${fault}`);
+  }
+  if (faults.length === 0) faults.push(...faultsTogether(settings));
+  if (faults.length > 0) throw refused(faults.slice(0, mostFaults));
+  return withReservedCpus(settings);
+}
+
+function parse(text: string): object {
+  const document = parseDocument(text, { prettyErrors: false });
+  const [fault] = document.errors;
+  if (fault) throw refused([`not YAML of one document, near character ${fault.pos[0]} (${fault.code})`]);
+  const value: unknown = document.toJS({ maxAliasCount: 100 });
+  const says = typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
+  if (says['apiVersion'] !== apiVersion || says['kind'] !== kind)
+    throw refused([`it must say "apiVersion: ${apiVersion}" and "kind: ${kind}"`]);
+  return says;
+}
+
+function heed(name: string, value: unknown, settings: NodeSettings): string | undefined {
+  const take = Object.hasOwn(heeded, name) ? heeded[name] : undefined;
+  if (take) {
+    if (value === null || value === '' || (value === 0 && name === 'maxPods')) return undefined;
+    return faultOf(() => take(value, settings));
+  }
+  const choices = Object.hasOwn(fixed, name) ? fixed[name] : undefined;
+  if (choices) {
+    const isLeftOut = value === null || value === '' || value === '0s';
+    if (isLeftOut || choices.some((choice) => JSON.stringify(choice) === JSON.stringify(value))) return undefined;
+    return `nodes can only do ${JSON.stringify(choices[0])}`;
+  }
+  if (!unknownHere.has(name)) return `strict decoding error: unknown field "${name}"`;
+  return says(value) || (value === false && onUnlessSaid.has(name)) ? 'nodes do not have this setting' : undefined;
+}
+
+/** Whether a value is more than upstream's way to leave a field out, which generated files are full of. */
+function says(value: unknown): boolean {
+  if (typeof value === 'object' && value !== null) return Object.values(value).some(says);
+  return !['', 0, '0s', null, undefined].includes(value as string) && value !== false;
+}
+
+/** What single fields do not show. */
+function faultsTogether(settings: NodeSettings): string[] {
+  const { highPercent, lowPercent } = { ...imageThresholds, ...settings.imageGarbage };
+  const low =
+    lowPercent >= highPercent ? 'imageGCLowThresholdPercent must be less than imageGCHighThresholdPercent' : undefined;
+  return [faultOf(() => evictionSettings(settings.eviction)), faultOf(() => checkShutdown(settings)), low].filter(
+    (fault) => fault !== undefined,
+  );
+}
+
+/** As upstream: named processors count for what is kept back of them, whatever else was said of that. */
+function withReservedCpus(settings: NodeSettings): NodeSettings {
+  if (settings.reservedCpus === undefined) return settings;
+  const { cpu: _, ...kubeReserved } = settings.kubeReserved ?? {};
+  const cpu = String(parseProcessors(settings.reservedCpus).length);
+  return { ...settings, kubeReserved, systemReserved: { ...settings.systemReserved, cpu } };
+}
+
+function faultOf(run: () => unknown): string | undefined {
+  try {
+    run();
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+function refused(faults: readonly string[]): Error {
+  return new Error(`Cannot take the ${kind}:\n${faults.map((fault) => `  ${fault}`).join('\n')}`);
+}
