@@ -73,8 +73,7 @@ async function tryMachine(
   const ended = new Promise<string | undefined>((resolve) => {
     qemu.on('close', () => {
       clearTimeout(watchdog);
-      files.kill('SIGKILL');
-      resolve(why);
+      void files.end().then(() => resolve(why));
     });
   });
   const spoke = new Promise<true>((resolve) => {
