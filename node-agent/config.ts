@@ -73,7 +73,8 @@ export interface NodeAgentConfig {
   eviction?: EvictionConfig;
   /**
    * What happens to a container that writes more than its limit of ephemeral storage: `evict`, as upstream and by default, ends its pod some seconds later; `refuse` has the
-   * kernel say that the disk is full, for some ten milliseconds and a loop device more each start.
+   * kernel say that the disk is full, by a project quota where the file system of the node's state is mounted with them, else for some ten milliseconds and a
+   * loop device more each start.
    */
   ephemeralStorage?: 'evict' | 'refuse';
   /**

@@ -8,6 +8,7 @@ import { StartError } from '../types.ts';
 import type { ContainerSpec, Mount } from '../types.ts';
 import type { UserIds } from '../user-ids.ts';
 import { resolveIo } from './block-devices.ts';
+import { boundLayer } from './bounded-layer.ts';
 import { podCgroup } from './cgroups.ts';
 import { conmonArguments, readReport } from './conmon.ts';
 import { containerFolders, podFolders, userNamespaceProgram } from './folders.ts';
@@ -21,7 +22,7 @@ import { isConmonOf, readPidFile, runsIn, signalProcess } from './process-table.
 import { writeRecord } from './records.ts';
 import type { ContainerRecord } from './records.ts';
 import { readInRoot } from './rootfs-file.ts';
-import { containerScript, layerDiskScript, mountScript, removeContainersScript, scriptNames } from './scripts.ts';
+import { containerScript, mountScript, removeContainersScript, scriptNames } from './scripts.ts';
 import { defaultSeccomp } from './seccomp-default.ts';
 import type { SeccompProfile } from './seccomp-default.ts';
 import { makeSeccompPrograms } from './seccomp-programs.ts';
@@ -48,8 +49,12 @@ export function makeContainerStarter(shop: Workshop): ContainerStarter {
 
   async function create(pod: PodEntry, record: ContainerRecord, spec: ContainerSpec): Promise<number> {
     const folders = containerFolders(shop.folders, record.podUid, record.id);
-    if (shop.boundLayers && spec.ephemeralStorageBytes)
-      await boundLayer(record.id, folders, spec.ephemeralStorageBytes);
+    if (shop.boundLayers && spec.ephemeralStorageBytes) {
+      const { projectQuotas } = shop.host;
+      await boundLayer(record.id, folders, spec.ephemeralStorageBytes, projectQuotas).catch((error: Error) => {
+        throw new StartError('CreateContainerError', `cannot bound the writable layer: ${error.message}`);
+      });
+    }
     const { userIds } = pod.record;
     prepareFolders(folders, spec.logPath, userIds);
     const { from, options } = overlayMount(spec.image.layers, folders.upper, folders.work);
@@ -250,16 +255,6 @@ function recordOf(shop: Workshop, id: string, spec: ContainerSpec): ContainerRec
     resources: spec.resources,
     ...(spec.asked && { asked: spec.asked }),
   };
-}
-
-/** Gives the writable layer a disk of its own: what does not fit is refused to the container by the kernel. */
-async function boundLayer(id: string, folders: ReturnType<typeof containerFolders>, bytes: number): Promise<void> {
-  mkdirSync(folders.layer, { recursive: true });
-  const args = ['-c', layerDiskScript, scriptNames.container, id, folders.layerDisk, String(bytes), folders.layer];
-  const { exitCode, stderr } = await runCommand('sh', args);
-  if (exitCode !== 0) {
-    throw new StartError('CreateContainerError', `cannot make a disk for the writable layer: ${stderr.trim()}`);
-  }
 }
 
 function prepareFolders(

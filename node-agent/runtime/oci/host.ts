@@ -3,6 +3,7 @@ import { existsSync, readFileSync, readlinkSync, statfsSync } from 'node:fs';
 import { runCommand } from '#lib/env/command.ts';
 import type { Log } from '#lib/env/log.ts';
 import { readHugePages } from '../huge-pages.ts';
+import { canLimitFolders } from './bounded-layer.ts';
 import { capabilitiesInMask } from './capabilities.ts';
 import type { CgroupVersion } from './cgroup-writes.ts';
 
@@ -19,7 +20,7 @@ export interface HostFacts {
   leastOomScoreAdj: number;
   /** There is a /dev/kvm; whether it works, only a guest can tell. */
   kvmNode: boolean;
-  /** The state folder's file system counts by project. */
+  /** The state folder's file system limits folders by project. */
   projectQuotas: boolean;
   kernelVersion: string;
   /** Changes with each start of the machine. */
@@ -42,7 +43,7 @@ export function probeHost(stateDir: string): Omit<HostFacts, 'swapAccounting'> {
     capabilities,
     leastOomScoreAdj: capabilities.includes('CAP_SYS_RESOURCE') ? -1000 : Number(readText('/proc/self/oom_score_adj')),
     kvmNode: existsSync('/dev/kvm'),
-    projectQuotas: hasProjectQuotas(stateDir),
+    projectQuotas: countsByProject(stateDir) && canLimitFolders(stateDir),
     kernelVersion: readText('/proc/sys/kernel/osrelease'),
     bootId: readText('/proc/sys/kernel/random/boot_id'),
   };
@@ -126,7 +127,7 @@ function isCgroup2(path: string): boolean {
 }
 
 /** The options of the mount that holds `path`, the last one whose mount point is a prefix of it. */
-function hasProjectQuotas(path: string): boolean {
+function countsByProject(path: string): boolean {
   let best = { length: -1, options: '' };
   for (const line of readFileSync('/proc/self/mountinfo', 'utf8').split('\n')) {
     const [left = '', right = ''] = line.split(' - ');

@@ -156,7 +156,7 @@ suite('oci runtime', () => {
     const { id, logPath } = await start(pod, 'dd if=/dev/zero of=/x bs=1M count=20; sleep 100', {
       ephemeralStorageBytes: 10 * 1024 * 1024,
     });
-    await eventually('the refusal', () => readFileSync(logPath, 'utf8').includes('No space left on device'));
+    await eventually('the refusal', () => /No space left|quota exceeded/.test(readFileSync(logPath, 'utf8')));
     const [layer] = await bench.call<Layer[]>('layers', pod.uid);
     assert.equal(layer!.id, id);
     const sizeOf = (file: string) => Number(bench.inNode(`du --block-size=1 -s ${file}`).split('\t')[0]);
