@@ -12,6 +12,11 @@ suite('options', () => {
     assert.equal(options.userKubeconfig, '/home/jane/.kube/config');
   });
 
+  test('parseOptions() leaves settings alone that are not spoken of', () => {
+    const { auditPolicy, nodeConfig } = parseOptions(['up', '--node-config', 'node.yaml'], user);
+    assert.deepEqual([auditPolicy, nodeConfig], [undefined, 'node.yaml']);
+  });
+
   test('parseOptions() takes the first file of $KUBECONFIG, and none with --no-kubeconfig', () => {
     assert.equal(parseOptions(['up'], { ...user, kubeconfig: '/a:/b' }).userKubeconfig, '/a');
     assert.equal(parseOptions(['up', '--no-kubeconfig'], user).userKubeconfig, undefined);

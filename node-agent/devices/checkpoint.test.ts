@@ -38,6 +38,19 @@ suite('node-agent/devices/checkpoint', () => {
     assert.deepEqual(resources, ['a.b/c']);
   });
 
+  test('readCheckpoint() takes over what an upstream kubelet knew of resources, and none of its pods', () => {
+    const entry = {
+      PodUID: 'u',
+      ContainerName: 'c',
+      ResourceName: 'a.b/c',
+      DeviceIDs: { '-1': ['x'] },
+      AllocResp: 'CgA=',
+    };
+    const data = { PodDeviceEntries: [entry], RegisteredDevices: { 'a.b/c': ['x'] } };
+    writeFileSync(file, JSON.stringify({ Data: data, Checksum: 1 }));
+    assert.deepEqual(readCheckpoint(file), { grants: [], resources: ['a.b/c'] });
+  });
+
   test('readCheckpoint() finds nothing without a file, and does not take a damaged one for an empty one', () => {
     assert.deepEqual(readCheckpoint(file), { grants: [], resources: [] });
     for (const text of ['', '{', '{"Data":{}}']) {

@@ -14,7 +14,7 @@ interface Saved {
       ResourceName: string;
       /** By memory node; `-1` for none. */
       DeviceIDs: Record<string, string[]>;
-      Response: ContainerAllocateResponse;
+      Response?: ContainerAllocateResponse;
     }[];
     RegisteredDevices: Record<string, string[]>;
   };
@@ -41,12 +41,13 @@ export function readCheckpoint(file: string): Memory {
   try {
     const { PodDeviceEntries, RegisteredDevices } = (JSON.parse(text) as Saved).Data;
     return {
-      grants: PodDeviceEntries.map((entry) => ({
+      // An upstream kubelet that ran here before has written no responses; its pods are none of ours.
+      grants: PodDeviceEntries.filter(({ Response }) => Response !== undefined).map((entry) => ({
         uid: entry.PodUID,
         container: entry.ContainerName,
         resource: entry.ResourceName,
         devices: Object.values(entry.DeviceIDs).flat(),
-        response: entry.Response,
+        response: entry.Response!,
       })),
       resources: Object.keys(RegisteredDevices),
     };

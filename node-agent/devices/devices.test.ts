@@ -254,6 +254,26 @@ suite('node-agent/devices/devices', () => {
     assert.deepEqual(owned(), ['two: gpu-0']);
   });
 
+  test('knows nothing of a device whose plug-in had not answered when the process ended, and gives it anew', async () => {
+    const answers: (() => void)[] = [];
+    await plug({ allocate: () => new Promise((resolve) => answers.push(() => resolve({}))) });
+    await has('2,2');
+    const ended = new AbortController();
+    const cut = devices.give(pod('one'), ended.signal);
+    await eventually('the question', () => answers.length === 1);
+    ended.abort(new Error('the process ends'));
+    await assert.rejects(cut, /the process ends/);
+    devices.stop();
+    plugins.pop()!.kill();
+    await open();
+    assert.deepEqual(owned(), []);
+    assert.equal(devices.lacks(pod('one')), true);
+    await plug();
+    await has('2,2');
+    assert.equal(await devices.give(pod('one'), never), undefined);
+    assert.deepEqual(owned(), ['one: gpu-0']);
+  });
+
   test('two pods that ask at once get different devices', async () => {
     await plug({ allocate: () => new Promise((resolve) => setImmediate(() => resolve({}))) });
     await has('2,2');

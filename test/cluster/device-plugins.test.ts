@@ -3,7 +3,10 @@ import assert from 'node:assert/strict';
 import { existsSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { Client, credentials } from '@grpc/grpc-js';
 import type { Node, PodSpec } from '#lib/kinds/gen/core-v1.ts';
+import { podResourcesListerService } from '#protos/gen/pod-resources.ts';
+import type { GetPodResourcesResponse } from '#protos/gen/pod-resources.ts';
 import { eventually, testImage } from '../harness/cluster.ts';
 import { container, forever, makePlace } from './place.ts';
 import type { Place } from './place.ts';
@@ -80,6 +83,24 @@ suite('device plug-ins', function () {
     };
   }
 
+  /** What the pod resources API says that a pod has. */
+  const toldOf = async (podName: string) => {
+    const { kubeletDir } = place.cluster.layout.nodes[0]!;
+    const client = new Client(`unix:${kubeletDir}/pod-resources/kubelet.sock`, credentials.createInsecure());
+    const { path: method, requestSerialize, responseDeserialize } = podResourcesListerService.get;
+    const request = { podName, podNamespace: place.namespace };
+    try {
+      const { podResources } = await new Promise<GetPodResourcesResponse>((resolve, reject) => {
+        client.makeUnaryRequest(method, requestSerialize, responseDeserialize, request, (error, answer) =>
+          error ? reject(error) : resolve(answer!),
+        );
+      });
+      return podResources?.containers.flatMap(({ devices }) => devices.flatMap(({ deviceIds }) => deviceIds));
+    } finally {
+      client.close();
+    }
+  };
+
   const restartAgent = async () => {
     const { layout } = place.cluster;
     const log = `${layout.logDir}/${node}.log`;
@@ -95,6 +116,7 @@ suite('device plug-ins', function () {
     await run('user', { containers: [container(script, asking(2))] });
     await place.ready('user');
     assert.deepEqual(await devicesOf('user'), ['fake-0', 'fake-1']);
+    assert.deepEqual(await toldOf('user'), ['fake-0', 'fake-1']);
     await eventually('its words', async () => /works/.test(await place.kubectl('logs', 'user')));
     assert.match(await place.exec('user', 'ls -l /dev/fake-0'), /1,\s+3/);
     await assert.rejects(place.exec('user', 'echo > /opt/fake/written'), /Read-only/);
