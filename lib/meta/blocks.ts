@@ -8,9 +8,14 @@ interface Block {
 
 /** Whether `inner` is a part of `outer` and smaller. Both must be blocks as isCidr() wants them. */
 export function isWithin(inner: string, outer: string): boolean {
+  return covers(outer, inner) && parse(inner).length > parse(outer).length;
+}
+
+/** Whether every address of `inner` is in `outer`. Both must be blocks as isCidr() wants them. */
+export function covers(outer: string, inner: string): boolean {
   const [small, large] = [parse(inner), parse(outer)];
   const isSameFamily = small.bits.length === large.bits.length;
-  return isSameFamily && small.length > large.length && small.bits.startsWith(large.bits.slice(0, large.length));
+  return isSameFamily && small.length >= large.length && small.bits.startsWith(large.bits.slice(0, large.length));
 }
 
 function parse(block: string): Block {

@@ -417,6 +417,116 @@ suite('custom resources', () => {
     });
   });
 
+  suite('rules', () => {
+    const rule = (text: string, more: object = {}) => ({ rule: text, ...more });
+    const ruled = (rules: object[], properties: object = {}, inner: object = {}) => ({
+      schema: {
+        openAPIV3Schema: {
+          type: 'object',
+          properties: {
+            spec: {
+              type: 'object',
+              'x-kubernetes-validations': rules,
+              properties: {
+                least: { type: 'integer' },
+                most: { type: 'integer' },
+                fixed: {
+                  type: 'string',
+                  'x-kubernetes-validations': [rule('self == oldSelf', { message: 'is fixed' })],
+                },
+                'a-b': { type: 'string' },
+                amounts: { type: 'array', items: { type: 'string' } },
+                ...properties,
+              },
+              ...inner,
+            },
+          },
+        },
+      },
+    });
+    const at = (rest = '') => `${group}/namespaces/customs/ruled${rest}`;
+    const create = (name: string, spec: object) =>
+      api.ask('POST', at(), { body: { ...widget(name, spec), kind: 'Ruled' } });
+    suiteSetup(() =>
+      define(
+        definition(
+          { plural: 'ruled', kind: 'Ruled' },
+          ruled([
+            rule('!has(self.least) || self.least <= self.most', {
+              message: 'least must not be more than most',
+              reason: 'FieldValueForbidden',
+              fieldPath: '.least',
+            }),
+            rule('!has(self.a__dash__b) || self.a__dash__b.startsWith("x")', {
+              messageExpression: '"a-b is " + self.a__dash__b',
+            }),
+            rule(
+              '!has(self.amounts) || self.amounts.all(a, quantity(a).isGreaterThan(quantity("1Ki"))) && self.amounts.isSorted()',
+            ),
+          ]),
+        ),
+      ),
+    );
+
+    test('are judged, and told in the words that they name', async () => {
+      ok(await create('good', { least: 1, most: 2, 'a-b': 'xy', amounts: ['1Mi', '2Mi'] }));
+      assert.deepEqual(causes(await create('bad', { least: 3, most: 2 })), [
+        'spec.least: Forbidden: least must not be more than most',
+      ]);
+      assert.deepEqual(causes(await create('bad', { 'a-b': 'no' })), ['spec: Invalid value: "object": a-b is no']);
+      assert.deepEqual(causes(await create('bad', { amounts: ['1'] })), [
+        'spec: Invalid value: "object": failed rule: !has(self.amounts) || self.amounts.all(a, quantity(a).isGreaterThan(quantity("1Ki"))) && self.amounts.isSorted()',
+      ]);
+      assert.deepEqual(causes(await create('bad', { least: 1 })), [
+        'spec.least: Invalid value: "object": no such key: most evaluating rule: least must not be more than most',
+      ]);
+    });
+
+    test('of change hold of changes alone', async () => {
+      ok(await create('changing', { fixed: 'a' }));
+      ok(await space.patch(at('/changing'), { spec: { most: 1 } }, mergeType));
+      const refused = await space.patch(at('/changing'), { spec: { fixed: 'b' } }, mergeType);
+      assert.deepEqual(causes(refused), ['spec.fixed: Invalid value: "string": is fixed']);
+      ok(await space.patch(at('/changing'), { spec: { fixed: null } }, mergeType));
+    });
+
+    test('are not judged of what does not fit the schema', async () => {
+      assert.deepEqual(causes(await create('bad', { least: 'x' })), [
+        'spec.least: Invalid value: "string": spec.least in body must be of type integer: "string"',
+        '<nil>: Invalid value: "null": some validation rules were not checked because the object was invalid; correct the existing errors to complete validation',
+      ]);
+    });
+
+    test('that are no rules are refused with their definition', async () => {
+      const answer = await api.ask('POST', definitions, {
+        body: definition(
+          { plural: 'unruly', kind: 'Unruly' },
+          ruled([rule('self.least <'), rule('1 + 1'), rule('nobody == 1')]),
+        ),
+      });
+      assert.equal(answer.code, 422);
+      const place = 'spec.versions[0].schema.openAPIV3Schema.properties[spec].x-kubernetes-validations';
+      const told: string[] = causes(answer);
+      assert.match(
+        told[0]!,
+        /^spec\.versions\[0\].*validations\[0\]\.rule: Invalid value: "self.least <": compilation failed: /,
+      );
+      assert.equal(told[1], `${place}[1].rule: Invalid value: "1 + 1": must evaluate to a bool`);
+      assert.match(told[2]!, /validations\[2\]\.rule: Invalid value: "nobody == 1": compilation failed: .*nobody/);
+    });
+
+    test('that take without end are given up', async () => {
+      const all = Array.from({ length: 6 }, (_, i) => `self.amounts.all(v${i}, `).join('');
+      await define(
+        definition({ plural: 'slow', kind: 'Slow' }, ruled([rule(`!has(self.amounts) || ${all}true))))))`)])),
+      );
+      const body = { ...widget('x', { amounts: Array.from({ length: 200 }, () => '1') }), kind: 'Slow' };
+      const answer = await api.ask('POST', `${group}/namespaces/customs/slow`, { body });
+      assert.equal(answer.code, 422);
+      assert.match(answer.body.message, /running out of cost budget/);
+    }).timeout(30_000);
+  });
+
   test('discovery and OpenAPI tell of them', async () => {
     const resources = ok(await api.ask('GET', group)).resources;
     assert.deepEqual(

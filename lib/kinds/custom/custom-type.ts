@@ -3,18 +3,16 @@ import { badRequest } from '#lib/meta/errors.ts';
 import type { Json } from '#lib/meta/json-map.ts';
 import { isMap } from '#lib/meta/json-map.ts';
 import type { CustomType, Kind } from '../define-kind.ts';
-import type { JSONSchemaProps } from '../gen/apiextensions-v1.ts';
 import { decodeMember } from '../structure.ts';
 import { dropNulls, fill } from './fill.ts';
 import { ownedFieldsOf } from './owned-fields.ts';
 import { prune } from './prune.ts';
-import { structuralOf } from './structural.ts';
+import type { Structural } from './structural.ts';
 
 /** `versions` gives the kinds of all versions of the resource. */
-export function customType(schema: JSONSchemaProps, versions: () => readonly Kind[]): CustomType {
-  const structural = structuralOf(schema);
+export function customType(structural: Structural, versions: () => readonly Kind[]): CustomType {
   return {
-    schema,
+    schema: structural.source,
     versions,
     fields: ownedFieldsOf(structural),
     decode(body) {

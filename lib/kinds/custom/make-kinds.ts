@@ -1,4 +1,5 @@
 /** The kinds that a definition of custom resources makes: one for each version that is served. */
+import { invalid } from '#lib/meta/errors.ts';
 import type { FieldError } from '#lib/meta/errors.ts';
 import { copy, equal } from '#lib/meta/equal.ts';
 import { isMap, put } from '#lib/meta/json-map.ts';
@@ -13,7 +14,9 @@ import { fill, hasDefaults } from './fill.ts';
 import { namesOf, parseJsonPath, valuesAt } from './json-path.ts';
 import type { JsonPath } from './json-path.ts';
 import { printedColumns } from './printed-columns.ts';
+import { checkRules, hasRules } from './rules.ts';
 import { structuralOf } from './structural.ts';
+import type { Structural } from './structural.ts';
 
 /** The kinds of all served versions. The definition has been checked. */
 export function customKinds({ spec }: CustomResourceDefinition): Kind[] {
@@ -42,6 +45,7 @@ function makeKind(
   const { subresources = {}, selectableFields = [] } = version;
   const apiVersion = `${group}/${version.name}`;
   const schema = version.schema?.openAPIV3Schema ?? {};
+  const structural = structuralOf(schema);
   const hasStatus = subresources.status !== undefined;
   return defineKind<Resource>({
     group,
@@ -54,7 +58,7 @@ function makeKind(
     namespaced: scope === 'Namespaced',
     schema: [...group.split('.').reverse(), version.name, names.kind].join('.'),
     description: schema.description ?? '',
-    custom: customType(schema, () => family().served),
+    custom: customType(structural, () => family().served),
     jsonOnly: true,
     namesVersion: true,
     status: hasStatus,
@@ -68,18 +72,20 @@ function makeKind(
       fields: Object.fromEntries(selectableFields.map(({ jsonPath }) => [jsonPath.slice(1), readerOf(jsonPath)])),
     }),
     columns: printedColumns(version.additionalPrinterColumns),
-    conversion: conversionOf(apiVersion, schema, () => family().stored),
-    check: (object, before) => conformFaults(object, before, schema),
-    checkStatus: (object, before) => conformFaults(object, before, schema),
+    conversion: conversionOf(apiVersion, structural, () => family().stored),
+    check: (object, before) => faultsOf(object, before, structural),
+    checkStatus: (object, before) => faultsOf(object, before, structural),
   });
 }
 
-function conformFaults(
-  object: Resource,
-  before: Resource | undefined,
-  schema: Parameters<typeof conform>[1],
-): FieldError[] {
-  return conform(object, schema, '', before);
+/** Rules are about values that fit the schema: an object that does not is not judged by them. */
+function faultsOf(object: Resource, before: Resource | undefined, schema: Structural): FieldError[] {
+  const faults = conform(object, schema.source, '', before);
+  if (faults.length === 0) return checkRules(object, schema, before);
+  if (!hasRules(schema)) return faults;
+  const because =
+    'some validation rules were not checked because the object was invalid; correct the existing errors to complete validation';
+  return [...faults, invalid('<nil>', null, because)];
 }
 
 /** Without a status of its own, the status counts with the rest. */
@@ -93,18 +99,13 @@ function raisesByAll(now: Resource, before: Resource): boolean {
  * Versions differ in the name of their version alone. Objects are filled in as they are read, too: their definition may have been given defaults after
  * they were stored.
  */
-function conversionOf(
-  apiVersion: string,
-  schema: Parameters<typeof conform>[1],
-  stored: () => Kind,
-): Conversion<Resource> {
-  const structural = structuralOf(schema);
-  const hasAny = hasDefaults(structural);
+function conversionOf(apiVersion: string, schema: Structural, stored: () => Kind): Conversion<Resource> {
+  const hasAny = hasDefaults(schema);
   /** What objects in memory have been made into, as long as these are there. */
   const made = new WeakMap<Resource, Resource>();
   const filled = (object: Resource): Resource => {
     const next = copy(object);
-    fill(next, structural);
+    fill(next, schema);
     return equal(next, object) ? object : next;
   };
   const named = (object: Resource, version: string): Resource =>

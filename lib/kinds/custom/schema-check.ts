@@ -6,8 +6,9 @@ import { copy, equal } from '#lib/meta/equal.ts';
 import { isMap } from '#lib/meta/json-map.ts';
 import type { JSONSchemaProps } from '../gen/apiextensions-v1.ts';
 import { conform } from './conform.ts';
-import { patternFault } from './pattern.ts';
+import { patternFault } from '../../cel/pattern.ts';
 import { prune } from './prune.ts';
+import { ruleFault } from './rules.ts';
 import { structuralOf } from './structural.ts';
 
 const types = ['array', 'boolean', 'integer', 'number', 'object', 'string'];
@@ -37,6 +38,7 @@ function check(path: string, schema: JSONSchemaProps, level: Level): FieldError[
     ...checkExtensions(path, schema),
     ...checkPattern(path, schema),
     ...checkFallback(path, schema),
+    ...checkValidations(path, schema),
     ...checkInner(path, schema),
     ...checkCompositions(path, schema),
   ];
@@ -150,6 +152,14 @@ function checkFallback(path: string, schema: JSONSchemaProps): FieldError[] {
   prune(kept, structuralOf(schema));
   if (equal(kept, fallback)) return [];
   return [invalid(at, new GoText(JSON.stringify(fallback)), 'must not have unknown fields')];
+}
+
+function checkValidations(path: string, schema: JSONSchemaProps): FieldError[] {
+  return (schema['x-kubernetes-validations'] ?? []).flatMap((rule, i) => {
+    const found = ruleFault(rule);
+    if (!found) return [];
+    return [invalid(`${path}.x-kubernetes-validations[${i}].${found.field}`, rule[found.field] ?? '', found.fault)];
+  });
 }
 
 function checkInner(path: string, schema: JSONSchemaProps): FieldError[] {
