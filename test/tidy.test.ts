@@ -62,11 +62,12 @@ function resolve(from: string, target: string): string {
 
 const services = ['apiserver', 'scheduler', 'controller-manager', 'node-agent', 'proxy'];
 /** Folder -> the folders it may import, besides itself. */
-const libraries = ['lib/env', 'lib/meta', 'lib/metrics', 'lib/pki', 'protos'];
+const libraries = ['lib/env', 'lib/meta', 'lib/cel', 'lib/metrics', 'lib/pki', 'protos'];
 const mayImport: Record<string, string[]> = {
   protos: [],
   'lib/env': [],
   'lib/meta': [],
+  'lib/cel': ['lib/meta'],
   'lib/metrics': ['lib/env'],
   'lib/pki': [],
   'lib/kinds': libraries,

@@ -10,7 +10,7 @@ import { isMap } from '#lib/meta/json-map.ts';
 import type { Json } from '#lib/meta/json-map.ts';
 import type { JSONSchemaProps } from '../gen/apiextensions-v1.ts';
 import { fitsFormat } from './formats.ts';
-import { occursIn } from '../../cel/pattern.ts';
+import { occursIn } from '#lib/cel/pattern.ts';
 
 /** Faults that are looked for; further ones say nothing new. */
 const faultLimit = 100;

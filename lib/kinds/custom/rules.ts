@@ -1,6 +1,6 @@
 /** The rules of a schema in CEL (`x-kubernetes-validations`), as upstream's `schema/cel`: each is about the value at its place. */
-import { makeCompiler, OutOfTime, runWithin } from '../../cel/expression.ts';
-import type { Expression } from '../../cel/expression.ts';
+import { makeCompiler, OutOfTime, runWithin } from '#lib/cel/expression.ts';
+import type { Expression } from '#lib/cel/expression.ts';
 import { equal } from '#lib/meta/equal.ts';
 import { duplicate, fieldForbidden, invalid, required } from '#lib/meta/errors.ts';
 import type { FieldError } from '#lib/meta/errors.ts';

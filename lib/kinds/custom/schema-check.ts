@@ -6,7 +6,7 @@ import { copy, equal } from '#lib/meta/equal.ts';
 import { isMap } from '#lib/meta/json-map.ts';
 import type { JSONSchemaProps } from '../gen/apiextensions-v1.ts';
 import { conform } from './conform.ts';
-import { patternFault } from '../../cel/pattern.ts';
+import { patternFault } from '#lib/cel/pattern.ts';
 import { prune } from './prune.ts';
 import { ruleFault } from './rules.ts';
 import { structuralOf } from './structural.ts';
