@@ -87,6 +87,8 @@ export async function makeVolumes(options: VolumesOptions): Promise<Volumes> {
   const serially = makeSerial();
 
   const diskPath = (uid: string, name: string) => path.join(podsDir, uid, 'volumes', name);
+  /** What writes to shown files and what finds its way through them take turns. */
+  const filesOf = (uid: string) => `files of ${uid}`;
   const memoryPath = (uid: string, name: string) => path.join(memoryDir, uid, name);
 
   function hold(pod: Pod): void {
@@ -122,7 +124,9 @@ export async function makeVolumes(options: VolumesOptions): Promise<Volumes> {
     const payload = payloadOf(pod, volume, await sourcesOf(pod, volume));
     const folder = volume.configMap ? diskPath(uid, volume.name) : memoryPath(uid, volume.name);
     const stamp = `${new Date(env.now()).toISOString().slice(0, 19).replaceAll(/[-:T]/g, '_')}.${process.pid}${++stamps}`;
-    await writePayload(folder, payload, { fsGroup: pod.spec.securityContext?.fsGroup, stamp });
+    await serially(filesOf(uid), () =>
+      writePayload(folder, payload, { fsGroup: pod.spec.securityContext?.fsGroup, stamp }),
+    );
     return folder;
   }
 
@@ -204,26 +208,36 @@ export async function makeVolumes(options: VolumesOptions): Promise<Volumes> {
     return paths;
   }
 
+  async function mountInto(
+    pod: Pod,
+    spec: AnyContainer,
+    paths: VolumePaths,
+    variables: ReadonlyMap<string, string>,
+    images: Readonly<Record<string, UnpackedImage>>,
+  ): Promise<Mount[]> {
+    const podDir = path.join(podsDir, pod.metadata.uid);
+    const all = { ...paths };
+    for (const [name, image] of Object.entries(images)) {
+      all[name] = path.join(podDir, 'images', image.id.replace(/^sha256:/, ''));
+      try {
+        await mountImage(image, all[name], path.join(options.stateDir, 'empty'));
+      } catch (error) {
+        throw new VolumeError([faultOf(name, error, [])], { cause: error });
+      }
+    }
+    const subPathDir = path.join(podDir, 'subpaths', spec.name);
+    return mountsOfContainer(pod, spec, all, variables, subPathDir).catch((error: unknown) => {
+      env.log.warn('Cannot mount volumes into container', { pod: pod.metadata.name, container: spec.name, error });
+      throw error;
+    });
+  }
+
   return {
     refresh,
     mount: (pod, signal) => serially(pod.metadata.uid, () => mountAll(pod, signal)),
-    async mountsOf(pod, spec, paths, variables, images = {}) {
-      const podDir = path.join(podsDir, pod.metadata.uid);
-      const all = { ...paths };
-      for (const [name, image] of Object.entries(images)) {
-        all[name] = path.join(podDir, 'images', image.id.replace(/^sha256:/, ''));
-        try {
-          await mountImage(image, all[name], path.join(options.stateDir, 'empty'));
-        } catch (error) {
-          throw new VolumeError([faultOf(name, error, [])], { cause: error });
-        }
-      }
-      const subPathDir = path.join(podDir, 'subpaths', spec.name);
-      return mountsOfContainer(pod, spec, all, variables, subPathDir).catch((error: unknown) => {
-        env.log.warn('Cannot mount volumes into container', { pod: pod.metadata.name, container: spec.name, error });
-        throw error;
-      });
-    },
+    // An update of what a subPath leads to must not come in between; but an API that is away keeps no container from its start.
+    mountsOf: (pod, spec, paths, variables, images = {}) =>
+      serially(filesOf(pod.metadata.uid), () => mountInto(pod, spec, paths, variables, images)),
     unmount: (uid) =>
       serially(uid, async () => {
         mounted.get(uid)?.cancel?.();
