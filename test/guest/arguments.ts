@@ -9,8 +9,6 @@ export interface MachineSpec {
   memoryMib: number;
   kernel: string;
   firstRoot: string;
-  /** For the kernel and for what it starts, `name=value`. */
-  kernelOptions: readonly string[];
   /** A raw file that the guest has as its first disk. */
   disk: string;
   /** Socket of the file server that shows the guest this machine's files, under the tag `host`. */
@@ -38,7 +36,7 @@ export function qemuArguments(spec: MachineSpec): string[] {
     ...['-kernel', spec.kernel],
     ...['-initrd', spec.firstRoot],
     // A guest that panics ends at once, as it does not start anew.
-    ...['-append', ['console=ttyS0', 'quiet', 'panic=-1', ...spec.kernelOptions].join(' ')],
+    ...['-append', 'console=ttyS0 quiet panic=-1'],
     ...['-chardev', `file,id=console,path=${spec.console}`],
     ...['-serial', 'chardev:console'],
     ...['-chardev', 'stdio,id=port,signal=off'],

@@ -14,6 +14,8 @@ export function hasFileServer(): boolean {
 }
 
 export interface FileServer {
+  /** Resolves with its complaints when it has ended. */
+  ended: Promise<string>;
   /** Resolves when nothing of it is left. */
   end(): Promise<void>;
 }
@@ -28,7 +30,7 @@ export async function serveFiles(socket: string): Promise<FileServer> {
   const child = spawn(holder[0]!, [...holder.slice(1), program!, ...options], { stdio: ['ignore', 'ignore', 'pipe'] });
   let said = '';
   child.stderr.on('data', (data: Buffer) => (said = `${said}${data.toString()}`.slice(-mostComplaint)));
-  const ended = once(child, 'close');
+  const ended = once(child, 'close').then(() => said.trim());
   const end = async () => {
     child.kill('SIGKILL');
     await ended;
@@ -39,7 +41,7 @@ export async function serveFiles(socket: string): Promise<FileServer> {
   const listens = await eventually('the file server listens or ends', () =>
     existsSync(socket) ? 'listens' : child.exitCode !== null && 'ended',
   );
-  if (listens === 'listens') return { end };
+  if (listens === 'listens') return { ended, end };
   await end();
   throw new Error(`Cannot serve files to a guest: ${said.trim()}`);
 }

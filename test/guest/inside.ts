@@ -79,7 +79,9 @@ let failed = false;
 
 function tell(line: Line): void {
   failed ||= 'trouble' in line || ('result' in line && line.result.state === 'failed');
-  writeSync(port, `${JSON.stringify(line)}\n`);
+  const text = Buffer.from(`${JSON.stringify(line)}\n`);
+  // The port takes so much at a time.
+  for (let at = 0; at < text.length;) at += writeSync(port, text, at);
 }
 
 await main(JSON.parse(readFileSync(process.argv[2]!, 'utf8')) as Job).catch((error: unknown) =>

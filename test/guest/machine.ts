@@ -7,7 +7,6 @@ import type { Accelerator, MachineSpec } from './arguments.ts';
 import { serveFiles } from './file-server.ts';
 
 export interface Machine {
-  accelerator: Accelerator;
   /** Resolves when the guest has ended, with why if it was ended by us. */
   ended: Promise<string | undefined>;
   /** Ends it by force. */
@@ -19,11 +18,14 @@ export interface Patience {
   helloMs: Readonly<Record<Accelerator, number>>;
   /** So long it may say nothing. */
   silenceMs: number;
+  /** So long it may live. */
+  lifeMs: number;
 }
 
 /** The end of what QEMU complains of is kept. */
 const mostComplaint = 4096;
 const mostLastWords = 100;
+const afterlifeMs = 5000;
 
 /** The last of what a guest said on its console. */
 export function lastWords(spec: Pick<MachineSpec, 'console'>): string {
@@ -54,7 +56,7 @@ export async function startMachine(
 /** The machine, or why there is none. */
 async function tryMachine(
   spec: MachineSpec,
-  { helloMs, silenceMs }: Patience,
+  { helloMs, silenceMs, lifeMs }: Patience,
   onLine: (line: string) => void,
 ): Promise<Machine | string> {
   const files = await serveFiles(spec.files);
@@ -68,11 +70,15 @@ async function tryMachine(
     why ??= reason;
     qemu.kill('SIGKILL');
   };
+  // Without its files a guest hangs. A guest that ends takes its server with it, which may be heard of first.
+  void files.ended.then((said) => setTimeout(() => give(`its file server ended: ${said}`), afterlifeMs).unref());
   let watchdog = setTimeout(() => give('it never said a word'), helloMs[spec.accelerator]);
+  const lifetime = setTimeout(() => give(`it was not done within ${lifeMs / 1000} s`), lifeMs);
   qemu.stderr.on('data', (data: Buffer) => (complaint = `${complaint}${data.toString()}`.slice(-mostComplaint)));
   const ended = new Promise<string | undefined>((resolve) => {
     qemu.on('close', () => {
       clearTimeout(watchdog);
+      clearTimeout(lifetime);
       void files.end().then(() => resolve(why));
     });
   });
@@ -86,7 +92,6 @@ async function tryMachine(
   });
   if ((await Promise.race([spoke, ended])) !== true) return why ?? complaint.trim();
   return {
-    accelerator: spec.accelerator,
     ended,
     async end(reason) {
       give(reason);

@@ -20,7 +20,7 @@ export interface GuestRun {
 }
 
 /** What a guest is made of. */
-const machine = { processors: os.availableParallelism(), memoryMib: 2048, port: 'wherry.job', kernelOptions: [] };
+const machine = { processors: os.availableParallelism(), memoryMib: 2048, port: 'wherry.job' };
 const diskBytes = 4 * 2 ** 30;
 const modules = ['virtio_pci', 'virtiofs', 'overlay', 'virtio_blk', 'virtio_console', 'quota_v2'];
 
