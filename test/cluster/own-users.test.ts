@@ -318,7 +318,7 @@ suite('pods with users of their own (where the nodes say that they can)', functi
     assert.equal(
       await text(
         'walls',
-        'mount -t tmpfs none /tmp 2>/dev/null || mkdir /t && mount -t tmpfs none /t && echo mounted; dmesg >/dev/null 2>&1 || echo refused',
+        'mount -t tmpfs none /tmp 2>/dev/null || mkdir /t && mount -t tmpfs none /t && echo mounted; dmesg >/dev/null 2>&1 || echo refused; ls /dev/loop* /dev/vd* /dev/sd* 2>/dev/null; :',
         'mighty',
       ),
       'mounted refused',

@@ -12,7 +12,7 @@ import { boundLayer } from './bounded-layer.ts';
 import { podCgroup } from './cgroups.ts';
 import { conmonArguments, readReport } from './conmon.ts';
 import { containerFolders, podFolders, userNamespaceProgram } from './folders.ts';
-import { givenDevices, listDevices, makeNodes } from './devices.ts';
+import { givenDevices, listDevices, makeNodes, openToAll } from './devices.ts';
 import { grantsOf } from './grants.ts';
 import type { Accounts } from './grants.ts';
 import { narrowest } from './io.ts';
@@ -131,7 +131,7 @@ export function makeContainerStarter(shop: Workshop): ContainerStarter {
       seccomp: profile,
       seccompProgram: profile && programs.find(profile),
       host: shop.host,
-      hostDevices: privileged ? listDevices() : [],
+      hostDevices: privileged ? (userIds ? openToAll(listDevices()) : listDevices()) : [],
       givenDevices: givenDevices(spec),
       processesOf: spec.processesOf === undefined ? undefined : processesOf(pod, spec.processesOf),
       cgroup: `${podCgroup(shop.cgroupRoot, pod.record.spec)}/${id}`,

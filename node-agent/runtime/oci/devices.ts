@@ -20,6 +20,17 @@ export function listDevices(folder = '/dev'): OciDevice[] {
   });
 }
 
+/** Read and write, for those who neither own a file nor are of its group. */
+const othersReadWrite = 0o006;
+
+/**
+ * Of the node's devices those that anybody there may use: what a privileged container finds whose root is nobody on the node. crun makes it nodes of its own for them, which belong to that root, so
+ * that their mode on the node is all that keeps it from the others.
+ */
+export function openToAll(devices: readonly OciDevice[]): OciDevice[] {
+  return devices.filter(({ fileMode }) => (fileMode & othersReadWrite) === othersReadWrite);
+}
+
 /** The block devices among a container's mounts and those it was given, as it finds them. Throws for a source that is gone, or is no device. */
 export function givenDevices({ mounts, devices = [] }: Pick<ContainerSpec, 'mounts' | 'devices'>): GivenDevice[] {
   const ofVolumes = mounts

@@ -5,6 +5,7 @@ import { containerSpec, podSpec } from './bench.fixture.ts';
 import type { ContainerWishes } from './bench.fixture.ts';
 import { grantCapabilities } from './capabilities.ts';
 import { defaultSeccomp } from './seccomp-default.ts';
+import { openToAll } from './devices.ts';
 import { renderPause } from './pause.ts';
 import { renderSpec } from './spec.ts';
 import type { SpecInputs } from './spec.ts';
@@ -66,6 +67,21 @@ suite('OCI specification', () => {
       },
     );
     expectGolden('own-users.json', rendered);
+  });
+
+  test('renderSpec() gives a privileged container of such a pod no devices beyond those it shows', () => {
+    const zero = { path: '/dev/zero', type: 'c' as const, major: 1, minor: 5, fileMode: 0o666, uid: 0, gid: 0 };
+    const disk = { ...zero, path: '/dev/vda', type: 'b' as const, major: 254, minor: 0, fileMode: 0o660 };
+    const readable = { ...zero, path: '/dev/kmsg', minor: 11, fileMode: 0o644 };
+    const hostDevices = openToAll([zero, disk, readable]);
+    assert.deepEqual(hostDevices, [zero]);
+    const wishes = { security: { privileged: true } };
+    const { devices, resources } = render(wishes, { hostDevices, userIds: { first: 131_072, count: 65_536 } }).linux;
+    assert.deepEqual(devices, [zero]);
+    assert.deepEqual(resources.devices, [
+      { allow: false, access: 'rwm' },
+      { allow: true, access: 'rwm', type: 'c', major: 1, minor: 5 },
+    ]);
   });
 
   test('renderPause() renders the holder of the processes of a pod with users of its own', () => {

@@ -96,20 +96,20 @@ export function renderSpec(inputs: SpecInputs): OciSpec {
       resources: {
         // What every container needs (null, zero, ptmx and their like) the runtime allows by itself.
         devices: [
-          { allow: privileged, access: 'rwm' },
-          ...inputs.givenDevices.map(({ device: { type, major, minor }, access }) => ({
-            allow: true,
-            access,
-            type,
-            major,
-            minor,
-          })),
+          // Through a volume a pod's root might come upon a node that the machine's root owns, which it then owns too.
+          { allow: privileged && !inputs.userIds, access: 'rwm' },
+          ...(inputs.userIds ? inputs.hostDevices.map((device) => allowed(device, 'rwm')) : []),
+          ...inputs.givenDevices.map(({ device, access }) => allowed(device, access)),
         ],
         ...limits(inputs),
         ...(host.cgroup === 'v2' && { unified: unified(inputs) }),
       },
     },
   };
+}
+
+function allowed({ type, major, minor }: OciDevice, access: string): OciSpec['linux']['resources']['devices'][number] {
+  return { allow: true, access, type, major, minor };
 }
 
 /** Files of cgroup v2 that the specification has no words for. */
