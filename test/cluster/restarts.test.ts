@@ -256,7 +256,7 @@ suite('restarts, probes and hooks', function () {
     });
     const say = { exec: { command: ['sh', '-c', 'echo hook >> /data/ends'] } };
     await place.run('convoy', {
-      terminationGracePeriodSeconds: 20,
+      terminationGracePeriodSeconds: 60,
       initContainers: [
         { ...polite('first', 'true', { lifecycle: { preStop: say } }), restartPolicy: 'Always' },
         { ...polite('second', 'true'), restartPolicy: 'Always' },
@@ -264,9 +264,12 @@ suite('restarts, probes and hooks', function () {
       containers: [
         polite('main', 'sleep 0.5'),
         {
-          ...container('touch /data/ends; tail -f /data/ends & trap "exit 0" TERM; wait', {
+          // It is asked to end when the other has spoken, however long that takes, and then has the time to pass that on.
+          ...container('echo begins >> /data/ends; tail -f /data/ends & trap "sleep 2; exit 0" TERM; wait', {
             volumeMounts,
-            lifecycle: { preStop: { sleep: { seconds: 1 } } },
+            lifecycle: {
+              preStop: { exec: { command: ['sh', '-c', 'until grep -q main /data/ends; do sleep 0.1; done'] } },
+            },
           }),
           name: 'log',
         },
@@ -275,6 +278,7 @@ suite('restarts, probes and hooks', function () {
     });
     await place.ready('convoy');
     const follower = place.cluster.spawnKubectl(['-n', 'restarts', 'logs', '-f', 'convoy', '-c', 'log']);
+    await eventually('the log is followed', () => follower.output().includes('begins'));
     await place.kubectl('delete', 'pod', 'convoy', '--wait=false');
     await eventually('hook, then main', () => /hook\nmain\n/.test(follower.output()));
     await follower.exited;

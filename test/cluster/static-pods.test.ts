@@ -57,6 +57,7 @@ suite('static pods', function () {
     assert.equal(before.metadata.annotations?.['kubernetes.io/config.hash'], hashOf(before));
     assert.equal(await place.kubectl('logs', 'web-node-1'), 'served\n');
     assert.equal(await place.exec('web-node-1', 'hostname'), 'web-node-1\n');
+    // Not waited for: kubectl looks but once whether the name is another pod's now, and then watches the name until nothing has it.
     await place.kubectl('delete', 'pod', 'web-node-1', '--wait=false');
     const after = await eventually('the image again', async () => {
       const now = await place.pod('web-node-1');
