@@ -1,212 +1,174 @@
-/** The agent is killed again and again while pods come and go: afterwards all is as wanted, and nothing is left over. */
+/** What happens to a node's pods when something beside the agent dies, or everything at once: all is as wanted afterwards, and nothing is left over. */
 import assert from 'node:assert/strict';
-import { connect } from '#lib/client/connect.ts';
-import type { ConnectedClient } from '#lib/client/connect.ts';
-import type { View } from '#lib/client/types.ts';
-import { makeView } from '#lib/client/view.ts';
-import { makeFakeEnv } from '#lib/env/fake.ts';
-import { makeRealEnv } from '#lib/env/real.ts';
-import type { Pod } from '#lib/kinds/gen/core-v1.ts';
-import { pod as podKind } from '#lib/kinds/pod.ts';
-import { isReason } from '#lib/meta/errors.ts';
-import { assertNothingRemains, eventually, startTestCluster } from '../harness/cluster.ts';
-import type { TestCluster } from '../harness/cluster.ts';
-import { marker, sorts } from './churn-pods.ts';
-import type { Rest } from './churn-pods.ts';
-import { chaosNode, commandLines, isContainerInit, killIfThere, loseMachine } from './node.ts';
-import type { ChaosNode } from './node.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { cpSync, renameSync, rmSync } from 'node:fs';
+import { endSupervised } from '../../cli/cluster/run.ts';
+import { stemOf } from '../../cli/cluster/up.ts';
+import { eventually } from '../harness/cluster.ts';
+import { markOf } from './churn-pods.ts';
+import { startChurn } from './churn.ts';
+import type { Churn } from './churn.ts';
+import { commandLines, killIfThere, loseMachine } from './node.ts';
 
-const env = makeRealEnv({ service: 'test', level: 'error' });
+/** Long enough for an agent to do what it would do without the API. */
+const awayWithoutApiMs = 5000;
+
 const seed = Number(process.env.WHERRY_TEST_SEED ?? Date.now() % 1_000_000);
-const kills = Number(process.env.WHERRY_TEST_KILLS ?? 15);
-const namespace = 'default';
-const mostPods = 12;
 
 suite(`chaos on a node (WHERRY_TEST_SEED=${seed})`, function () {
   this.timeout(240_000);
-  const chance = makeFakeEnv({ seed });
-  const pick = <T>(items: readonly T[]): T => items[Math.floor(chance.random() * items.length)]!;
-  const ending = new AbortController();
-  let cluster: TestCluster;
-  let node: ChaosNode;
-  let client: ConnectedClient;
-  let view: View;
-  let before: string[];
-  let count = 0;
-  /** The pods that should be there: name -> how they should rest. */
-  const wanted = new Map<string, Rest>();
+  let churn: Churn;
 
   suiteSetup(async () => {
-    cluster = await startTestCluster('churn', 1);
-    node = chaosNode(cluster);
-    client = connect(
-      { address: `unix:${cluster.layout.socket}`, user: 'kubernetes-admin', groups: ['system:masters'] },
-      env,
-    );
-    view = makeView(client, [{ kind: podKind }], { env, signal: ending.signal });
-    await view.ready();
-    await cluster.kubectl('create', 'configmap', 'churn', '--from-literal=a=1');
-    await cluster.kubectl('create', 'secret', 'generic', 'churn', '--from-literal=s=1');
-    // What the first pod makes for all that follow is no leak.
-    await create('volumes');
-    await rested();
-    const { uid } = pods()[0]!.metadata;
-    const ofThePod = (line: string) => line.includes(uid) || /^(process|link veth)/.test(line);
-    assert.ok((await node.traces()).filter(ofThePod).length > 10);
-    await removeAll();
-    await eventually('its traces are gone', async () => {
-      before = await node.traces();
-      return !before.some(ofThePod);
-    });
+    churn = await startChurn('churn', seed);
   });
-  suiteTeardown(async () => {
-    ending.abort();
-    client?.close();
-    await cluster.remove();
-    await assertNothingRemains(cluster.layout);
-  });
-
-  const pods = () => view.list(podKind, namespace);
-  const podNamed = (name: string) => view.get(podKind, { namespace, name });
-
-  async function create(sort = pick(Object.keys(sorts))): Promise<string> {
-    const name = `${sort}-${count++}`;
-    const { rest, spec } = sorts[sort]!;
-    await client.create(podKind, { metadata: { name, namespace }, spec: spec(pick([0, 1, 2])) });
-    wanted.set(name, rest);
-    return name;
-  }
-
-  async function remove(name: string): Promise<void> {
-    wanted.delete(name);
-    await client.delete(podKind, { namespace, name }).catch((error: unknown) => {
-      if (!isReason(error, 'NotFound')) throw error;
-    });
-  }
-
-  async function removeAll(): Promise<void> {
-    for (const name of wanted.keys()) await remove(name);
-    await eventually('all pods are gone', () => pods().length === 0);
-  }
-
-  const rested = () =>
-    eventually('all pods are as wanted', () => {
-      const unlike = [...wanted].filter(([name, rest]) => !isAt(podNamed(name), rest));
-      if (unlike.length > 0) throw new Error(`Not ${unlike.map(([name, rest]) => `${name} ${rest}`).join(', ')}`);
-      return true;
-    });
-
-  teardown(removeAll);
-
-  const nothingLeft = async () => {
-    await removeAll();
-    // Logs and folders go a moment after the object.
-    await eventually('nothing is left on the node', async () => {
-      const more = (await node.traces()).filter((line) => !before.includes(line));
-      if (more.length > 0) throw new Error(`Left over:\n${more.join('\n')}`);
-      return true;
-    });
-  };
-
-  test('kills in a churn of pods: none runs twice, no address is given twice, nothing is left', async () => {
-    const faults: string[] = [];
-    const watching = new AbortController();
-    const watch = (async () => {
-      while (!watching.signal.aborted) {
-        faults.push(...twice(runningMarks(), 'runs twice'), ...twice(addressesOf(pods()), 'is given twice'));
-        await env.sleep(150, watching.signal).catch(() => {});
-      }
-    })();
-    const churn = new AbortController();
-    const churning = (async () => {
-      while (!churn.signal.aborted) {
-        const names = [...wanted.keys()];
-        if (names.length >= mostPods || (names.length > 3 && chance.random() < 0.4)) await remove(pick(names));
-        else await create();
-        await env.sleep(100 + chance.random() * 300);
-      }
-    })();
-    try {
-      for (let round = 0; round < kills; round++) {
-        await env.sleep(200 + chance.random() * 2300);
-        node.killAgent();
-        await env.sleep(chance.random() * 300);
-        node.startAgent();
-      }
-      churn.abort();
-      await churning;
-      await rested();
-    } finally {
-      // However it ends, nothing goes on beside the next test.
-      churn.abort();
-      watching.abort();
-      await Promise.all([churning, watch]);
-    }
-    assert.deepEqual(faults, []);
-    for (const pod of pods()) {
-      for (const { name, restartCount } of pod.status?.containerStatuses ?? []) {
-        const rest = wanted.get(pod.metadata.name);
-        if (rest === 'running') assert.equal(restartCount, 0, `${pod.metadata.name}/${name} was started anew`);
-      }
-    }
-    await nothingLeft();
+  suiteTeardown(() => churn?.close());
+  teardown(async function () {
+    // Whatever it had stopped.
+    if (this.currentTest?.isFailed()) await churn.cluster.wherry('up');
+    await churn.removeAll();
   });
 
   test('a killed conmon: its container is told to have ended, and started again, once', async () => {
-    const name = await create('plain');
-    await rested();
-    const { containerID } = podNamed(name)!.status!.containerStatuses![0]!;
+    const name = await churn.create('plain');
+    await churn.rested();
+    const { containerID } = churn.podNamed(name)!.status!.containerStatuses![0]!;
     const id = containerID!.replace(/^.*:\/\//, '');
     const conmon = commandLines().find(({ line }) => line.includes('conmon') && line.includes(id))!;
     killIfThere(conmon.pid);
     await eventually('another run is told of', () => {
-      assert.deepEqual(twice(runningMarks(), 'runs twice'), []);
-      const status = podNamed(name)?.status?.containerStatuses?.[0];
+      const status = churn.podNamed(name)?.status?.containerStatuses?.[0];
       return status?.restartCount === 1 && status.state?.running !== undefined && status.lastState?.terminated;
     });
-    await nothingLeft();
+    await churn.counted();
+    assert.deepEqual(churn.faults, []);
+    await churn.nothingLeft();
   });
 
   test('pods deleted while the agent is away are taken down when it is back', async () => {
-    const names = [await create('plain'), await create('volumes'), await create('init')];
-    await rested();
+    const { node, create, podNamed } = churn;
+    const names = [await create('plain'), await create('volumes'), await create('init'), await create('ports')];
+    await churn.rested();
     node.killAgent();
-    for (const name of names) await remove(name);
+    for (const [i, name] of names.entries()) await churn.remove(name, i % 2 === 0 ? undefined : 0);
     await create('pair');
     node.startAgent();
     await eventually('they are gone', () => names.every((name) => !podNamed(name)));
-    await rested();
+    await churn.rested();
     // Those deleted without grace end a moment after their objects.
-    await eventually('only the new one runs', () => runningMarks().length === 2);
-    await nothingLeft();
+    await eventually('only the new one runs', () => churn.running().length === 2);
+    await churn.nothingLeft();
   });
 
   test('etcd and the API server killed while pods start, and away while containers crash', async () => {
+    const { cluster, create, podNamed } = churn;
     const [first] = [await create('crashing'), await create('plain'), await create('volumes'), await create('job')];
     process.kill(cluster.pidOf('etcd'), 'SIGKILL');
     process.kill(cluster.pidOf('control-plane'), 'SIGKILL');
     await eventually('pods can be made again', () => create('init'));
-    await rested();
+    await churn.rested();
     const restarts = () => podNamed(first)?.status?.containerStatuses?.[0]?.restartCount ?? 0;
     const told = restarts();
     const pid = cluster.pidOf('control-plane');
     process.kill(pid, 'SIGSTOP');
-    const seen = new Set<number>();
-    await eventually('the container runs again meanwhile', () => {
-      const runs = commandLines().filter(({ line }) => line.includes(`${marker}${podNamed(first)!.metadata.uid}/`));
-      for (const run of runs) if (isContainerInit(run.pid)) seen.add(run.pid);
-      return seen.size > 0;
-    });
+    const begun = churn.begun(first, 'main');
+    await eventually('the container runs again meanwhile', () => churn.begun(first, 'main') > begun);
     process.kill(pid, 'SIGCONT');
     await eventually('its restarts are told', () => restarts() > told);
-    await rested();
-    await nothingLeft();
+    await churn.rested();
+    await churn.nothingLeft();
+  });
+
+  test('the API away for a while: pods run on and start anew, the agent too, and all is told when it is back', async () => {
+    const { cluster, node, create, podNamed } = churn;
+    const [plain, crashing] = [await create('plain'), await create('crashing')];
+    await create('probed');
+    await create('init');
+    await churn.rested();
+    const uidsNow = () =>
+      churn
+        .pods()
+        .map(({ metadata }) => metadata.uid)
+        .toSorted();
+    const uids = uidsNow();
+    const mainOf = (name: string) => markOf(podNamed(name)!.metadata.uid, 'main');
+    const runOf = (name: string) => churn.running().find(({ mark }) => mark === mainOf(name));
+    const told = podNamed(crashing)!.status!.containerStatuses![0]!.restartCount;
+    await endSupervised(stemOf(cluster.layout, 'control-plane'));
+    const killed = runOf(plain)!;
+    killIfThere(killed.pid);
+    await eventually('it runs again', () => (runOf(plain)?.pid ?? killed.pid) !== killed.pid);
+    const begun = churn.begun(crashing, 'main');
+    await eventually('another crashes, and runs again', () => churn.begun(crashing, 'main') > begun);
+    const running = () =>
+      churn
+        .running()
+        .filter(({ mark }) => mark !== mainOf(crashing))
+        .map(({ pid, mark }) => `${pid} ${mark}`)
+        .toSorted();
+    const before = running();
+    assert.equal(before.length, 4);
+    // What should run, it cannot ask; nor may it end what does.
+    node.killAgent();
+    node.startAgent();
+    await sleep(awayWithoutApiMs);
+    assert.deepEqual(running(), before);
+    await cluster.wherry('up');
+    await eventually('its restarts are told', () => {
+      const [status] = podNamed(crashing)!.status!.containerStatuses!;
+      return status!.restartCount > told;
+    });
+    await eventually('the other too', () => podNamed(plain)?.status?.containerStatuses?.[0]?.restartCount === 1);
+    await churn.rested();
+    await churn.counted();
+    assert.deepEqual(running(), before);
+    assert.deepEqual(uidsNow(), uids);
+    await churn.nothingLeft();
+  });
+
+  test('etcd restored to an older state: what it knows runs, what it does not ends', async () => {
+    const { cluster, create, podNamed } = churn;
+    const { layout } = cluster;
+    const [removed, stays] = [await create('plain'), await create('volumes')];
+    await churn.rested();
+    const idOf = (name: string) => podNamed(name)!.status!.containerStatuses![0]!.containerID;
+    const [uid, id] = [podNamed(removed)!.metadata.uid, idOf(stays)];
+    const copy = `${layout.etcdDir}-copy`;
+    const stopStore = async () => {
+      await endSupervised(stemOf(layout, 'control-plane'));
+      await endSupervised(stemOf(layout, 'etcd'));
+    };
+    await stopStore();
+    cpSync(layout.etcdDir, copy, { recursive: true });
+    await cluster.wherry('up');
+    await churn.remove(removed);
+    await eventually('it is gone', () => !podNamed(removed));
+    const made = await create('pair');
+    await churn.rested();
+    await stopStore();
+    rmSync(layout.etcdDir, { recursive: true });
+    renameSync(copy, layout.etcdDir);
+    churn.lookAnew();
+    await cluster.wherry('up');
+    await eventually('the pod that had been removed runs again', () => {
+      const pod = podNamed(removed);
+      return pod?.metadata.uid === uid && pod.status?.containerStatuses?.[0]?.restartCount === 1;
+    });
+    churn.expect(removed, 'running');
+    churn.expect(made, undefined);
+    await churn.rested();
+    assert.equal(idOf(stays), id);
+    assert.equal(podNamed(made), undefined);
+    await eventually('what it does not know has ended', () => churn.running().length === 2);
+    await churn.counted();
+    await churn.nothingLeft();
   });
 
   test('a sudden restart of the machine: the same pods run again, in new sandboxes', async () => {
-    const running = [await create('plain'), await create('volumes'), await create('init')];
+    const { cluster, create, podNamed } = churn;
+    const running = [await create('plain'), await create('volumes'), await create('init'), await create('shared')];
     const done = await create('job');
-    await rested();
+    await churn.rested();
     const factsOf = (name: string) => {
       const { metadata, status } = podNamed(name)!;
       return { uid: metadata.uid, restarts: status?.containerStatuses?.[0]?.restartCount ?? 0 };
@@ -215,39 +177,14 @@ suite(`chaos on a node (WHERRY_TEST_SEED=${seed})`, function () {
     await loseMachine(cluster.layout);
     await cluster.wherry('up');
     await eventually('they run again', () => running.every((name) => factsOf(name).restarts > 0));
-    await rested();
+    await churn.rested();
     for (const name of running) {
       const { uid, restarts } = earlier.get(name)!;
       assert.deepEqual(factsOf(name), { uid, restarts: restarts + 1 });
       assert.equal(await cluster.kubectl('exec', name, '-c', 'main', '--', 'echo', 'here'), 'here\n');
     }
     assert.deepEqual(factsOf(done), earlier.get(done));
-    await nothingLeft();
+    assert.deepEqual(churn.faults, []);
+    await churn.nothingLeft();
   });
 });
-
-/** Whether a pod has come to its rest; one that crashes has none but to have been started again. */
-function isAt(pod: Pod | undefined, rest: Rest): boolean {
-  const { phase, containerStatuses = [] } = pod?.status ?? {};
-  if (rest === 'succeeded') return phase === 'Succeeded';
-  if (rest === 'crashing') return containerStatuses.some(({ restartCount }) => restartCount > 0);
-  return phase === 'Running' && containerStatuses.every(({ ready }) => ready);
-}
-
-/** The marks of all containers that run now. */
-function runningMarks(): string[] {
-  return commandLines()
-    .filter(({ pid, line }) => line.includes(marker) && isContainerInit(pid))
-    .map(({ line }) => line.slice(line.indexOf(marker)).trim());
-}
-
-/** Addresses of the pods that have one and may be using it. */
-function addressesOf(pods: readonly Pod[]): string[] {
-  return pods
-    .filter(({ metadata, status }) => status?.phase === 'Running' && metadata.deletionTimestamp === undefined)
-    .flatMap(({ status }) => (status?.podIPs ?? []).map(({ ip }) => ip));
-}
-
-function twice(items: readonly string[], what: string): string[] {
-  return items.filter((item, i) => items.indexOf(item) !== i).map((item) => `${item} ${what}`);
-}

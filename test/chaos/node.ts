@@ -1,5 +1,7 @@
 /** A node under chaos: its processes killed, started again and kept away, and everything that lies on it listed, to find what is left over. */
-import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { createWriteStream, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { insideNode, stemOf } from '../../cli/cluster/up.ts';
 import { run, supervise } from '../../cli/cluster/run.ts';
 import type { ClusterLayout } from '../../cli/cluster/layout.ts';
@@ -9,9 +11,21 @@ export interface ChaosNode {
   /** SIGKILL to the agent's process and its supervisor; nothing starts it again. */
   killAgent(): void;
   startAgent(): void;
-  /** All that pods make on a node, as sorted lines: mounts, files, links, addresses claimed, cgroups, processes. */
+  /** Starts the agent without anybody who would start it again, armed with a crash (`crash/preload.ts`) if one is given. */
+  runAgent(crash?: string): AgentRun;
+  /** All that pods make on a node, as sorted lines: mounts, files, containers, links, addresses claimed, host ports, devices, cgroups, processes. */
   traces(): Promise<string[]>;
 }
+
+export interface AgentRun {
+  kill(): void;
+  /** Resolves when it has ended, by whatever. */
+  ended: Promise<void>;
+  /** Resolves to the milliseconds until it was ready for pods; never for one that is killed before. */
+  ready: Promise<number>;
+}
+
+const preload = fileURLToPath(new URL('crash/preload.ts', import.meta.url));
 
 /** The first node of the cluster, whose agent must be running. */
 export function chaosNode({ layout, pidOf }: TestCluster): ChaosNode {
@@ -29,6 +43,27 @@ export function chaosNode({ layout, pidOf }: TestCluster): ChaosNode {
       killIfThere(pid);
     },
     startAgent: () => supervise(stem, `${layout.logDir}/${node.name}.log`, command),
+    runAgent(crash) {
+      const at = command.indexOf(process.execPath) + 1;
+      const [program, ...args] =
+        crash === undefined ? command : [...command.slice(0, at), '--import', preload, ...command.slice(at)];
+      const begin = performance.now();
+      const child = spawn(program!, args, {
+        stdio: ['ignore', 'ignore', 'pipe'],
+        env: { ...process.env, ...(crash !== undefined && { WHERRY_CRASH: crash }) },
+      });
+      const log = createWriteStream(`${layout.logDir}/${node.name}.log`, { flags: 'a' });
+      child.stderr.pipe(log);
+      return {
+        kill: () => void child.kill('SIGKILL'),
+        ended: new Promise((resolve) => child.on('exit', () => resolve())),
+        ready: new Promise((resolve) => {
+          child.stderr.on('data', (data: Buffer) => {
+            if (data.includes('Ready for pods')) resolve(performance.now() - begin);
+          });
+        }),
+      };
+    },
     async traces() {
       const mounts = (await inside('cat', '/proc/self/mountinfo')).map((line) => line.split(' ').slice(3, 5).join(' '));
       // Logs outlive their pods for a while.
@@ -48,6 +83,12 @@ export function chaosNode({ layout, pidOf }: TestCluster): ChaosNode {
         '-print',
       );
       const links = (await inside('ip', '-o', 'link')).map((line) => line.split(/: |@/)[1]!);
+      const ports = (await inside('nft', 'list', 'table', 'ip', 'wherry_pods')).flatMap(
+        // Elements of maps, several of which share a line.
+        (line) => line.match(/(tcp|udp|sctp) \. \d+ : [\d.]+ \. \d+|[\d.]+ \. [\d.]+(?= [,}])/g) ?? [],
+      );
+      const devices = (await run('losetup', ['--list', '--noheadings', '--output', 'BACK-FILE'])).split('\n');
+      const containers = await inside('crun', `--root=${node.runDir}/runtime/crun`, 'list', '--quiet');
       const cgroups = (await run('find', ['/sys/fs/cgroup', '-type', 'd', '-path', `*${node.cgroupRoot}*`])).split(
         '\n',
       );
@@ -59,8 +100,12 @@ export function chaosNode({ layout, pidOf }: TestCluster): ChaosNode {
         ...files.map((line) => `file ${line}`),
         ...links.map((line) => `link ${line}`),
         ...cgroups.map((line) => `cgroup ${line}`),
+        ...ports.map((line) => `port ${line}`),
+        ...devices.filter((line) => line.includes(node.stateDir)).map((line) => `device ${line}`),
+        ...containers.map((id) => `container ${id}`),
         ...commandLines()
-          .filter(({ line }) => line.includes('conmon') && line.includes(node.runDir))
+          .filter(({ line }) => [node.runDir, node.stateDir].some((folder) => line.includes(folder)))
+          .filter(({ line }) => !line.includes('--config'))
           .map(({ line }) => `process ${line}`),
       ].toSorted();
     },
@@ -117,12 +162,21 @@ function commandOf(pid: number): string[] {
   return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').slice(0, -1);
 }
 
-/** Processes end while we look. */
-function readOr(file: string, absent: string): string {
+/** A file of /proc; `absent` when its process has ended, as they do while we look. */
+export function readOr(file: string, absent: string): string {
+  return unlessEnded(() => readFileSync(file, 'utf8'), absent);
+}
+
+/** A link of /proc, likewise. */
+export function linkOr(file: string, absent: string): string {
+  return unlessEnded(() => readlinkSync(file), absent);
+}
+
+function unlessEnded(read: () => string, absent: string): string {
   try {
-    return readFileSync(file, 'utf8');
+    return read();
   } catch (error) {
-    if (['ENOENT', 'ESRCH'].includes(String((error as NodeJS.ErrnoException).code))) return absent;
+    if (['ENOENT', 'ESRCH', 'EINVAL'].includes(String((error as NodeJS.ErrnoException).code))) return absent;
     throw error;
   }
 }
