@@ -1,6 +1,8 @@
 /** Many pods at once, and what a watch tells of them. */
 import { performance } from 'node:perf_hooks';
 import type { ConnectedClient } from '#lib/client/connect.ts';
+import { makeView } from '#lib/client/view.ts';
+import type { Env } from '#lib/env/env.ts';
 import type { Pod, PodSpec } from '#lib/kinds/gen/core-v1.ts';
 import { pod as podKind } from '#lib/kinds/pod.ts';
 
@@ -19,11 +21,11 @@ export interface Herd {
   restarts(): number;
   /** Changes of pods seen so far. */
   changes(): number;
-  close(): Promise<void>;
+  close(): void;
 }
 
-/** Begins to watch. */
-export function makeHerd(client: ConnectedClient): Herd {
+/** Begins to watch, and goes on when a watch is cut off because this machine is too slow to read it. */
+export function makeHerd(client: ConnectedClient, env: Env): Herd {
   const over = new AbortController();
   /** What is waited for, by pod and state. */
   const waiting = new Map<string, () => void>();
@@ -32,10 +34,10 @@ export function makeHerd(client: ConnectedClient): Herd {
   const seen = (name: string, state: string) =>
     new Promise<void>((resolve) => waiting.set(`${name} ${state}`, resolve));
 
-  function look(type: string, pod: Pod): void {
-    const { name } = pod.metadata;
+  function look(pod: Pod | undefined, before: Pod | undefined): void {
     changes++;
-    if (type === 'DELETE') return waiting.get(`${name} gone`)?.();
+    if (!pod) return waiting.get(`${before?.metadata.name} gone`)?.();
+    const { name } = pod.metadata;
     const { phase, conditions = [], containerStatuses = [] } = pod.status ?? {};
     if (phase === 'Running') waiting.get(`${name} running`)?.();
     if (conditions.some((one) => one.type === 'Ready' && one.status === 'True')) waiting.get(`${name} ready`)?.();
@@ -45,12 +47,9 @@ export function makeHerd(client: ConnectedClient): Herd {
     );
   }
 
-  const watching = (async () => {
-    for await (const batch of client.watch([{ kind: podKind, namespace }], { signal: over.signal })) {
-      for (const { type, object } of batch.events) look(type, object as Pod);
-    }
-  })().catch((error: unknown) => {
-    if (!over.signal.aborted) throw error;
+  const view = makeView(client, [{ kind: podKind, namespace }], { env, signal: over.signal });
+  view.onChange((seenNow) => {
+    for (const { object, before } of seenNow) look(object as Pod | undefined, before as Pod | undefined);
   });
 
   const each = <T>(name: string, count: number, act: (one: string) => Promise<T>) =>
@@ -77,10 +76,7 @@ export function makeHerd(client: ConnectedClient): Herd {
       each(name, count, (one) => timed(client.delete(podKind, { namespace, name: one }), seen(one, 'gone'))),
     restarts: () => [...restarts.values()].reduce((sum, count) => sum + count, 0),
     changes: () => changes,
-    async close() {
-      over.abort();
-      await watching;
-    },
+    close: () => over.abort(new Error('The bench is over')),
   };
 }
 

@@ -49,7 +49,7 @@ const account = openCpuAccount(
   ]),
   cluster.layout.nodes[0]!.cgroupRoot,
 );
-const herd = makeHerd(client);
+const herd = makeHerd(client, env);
 
 const podOf = (command: string[], readinessProbe?: Probe): PodSpec => ({
   terminationGracePeriodSeconds: 5,
@@ -217,7 +217,7 @@ try {
   if (wanted.has('probed')) await measureProbed();
   if (wanted.has('storm') || wanted.has('late')) await measureStorm();
 } finally {
-  await herd.close();
+  herd.close();
   client.close();
   await cluster.remove();
   account.close();
