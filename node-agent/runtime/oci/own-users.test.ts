@@ -232,6 +232,10 @@ suite('oci runtime: pods with users of their own (needs user namespaces and mapp
     });
     assert.equal(await exec(privileged.id, 'mount -t tmpfs none /tmp && head -c 1 /dev/zero | wc -c'), '1');
     assert.equal(await exec(privileged.id, 'mknod /node b 7 0 2>/dev/null || echo refused'), 'refused');
+    const limits =
+      '/sys/fs/cgroup/memory/memory.limit_in_bytes /sys/fs/cgroup/devices/devices.allow /sys/fs/cgroup/memory.max';
+    const writes = `for file in /proc/sys/kernel/core_pattern /proc/sys/vm/swappiness /sys/power/state ${limits}; do test ! -e $file || ! ( : >>$file ) 2>/dev/null || echo open: $file; done`;
+    assert.equal(await exec(privileged.id, writes), '');
   });
 
   test('a privileged container has no devices but those that anybody on the node may use, not even through a volume', async () => {
