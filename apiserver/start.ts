@@ -65,6 +65,8 @@ import { makeLookup } from './verbs/context.ts';
 import type { Attachment } from './verbs/context.ts';
 import { makeServiceAddresses } from './verbs/service-addresses.ts';
 import { makeVerbs } from './verbs/verbs.ts';
+import { makeWebhookCaller } from './webhooks/call.ts';
+import { makeWebhooks } from './webhooks/webhooks.ts';
 
 export interface ApiServerConfig {
   /** Where REST is served, over TLS. Port 0 for any. */
@@ -173,6 +175,7 @@ async function serve(
     catalog: served,
     around: measureAdmission(registry, env),
   });
+  const webhookCaller = makeWebhookCaller(look, env);
   const checkEscalation = makeEscalationCheck(authorizer.policy, authorize);
   const verbs = makeVerbs({
     env,
@@ -186,6 +189,7 @@ async function serve(
         checkEscalation(request);
       },
     },
+    webhooks: makeWebhooks(world, look, webhookCaller, env),
     attachments: new Map<Kind, Attachment>([[serviceKind, makeServiceAddresses(ips, ports)]]),
     observers: new Map([[componentStatus, makeComponentHealth(look, async () => void (await store.revision()), env)]]),
     answerers: makeReviews(authorize, authorizer.rulesFor, readers, tokens, env),
@@ -283,6 +287,7 @@ async function serve(
       await audit?.close();
       authorizer.close();
       served.close();
+      webhookCaller.close();
       await world.close();
       await store.close();
     },

@@ -90,7 +90,10 @@ suite('plugins that are off', () => {
     const spec = {
       containers: [{ name: 'c' }],
       initContainers: [{ name: 'i', imagePullPolicy: 'Never' }],
-      volumes: [{ name: 'e', emptyDir: {} }, { name: 'v', image: { reference: 'r', pullPolicy: 'Never' } }],
+      volumes: [
+        { name: 'e', emptyDir: {} },
+        { name: 'v', image: { reference: 'r', pullPolicy: 'Never' } },
+      ],
     };
     const request = requestOf(pod, objectOf(pod, 'p', { spec }));
     refusalBy(alwaysPullImages, request);

@@ -9,6 +9,7 @@ import type { Admission, AdmissionRequest, Lookup } from '../admission/types.ts'
 import type { Authorizer } from '../auth/authorize.ts';
 import type { World } from '../store/world-types.ts';
 import type { Reader } from './reader.ts';
+import type { Webhooks } from '../webhooks/webhooks.ts';
 import type { Caller, WriteNotes } from './types.ts';
 import { prefixOf, storageKey } from './selection.ts';
 import type { Writer } from './writer.ts';
@@ -33,6 +34,7 @@ export interface VerbsContext {
   writer: Writer;
   authorize: Authorizer;
   admission: Admission;
+  webhooks?: Webhooks | undefined;
   /** Counts what is about to be stored against quotas; undefined when there is nothing to count. */
   charge: (request: AdmissionRequest) => Promise<void> | undefined;
   look: Lookup;
@@ -78,12 +80,13 @@ export async function admitted(context: VerbsContext, request: AdmissionRequest)
     object = copy(request.object);
     context.admission.admit({ ...request, object }, look);
   });
-  return object;
+  return (await context.webhooks?.mutate({ ...request, object })) ?? object;
 }
 
 /** Lets admission judge the object that is about to be stored, and quotas count it: the last step before it is. */
 export async function judged(context: VerbsContext, request: AdmissionRequest): Promise<void> {
   await settled(context, (look) => context.admission.validate(request, look));
+  await context.webhooks?.validate(request);
   await context.charge(request);
 }
 

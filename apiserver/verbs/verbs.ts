@@ -5,6 +5,7 @@ import { pod as podKind } from '#lib/kinds/pod.ts';
 import { ApiError, badRequest, notFound } from '#lib/meta/errors.ts';
 import type { Ref, Resource } from '#lib/meta/object.ts';
 import { makeQuotaCharger } from '../admission/quota-charger.ts';
+import type { Webhooks } from '../webhooks/webhooks.ts';
 import type { Admission } from '../admission/types.ts';
 import { demand } from '../auth/authorize.ts';
 import type { Authorizer } from '../auth/authorize.ts';
@@ -39,6 +40,7 @@ export interface VerbsOptions {
   world: World;
   authorize: Authorizer;
   admission: Admission;
+  webhooks?: Webhooks;
   attachments?: ReadonlyMap<Kind, Attachment>;
   /** By kind: those whose objects are answers. */
   answerers?: ReadonlyMap<Kind, Answerer>;
@@ -65,6 +67,7 @@ export function makeVerbs(options: VerbsOptions): Verbs {
     writer,
     authorize: options.authorize,
     admission: options.admission,
+    webhooks: options.webhooks,
     charge: makeQuotaCharger(writer, look, world),
     look,
     attachments: options.attachments ?? new Map(),
