@@ -166,6 +166,7 @@ suite('pods on a node', function () {
       exec: { command: ['test', '-e', file] },
       periodSeconds: 1,
       failureThreshold: 1,
+      timeoutSeconds: 30,
     });
     await run('probed', {
       containers: [
