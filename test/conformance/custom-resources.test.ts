@@ -580,6 +580,20 @@ suite('custom resources', () => {
     assert.deepEqual(causes(dropped), ['status.storedVersions[0]: Invalid value: "v2": must appear in spec.versions']);
   });
 
+  test('versions that a webhook would have to convert are not served but for the stored one', async () => {
+    const schema = { openAPIV3Schema: widgetSchema };
+    const webhook = { clientConfig: { url: 'https://localhost/convert' }, conversionReviewVersions: ['v1'] };
+    const versions = [
+      { name: 'v1', served: true, storage: false, schema },
+      { name: 'v2', served: true, storage: true, schema },
+    ];
+    const conversion = { strategy: 'Webhook', webhook };
+    await define(definition({ plural: 'converts', kind: 'Convert' }, {}, { versions, conversion }));
+    const at = (version: string) => `/apis/things.example.com/${version}/namespaces/customs/converts`;
+    assert.equal((await api.ask('GET', at('v2'))).code, 200);
+    assert.equal((await api.ask('GET', at('v1'))).code, 404);
+  });
+
   test('a stricter schema leaves objects writable as they are, and new defaults show at once', async () => {
     await define(definition({ plural: 'gizmos', kind: 'Gizmo' }));
     const at = (rest = '') => `${group}/namespaces/customs/gizmos${rest}`;

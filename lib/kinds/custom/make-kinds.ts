@@ -18,13 +18,17 @@ import { checkRules, hasRules } from './rules.ts';
 import { structuralOf } from './structural.ts';
 import type { Structural } from './structural.ts';
 
-/** The kinds of all served versions. The definition has been checked. */
+/**
+ * The kinds of all served versions. The definition has been checked. Where a webhook is to convert objects, which is not asked yet, the stored version alone is
+ * served: another, unconverted, would be wrong.
+ */
 export function customKinds({ spec }: CustomResourceDefinition): Kind[] {
+  const isConverted = spec.conversion?.strategy === 'Webhook';
   const family = (): Family => made;
   const all: readonly Kind[] = spec.versions.map((version) => makeKind(spec, version, family));
   const made: Family = {
     stored: all[spec.versions.findIndex(({ storage }) => storage)]!,
-    served: all.filter((_kind, i) => spec.versions[i]!.served),
+    served: all.filter((_kind, i) => spec.versions[i]!.served && (!isConverted || spec.versions[i]!.storage)),
   };
   return [...made.served];
 }
