@@ -36,6 +36,7 @@ export function podFolders(folders: RuntimeFolders, uid: string) {
     state,
     record: path.join(state, 'pod.json'),
     containers: path.join(state, 'containers'),
+    /** A memory file system as long as the sandbox stands; what is mounted in it goes with it. */
     pins,
     shm: path.join(pins, 'shm'),
     etc: path.join(pins, 'etc'),
