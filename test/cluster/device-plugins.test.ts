@@ -73,7 +73,11 @@ suite('device plug-ins', function () {
                 image: testImage,
                 workingDir: root,
                 command: [process.execPath, 'test/harness/device-plugin.ts', plugins, resource, `${lists}/devices`],
-                volumeMounts: names.map(([name, folder]) => ({ name, mountPath: folder })),
+                volumeMounts: names.map(([name, folder]) => ({
+                  name,
+                  mountPath: folder,
+                  readOnly: folder !== plugins,
+                })),
               },
             ],
             volumes: names.map(([name, folder]) => ({ name, hostPath: { path: folder } })),
