@@ -55,7 +55,7 @@ const pods: Record<string, Partial<SandboxSpec>> = {
 };
 
 suite(`the runtime killed at each step (WHERRY_TEST_SEED=${seed}${isFull ? ', full' : ''})`, function () {
-  this.timeout(isFull ? 1_800_000 : 240_000);
+  this.timeout(isFull ? 3_600_000 : 600_000);
   const chance = makeFakeEnv({ seed });
   const pick = (count: number) => Math.floor(chance.random() * count);
   let bench: Bench;
