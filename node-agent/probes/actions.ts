@@ -156,15 +156,18 @@ function request({ secure, host, port, path, headers }: HttpTarget, patience: Pa
       : http.request({ ...options, agent: agents.http });
     patience.waitFor(sent);
     sent.on('response', (response) => {
-      let body = '';
+      const parts: Buffer[] = [];
+      let rest = bodyLimitBytes;
       const finish = () => {
+        const body = Buffer.concat(parts).toString('utf8');
         resolve({ status: response.statusCode ?? 0, body, location: response.headers.location });
         sent.destroy();
       };
-      response.setEncoding('utf8');
-      response.on('data', (part: string) => {
-        body += part;
-        if (body.length >= bodyLimitBytes) finish();
+      response.on('data', (part: Buffer) => {
+        if (rest <= 0) return;
+        parts.push(part.subarray(0, rest));
+        rest -= part.length;
+        if (rest <= 0) finish();
       });
       response.on('end', finish);
       response.on('error', finish);

@@ -56,10 +56,13 @@ const podOf = (command: string[], readinessProbe?: Probe): PodSpec => ({
   containers: [{ name: 'c', image: testImage, command, ...(readinessProbe && { readinessProbe }) }],
 });
 const resting = podOf(['sh', '-c', 'trap "exit 0" TERM; sleep 100000 & wait']);
-const serving = podOf(['sh', '-c', 'trap "exit 0" TERM; httpd -f -p 8080 & wait'], {
-  httpGet: { path: '/bin/busybox', port: 8080 },
-  periodSeconds: 10,
-});
+const serving = podOf(
+  ['sh', '-c', 'trap "exit 0" TERM; mkdir /www; echo well >/www/index.html; httpd -f -p 8080 -h /www & wait'],
+  {
+    httpGet: { path: '/', port: 8080 },
+    periodSeconds: 10,
+  },
+);
 const crashing = podOf(['sh', '-c', 'exit 1']);
 
 interface Measured<T> {
