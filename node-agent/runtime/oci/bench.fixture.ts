@@ -175,6 +175,8 @@ export async function makeBench(
         if (left.length > 0) throw new Error(`left behind: ${left.join(', ')}`);
       } finally {
         await killDriver();
+        // Hierarchies that the node alone has mounted nobody could look into afterwards.
+        inNode(`find /sys/fs/cgroup/*${cgroupRoot} -depth -type d -exec rmdir {} + 2>/dev/null || :`);
         holder.stdin.end();
         removeCgroups(cgroupRoot);
         rmSync(folder, { recursive: true, force: true });
