@@ -26,7 +26,7 @@ suite('pods with users of their own (where the nodes say that they can)', functi
   });
   suiteTeardown(async () => {
     await place.remove();
-    rmSync(folder, { recursive: true, force: true });
+    rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
     const { uid, gid, mode } = statSync('/dev/null');
     assert.deepEqual([uid, gid, mode & 0o777], [0, 0, 0o666]);
   });
