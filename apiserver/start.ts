@@ -59,6 +59,7 @@ import { makeEtcdStore } from './store/etcd.ts';
 import type { Store } from './store/types.ts';
 import { makeWorld } from './store/world.ts';
 import type { RunningWorld } from './store/world.ts';
+import { makePolicies } from './policies/policies.ts';
 import { makeProxy } from './proxy/proxy.ts';
 import { makePodStreams } from './streams/pod-streams.ts';
 import { makeLookup } from './verbs/context.ts';
@@ -189,7 +190,8 @@ async function serve(
         checkEscalation(request);
       },
     },
-    webhooks: makeWebhooks(world, look, webhookCaller, env),
+    policies: makePolicies({ world, look, catalog: served, authorize }),
+    webhooks: makeWebhooks({ world, look, authorize, caller: webhookCaller }, env),
     attachments: new Map<Kind, Attachment>([[serviceKind, makeServiceAddresses(ips, ports)]]),
     observers: new Map([[componentStatus, makeComponentHealth(look, async () => void (await store.revision()), env)]]),
     answerers: makeReviews(authorize, authorizer.rulesFor, readers, tokens, env),

@@ -9,6 +9,7 @@ import type { Admission, AdmissionRequest, Lookup } from '../admission/types.ts'
 import type { Authorizer } from '../auth/authorize.ts';
 import type { World } from '../store/world-types.ts';
 import type { Reader } from './reader.ts';
+import type { Policies } from '../policies/policies.ts';
 import type { Webhooks } from '../webhooks/webhooks.ts';
 import type { Caller, WriteNotes } from './types.ts';
 import { prefixOf, storageKey } from './selection.ts';
@@ -34,6 +35,7 @@ export interface VerbsContext {
   writer: Writer;
   authorize: Authorizer;
   admission: Admission;
+  policies?: Policies | undefined;
   webhooks?: Webhooks | undefined;
   /** Counts what is about to be stored against quotas; undefined when there is nothing to count. */
   charge: (request: AdmissionRequest) => Promise<void> | undefined;
@@ -86,6 +88,7 @@ export async function admitted(context: VerbsContext, request: AdmissionRequest)
 /** Lets admission judge the object that is about to be stored, and quotas count it: the last step before it is. */
 export async function judged(context: VerbsContext, request: AdmissionRequest): Promise<void> {
   await settled(context, (look) => context.admission.validate(request, look));
+  context.policies?.(request);
   await context.webhooks?.validate(request);
   await context.charge(request);
 }

@@ -5,6 +5,7 @@ import { pod as podKind } from '#lib/kinds/pod.ts';
 import { ApiError, badRequest, notFound } from '#lib/meta/errors.ts';
 import type { Ref, Resource } from '#lib/meta/object.ts';
 import { makeQuotaCharger } from '../admission/quota-charger.ts';
+import type { Policies } from '../policies/policies.ts';
 import type { Webhooks } from '../webhooks/webhooks.ts';
 import type { Admission } from '../admission/types.ts';
 import { demand } from '../auth/authorize.ts';
@@ -40,6 +41,7 @@ export interface VerbsOptions {
   world: World;
   authorize: Authorizer;
   admission: Admission;
+  policies?: Policies;
   webhooks?: Webhooks;
   attachments?: ReadonlyMap<Kind, Attachment>;
   /** By kind: those whose objects are answers. */
@@ -67,6 +69,7 @@ export function makeVerbs(options: VerbsOptions): Verbs {
     writer,
     authorize: options.authorize,
     admission: options.admission,
+    policies: options.policies,
     webhooks: options.webhooks,
     charge: makeQuotaCharger(writer, look, world),
     look,

@@ -1,14 +1,17 @@
 /** Which webhooks are asked about a request, as upstream's `admission/plugin/webhook/predicates`. Pure but for what is looked up. */
-import { makeCompiler } from '#lib/cel/expression.ts';
+import { compileCondition } from '#lib/kinds/checks/expressions.ts';
 import type { Expression } from '#lib/cel/expression.ts';
 import type {
   MutatingWebhook,
-  RuleWithOperations,
+  NamedRuleWithOperations,
   ValidatingWebhook,
 } from '#lib/kinds/gen/admissionregistration-v1.ts';
 import { namespace as namespaceKind } from '#lib/kinds/namespace.ts';
 import { selects } from '#lib/meta/selectors.ts';
+import type { LabelSelector } from '#lib/meta/selectors.ts';
 import type { AdmissionRequest, Lookup } from '../admission/types.ts';
+import type { Authorizer } from '../auth/authorize.ts';
+import { variablesOf } from './variables.ts';
 
 export type Webhook = ValidatingWebhook & Pick<MutatingWebhook, 'reinvocationPolicy'>;
 
@@ -30,21 +33,44 @@ export function mayBeAsked({ kind, subresource }: AdmissionRequest): boolean {
 }
 
 /** Whether this webhook is asked. `review` is what it would be asked; throws Error for a condition that cannot be evaluated. */
-export function isAsked(webhook: Webhook, request: AdmissionRequest, look: Lookup, review: () => object): boolean {
+export function isAsked(
+  webhook: Webhook,
+  request: AdmissionRequest,
+  look: Lookup,
+  authorize: Authorizer,
+  review: () => object,
+): boolean {
   const { rules = [], namespaceSelector, objectSelector, matchConditions = [] } = webhook;
-  if (!rules.some((rule) => ruleMatches(rule, request))) return false;
-  const labels = namespaceLabels(request, look);
-  if (labels && !selects(namespaceSelector ?? {}, labels)) return false;
-  const { object, before } = request;
-  const isSelected = [object, before].some((item) => item && selects(objectSelector ?? {}, item.metadata.labels ?? {}));
-  return isSelected && conditionsHold(matchConditions, request, review);
+  if (!isSelected({ rules, namespaceSelector, objectSelector }, request, look)) return false;
+  if (matchConditions.length === 0) return true;
+  const variables = variablesOf(request, authorize, review);
+  return matchConditions.every(({ expression }) => conditionOf(expression).evaluate(variables) === true);
 }
 
-function ruleMatches(rule: RuleWithOperations, { kind, operation, subresource }: AdmissionRequest): boolean {
-  const { operations = [], apiGroups = [], apiVersions = [], resources = [], scope = '*' } = rule;
+/** Which requests something is for. */
+export interface Selection {
+  rules: readonly NamedRuleWithOperations[];
+  excluded?: readonly NamedRuleWithOperations[] | undefined;
+  namespaceSelector?: LabelSelector | undefined;
+  objectSelector?: LabelSelector | undefined;
+}
+
+export function isSelected(selection: Selection, request: AdmissionRequest, look: Lookup): boolean {
+  const { rules, excluded = [], namespaceSelector = {}, objectSelector = {} } = selection;
+  const matches = (rule: NamedRuleWithOperations) => ruleMatches(rule, request);
+  if (!rules.some(matches) || excluded.some(matches)) return false;
+  const labels = namespaceLabels(request, look);
+  if (labels && !selects(namespaceSelector, labels)) return false;
+  const { object, before } = request;
+  return [object, before].some((item) => item && selects(objectSelector, item.metadata.labels ?? {}));
+}
+
+function ruleMatches(rule: NamedRuleWithOperations, { kind, operation, subresource, name }: AdmissionRequest): boolean {
+  const { operations = [], apiGroups = [], apiVersions = [], resources = [], resourceNames = [], scope = '*' } = rule;
   const has = (list: readonly string[], item: string) => list.includes('*') || list.includes(item);
   if (scope !== '*' && (scope === 'Namespaced') !== kind.namespaced) return false;
   if (!has(operations, operation) || !has(apiGroups, kind.group) || !has(apiVersions, kind.version)) return false;
+  if (resourceNames.length > 0 && !resourceNames.includes(name)) return false;
   return resources.some((resource) => {
     const [plural = '', part = ''] = resource.split('/');
     return (plural === '*' || plural === kind.plural) && (part === '*' || part === subresource);
@@ -61,39 +87,14 @@ function namespaceLabels(
   return look.get(namespaceKind, { namespace: '', name: namespace })?.metadata.labels ?? {};
 }
 
-const compile = makeCompiler(['object', 'oldObject', 'request']);
 const compiled = new Map<string, Expression>();
 const cacheLimit = 1000;
 
-function conditionsHold(
-  conditions: readonly { name: string; expression: string }[],
-  { object, before, operation }: AdmissionRequest,
-  review: () => object,
-): boolean {
-  if (conditions.length === 0) return true;
-  const variables = {
-    object: asCel(operation === 'DELETE' ? null : object),
-    oldObject: asCel(before ?? null),
-    request: asCel((review() as { request: object }).request),
-  };
-  return conditions.every(({ expression }) => expressionOf(expression).evaluate(variables) === true);
-}
-
-function expressionOf(source: string): Expression {
+function conditionOf(source: string): Expression {
   let found = compiled.get(source);
   if (!found) {
     if (compiled.size >= cacheLimit) compiled.clear();
-    compiled.set(source, (found = compile(source)));
+    compiled.set(source, (found = compileCondition(source)));
   }
   return found;
-}
-
-/** JSON as CEL knows it: what is whole is an integer. */
-function asCel(value: unknown): unknown {
-  if (typeof value === 'number') return Number.isInteger(value) ? BigInt(value) : value;
-  if (Array.isArray(value)) return value.map(asCel);
-  if (typeof value !== 'object' || value === null) return value;
-  const result = Object.create(null) as Record<string, unknown>;
-  for (const [key, item] of Object.entries(value)) result[key] = asCel(item);
-  return result;
 }

@@ -16,6 +16,7 @@ import { ApiError, badRequest } from '#lib/meta/errors.ts';
 import type { Resource } from '#lib/meta/object.ts';
 import { applyJsonPatch } from '#lib/meta/patches.ts';
 import type { AdmissionRequest, Lookup } from '../admission/types.ts';
+import type { Authorizer } from '../auth/authorize.ts';
 import type { World } from '../store/world-types.ts';
 import { prefixOf } from '../verbs/selection.ts';
 import type { WebhookCaller } from './call.ts';
@@ -35,7 +36,10 @@ export interface Webhooks {
 const versions = ['v1', 'v1beta1'];
 const defaultTimeoutSeconds = 10;
 
-export function makeWebhooks(world: World, look: Lookup, caller: WebhookCaller, env: Env): Webhooks {
+export function makeWebhooks(
+  { world, look, authorize, caller }: { world: World; look: Lookup; authorize: Authorizer; caller: WebhookCaller },
+  env: Env,
+): Webhooks {
   const anyOf = (kind: unknown) => world.count(prefixOf(kind as Kind, '')) > 0;
 
   /** Undefined when the webhook failed, and may. */
@@ -75,7 +79,7 @@ export function makeWebhooks(world: World, look: Lookup, caller: WebhookCaller, 
     let review: Review | undefined;
     const make = () => (review ??= reviewOf(request, env.uuid(), version));
     try {
-      return isAsked(webhook, request, look, make) ? make() : undefined;
+      return isAsked(webhook, request, look, authorize, make) ? make() : undefined;
     } catch (error) {
       return forgive(error, webhook.name, webhook.failurePolicy);
     }

@@ -1,6 +1,7 @@
 /** Expressions in CEL, with the functions that Kubernetes adds, evaluated within a bound of time. */
 import vm from 'node:vm';
 import { Environment } from '@marcbachmann/cel-js';
+import { Authority, authorityFunctions, Check, Decided, Group } from './authority.ts';
 import { Address, Block, functions, Link, Quantity, Sets } from './functions.ts';
 
 /** What an expression is given, by name. */
@@ -38,9 +39,10 @@ export function makeCompiler(names: readonly string[]): (source: string) => Expr
 
 function makeEnvironment(names: readonly string[]): Environment {
   const environment = new Environment({ enableOptionalTypes: true, homogeneousAggregateLiterals: false, limits });
-  for (const type of [Quantity, Address, Block, Link, Sets]) environment.registerType(type.name, type);
+  const types = [Quantity, Address, Block, Link, Sets, Authority, Check, Decided, Group];
+  for (const type of types) environment.registerType(type.name, type);
   environment.registerConstant('sets', 'Sets', new Sets());
-  for (const [signature, handler] of Object.entries(functions))
+  for (const [signature, handler] of Object.entries({ ...functions, ...authorityFunctions }))
     environment.registerFunction(signature, handler as never);
   for (const name of names) environment.registerVariable(name, 'dyn');
   return environment;

@@ -2,6 +2,7 @@ import { duplicate, invalid, required, type FieldError } from '#lib/meta/errors.
 import { dns1035Faults, qualifiedNameFaults, subdomainFaults } from '#lib/meta/names.ts';
 import { checkMatchConditions, checkMatchResources } from './checks/admission-rules.ts';
 import { checkConditions } from './checks/conditions.ts';
+import { checkExpression, compilePolicy } from './checks/expressions.ts';
 import { goStructs } from './checks/go-value.ts';
 import { grammar, needed, optionalOneOf } from './checks/values.ts';
 import { ageColumn, integer, nameColumn, text, unset } from './columns.ts';
@@ -104,14 +105,22 @@ function checkVariable(path: string, { name, expression }: Variable): FieldError
   if (name.trim() && (!/^[_a-zA-Z][_a-zA-Z0-9]*$/.test(name) || reserved.test(name))) {
     faults.push(invalid(`${path}.name`, name, 'name is not a valid CEL identifier'));
   }
-  return [...faults, ...needed(`${path}.expression`, expression.trim(), 'expression is not specified')];
+  return [
+    ...faults,
+    ...needed(`${path}.expression`, expression.trim(), 'expression is not specified'),
+    ...checkExpression(`${path}.expression`, expression, compilePolicy),
+  ];
 }
 
 const reasons = ['Forbidden', 'Invalid', 'RequestEntityTooLarge'];
 
 function checkValidation(path: string, validation: Validation): FieldError[] {
   const { expression, message = '', messageExpression = '', reason } = validation;
-  const faults = needed(`${path}.expression`, expression.trim(), 'expression is not specified');
+  const faults = [
+    ...needed(`${path}.expression`, expression.trim(), 'expression is not specified'),
+    ...checkExpression(`${path}.expression`, expression, compilePolicy, 'bool'),
+    ...checkExpression(`${path}.messageExpression`, messageExpression, compilePolicy, 'string'),
+  ];
   if (messageExpression && !messageExpression.trim()) {
     faults.push(invalid(`${path}.messageExpression`, messageExpression, 'must be non-empty if specified'));
   }

@@ -9,6 +9,7 @@ import type {
   RuleWithOperations,
 } from '../gen/admissionregistration-v1.ts';
 import { checkLabelSelector } from './selectors.ts';
+import { checkExpression, compileCondition } from './expressions.ts';
 import { grammar, needed, optionalOneOf } from './values.ts';
 
 type Faults = FieldError[];
@@ -79,6 +80,7 @@ export function checkMatchConditions(path: string, conditions: readonly MatchCon
       names.add(name);
       return [
         ...needed(`${at}.expression`, expression.trim()),
+        ...checkExpression(`${at}.expression`, expression, compileCondition, 'bool'),
         ...(name ? grammar(`${at}.name`, name, qualifiedNameFaults) : [required(`${at}.name`)]),
         ...(isTwice ? [duplicate(`${at}.name`, name)] : []),
       ];
