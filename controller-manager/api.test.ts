@@ -9,7 +9,6 @@ import { customKinds } from '#lib/kinds/custom/make-kinds.ts';
 import { customResourceDefinition } from '#lib/kinds/custom-resource-definition.ts';
 import type { Kind } from '#lib/kinds/define-kind.ts';
 import { deployment } from '#lib/kinds/deployment.ts';
-import type { CustomResourceDefinition } from '#lib/kinds/gen/apiextensions-v1.ts';
 import { endpointSlice } from '#lib/kinds/endpoint-slice.ts';
 import { event } from '#lib/kinds/event.ts';
 import type { Deployment } from '#lib/kinds/gen/apps-v1.ts';
@@ -147,7 +146,7 @@ suite('controller-manager over the real API', () => {
           versions: [{ name: 'v1', served: true, storage: true, schema }],
         },
       };
-      await client.create(customResourceDefinition, draft as Draft<CustomResourceDefinition>);
+      await client.create(customResourceDefinition, draft);
       const ref = { namespace: '', name: draft.metadata.name };
       await eventually(async () =>
         ((await client.get(customResourceDefinition, ref)).status?.conditions ?? []).some(

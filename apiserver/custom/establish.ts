@@ -82,7 +82,7 @@ export function establishDefinitions(
     const { name } = definition.metadata;
     await verbs.update(
       self,
-      definitionKind as unknown as Kind,
+      definitionKind,
       { namespace: '', name },
       { ...definition, status },
       {
@@ -109,18 +109,12 @@ export function establishDefinitions(
     }
     const kind = served.custom.find((item) => `${item.plural}.${item.group}` === name);
     if (kind && (await removeObjects(kind)) > 0) return linger(name, kind);
-    await verbs.patch(
-      self,
-      definitionKind as unknown as Kind,
-      { namespace: '', name },
-      'application/merge-patch+json',
-      {
-        metadata: {
-          finalizers: finalizers.filter((item) => item !== finalizer),
-          resourceVersion: definition.metadata.resourceVersion,
-        },
+    await verbs.patch(self, definitionKind, { namespace: '', name }, 'application/merge-patch+json', {
+      metadata: {
+        finalizers: finalizers.filter((item) => item !== finalizer),
+        resourceVersion: definition.metadata.resourceVersion,
       },
-    );
+    });
   };
   /** Comes back when one of them goes that finalizers of its own hold back. */
   const linger = (name: string, kind: Kind) => {

@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { Metadata } from '@grpc/grpc-js';
 import type { PeerCertificate } from 'node:tls';
 import { byCertificate } from './identity.ts';
-import type { Credentials } from './identity.ts';
 
 /** Calls on connections, and how often a certificate was read for them. */
 function makeCalls() {
@@ -15,7 +14,7 @@ function makeCalls() {
     },
     ...(session && { call: { stream: { session } } }),
   });
-  return { call: call as (...args: Parameters<typeof call>) => Credentials, reads: () => reads };
+  return { call, reads: () => reads };
 }
 
 suite('apiserver/grpc/identity', () => {

@@ -74,9 +74,9 @@ function forVersion2(schema: JSONSchemaProps): Schema {
     const inner = Object.entries(properties).map(([name, property]) => [name, forVersion2(property)]);
     kept['properties'] = Object.fromEntries(inner) as object;
   }
-  if (isMap(items)) kept['items'] = forVersion2(items as JSONSchemaProps);
+  if (isMap(items)) kept['items'] = forVersion2(items);
   if (isMap(additionalProperties)) {
-    kept['additionalProperties'] = forVersion2(additionalProperties as JSONSchemaProps);
+    kept['additionalProperties'] = forVersion2(additionalProperties);
   }
   return kept;
 }

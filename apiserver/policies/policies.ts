@@ -39,7 +39,7 @@ interface PolicyParts {
 export type Policies = (request: AdmissionRequest) => void;
 
 export function makePolicies({ world, look, catalog, authorize }: PolicyParts): Policies {
-  const prefix = prefixOf(bindingKind as unknown as Kind, '');
+  const prefix = prefixOf(bindingKind, '');
   return (request) => {
     if (world.count(prefix) === 0 || !mayBeAsked(request)) return;
     try {

@@ -84,7 +84,7 @@ function post(
         try {
           resolve(JSON.parse(text));
         } catch (error) {
-          reject(error as Error);
+          reject(error);
         }
       });
     });

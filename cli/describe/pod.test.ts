@@ -11,7 +11,7 @@ function podWith(spec: Partial<Pod['spec']>, status: Pod['status']): Pod {
     apiVersion: 'v1',
     kind: 'Pod',
     metadata: { name: 'web', namespace: 'shop', uid: 'u1', creationTimestamp: ago(60) } as Pod['metadata'],
-    spec: { containers: [{ name: 'app', image: 'a.example/x:1' }], ...spec } as Pod['spec'],
+    spec: { containers: [{ name: 'app', image: 'a.example/x:1' }], ...spec },
     status,
   };
 }

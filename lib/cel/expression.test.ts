@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { makeCompiler, OutOfTime, runWithin } from './expression.ts';
 
 const compile = makeCompiler(['self']);
-const evaluate = (source: string, self: unknown = undefined) => compile(source).evaluate({ self });
+const evaluate = (source: string, self?: unknown) => compile(source).evaluate({ self });
 
 suite('CEL', () => {
   const truths = [

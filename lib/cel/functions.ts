@@ -116,14 +116,14 @@ export const functions: Readonly<Record<string, Handler>> = {
   'list.lastIndexOf(dyn): int': (list: readonly unknown[], item: unknown) =>
     placed(list.findLastIndex((other) => same(other, item))),
 
-  'string.charAt(int): string': (text: string, at: bigint) => [...text][Number(at)] ?? '',
+  'string.charAt(int): string': (text: string, at: bigint) => Array.from(text)[Number(at)] ?? '',
   'string.replace(string, string): string': (text: string, from: string, to: string) => text.replaceAll(from, () => to),
   'string.replace(string, string, int): string': (text: string, from: string, to: string, most: bigint) => {
     const parts = text.split(from);
     const count = most < 0n ? parts.length - 1 : Math.min(Number(most), parts.length - 1);
     return [...parts.slice(0, count).map((part) => part + to), parts.slice(count).join(from)].join('');
   },
-  'string.reverse(): string': (text: string) => [...text].reverse().join(''),
+  'string.reverse(): string': (text: string) => Array.from(text).reverse().join(''),
   'string.find(string): string': (text: string, pattern: string) => findAll(pattern, text, 1)[0] ?? '',
   'string.findAll(string): list': (text: string, pattern: string) => findAll(pattern, text),
   'string.findAll(string, int): list': (text: string, pattern: string, most: bigint) =>

@@ -39,7 +39,7 @@ suite('node-agent/lifecycle/next-step properties', () => {
           if (moment && i % 5 === 4) world.happen(moment.what, moment.luck);
           world.step();
         }
-        world.happen(how as Happening, 2);
+        world.happen(how, 2);
         end(world);
       }),
       { numRuns: runs },

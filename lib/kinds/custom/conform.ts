@@ -74,7 +74,7 @@ function textFaults(value: string, schema: JSONSchemaProps, path: string): Field
   const faults: FieldError[] = [];
   const { maxLength, minLength, pattern, format } = schema;
   // Upstream counts characters, and calls them bytes.
-  const length = maxLength === undefined && minLength === undefined ? 0 : [...value].length;
+  const length = maxLength === undefined && minLength === undefined ? 0 : Array.from(value).length;
   if (maxLength !== undefined && length > maxLength) {
     const message = `Too long: may not be more than ${maxLength} bytes`;
     faults.push({ field: path, reason: 'FieldValueTooLong', message });

@@ -132,7 +132,7 @@ function readerOf(jsonPath: string): (object: Resource) => string {
   const path = parseJsonPath(jsonPath);
   return (object) => {
     const [value] = valuesAt(object, path);
-    return value === undefined || value === null ? '' : String(value as string);
+    return value === undefined || value === null ? '' : String(value);
   };
 }
 

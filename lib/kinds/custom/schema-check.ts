@@ -167,9 +167,9 @@ function checkInner(path: string, schema: JSONSchemaProps): FieldError[] {
     check(`${path}.properties[${name}]`, inner, 'field'),
   );
   if (isMap(schema.additionalProperties)) {
-    faults.push(...check(`${path}.additionalProperties`, schema.additionalProperties as JSONSchemaProps, 'field'));
+    faults.push(...check(`${path}.additionalProperties`, schema.additionalProperties, 'field'));
   }
-  if (isMap(schema.items)) faults.push(...check(`${path}.items`, schema.items as JSONSchemaProps, 'item'));
+  if (isMap(schema.items)) faults.push(...check(`${path}.items`, schema.items, 'item'));
   else if (schema.type === 'array') faults.push(required(`${path}.items`, 'must be specified'));
   return faults;
 }

@@ -47,7 +47,7 @@ export function structuralOf(source: JSONSchemaProps): Structural {
       ));
     },
     get items() {
-      return (items ??= { is: source.items && structuralOf(source.items as JSONSchemaProps) }).is;
+      return (items ??= { is: source.items && structuralOf(source.items) }).is;
     },
     get additional() {
       return (additional ??= { is: additionalOf(source.additionalProperties) }).is;
@@ -58,7 +58,7 @@ export function structuralOf(source: JSONSchemaProps): Structural {
 /** Raw JSON of a schema, or of whether there is one. */
 function additionalOf(raw: unknown): Structural | true | undefined {
   if (raw === undefined || raw === null || raw === false) return undefined;
-  return raw === true ? true : structuralOf(raw as JSONSchemaProps);
+  return raw === true ? true : structuralOf(raw);
 }
 
 /** The schema of the value under a key of an object: of the property, or of the map's values; undefined where nothing is known of it. */

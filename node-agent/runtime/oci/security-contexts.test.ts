@@ -247,8 +247,7 @@ async function comesTo(beside: NonNullable<Case['beside']>): Promise<Effects | s
       user,
       capabilities,
       // What the profile holds is judged in its own file; its name stands for it.
-      seccomp:
-        seccomp === undefined ? undefined : { ...filter, defaultAction: seccomp as 'SCMP_ACT_ERRNO', syscalls: [] },
+      seccomp: seccomp === undefined ? undefined : { ...filter, defaultAction: seccomp, syscalls: [] },
       seccompProgram: undefined,
       host: { cgroup: 'v2', swapAccounting: true, leastOomScoreAdj: 0 },
       dialect: { version: 'v2', hugePageBytes: [], keepsMemory: false },
