@@ -14,13 +14,12 @@ const mostPods = 100;
 const fewPods = 80;
 /** Pods that are not yet, or not any more, as they should be: with more the node could not keep up, and none would live long enough to be killed with. A node takes 110. */
 const mostUnsettled = 27;
-/** How many times as long as it takes to be ready an agent lives at most that is killed at a random moment. */
-const longestLife = 2;
-/** A machine that is busy beyond measure has its agents killed while they start, mostly. */
-const longestUsualMs = 3000;
-/** One that is armed dies at an effect with a number up to this; or, if it has not so much to do, of age. */
+/** How long an agent works at most before it is killed; one that dies at an effect of its own, of which it may have too few, so long. */
+const longestWorkMs = 1500;
+/** Its number; small ones are reached by every agent, large ones by those that have much to do. */
 const mostEffects = 300;
-const longestArmedLife = 3;
+/** An agent that is not ready by then is killed all the same. */
+const longestStartMs = 60_000;
 /** For a busy machine, with a hundred pods to look after. */
 const restWithinMs = 600_000;
 
@@ -38,6 +37,7 @@ suite(`an agent killed ${kills} times in a churn of ${mostPods} pods (WHERRY_TES
     const over = new AbortController();
     let changes = 0;
     for (let i = 0; i < fewPods; i++) await churn.create();
+    await eventually('most of the first pods are up', () => churn.unsettled() < mostUnsettled, restWithinMs);
     const churning = (async () => {
       while (!over.signal.aborted) {
         await sleep(20 + random() * 60);
@@ -52,8 +52,6 @@ suite(`an agent killed ${kills} times in a churn of ${mostPods} pods (WHERRY_TES
       }
     })();
     const readyMs: number[] = [];
-    /** On a busy machine everything takes longer, and so do lives. */
-    const usualMs = () => Math.min(Math.max(...readyMs.slice(-3)), longestUsualMs);
     let most = 0;
     let atEffects = 0;
     node.killAgent();
@@ -63,15 +61,19 @@ suite(`an agent killed ${kills} times in a churn of ${mostPods} pods (WHERRY_TES
       agent.kill();
       await agent.ended;
       for (let kill = 0; kill < kills; kill++) {
-        const armed = random() < 0.5;
-        // Small numbers are reached by every agent, large ones by those that have much to do.
+        const moment = pick(['starting', 'working', 'effect'] as const);
         const number = Math.ceil(mostEffects ** random());
-        const run = node.runAgent(armed ? `${pick(['before', 'after', 'amid'])} ${number}` : undefined);
+        const run = node.runAgent(moment === 'effect' ? `${pick(['before', 'after', 'amid'])} ${number}` : undefined);
         agent = run;
         void run.ready.then((ms) => readyMs.push(ms));
         const late = new AbortController();
-        const lifeMs = usualMs() * (armed ? longestArmedLife : longestLife * random());
-        const killing = sleep(lifeMs, undefined, { signal: late.signal }).then(
+        const pause = (ms: number) => sleep(ms, undefined, { signal: late.signal });
+        const age = async () => {
+          if (moment === 'starting') return pause(readyMs.at(-1)! * random());
+          await Promise.race([run.ready, pause(longestStartMs)]);
+          return pause(moment === 'working' ? longestWorkMs * random() : longestWorkMs);
+        };
+        const killing = age().then(
           () => run.kill(),
           () => atEffects++,
         );
