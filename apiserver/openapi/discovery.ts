@@ -1,6 +1,7 @@
 /** Discovery: what the API serves, as the older one-document-a-group form and as the aggregated form that needs two requests for all. */
 import { createHash } from 'node:crypto';
 import type { Kind } from '#lib/kinds/define-kind.ts';
+import { compareVersions } from '#lib/meta/versions.ts';
 import type { Typed } from '../rest/protobuf.ts';
 
 /** Groups in the order clients try them: a short name that two groups know means the first one's. */
@@ -18,6 +19,7 @@ const groupOrder: readonly string[] = [
   'rbac.authorization.k8s.io',
   'storage.k8s.io',
   'admissionregistration.k8s.io',
+  'apiextensions.k8s.io',
   'scheduling.k8s.io',
   'coordination.k8s.io',
   'node.k8s.io',
@@ -38,7 +40,7 @@ export function groupKinds(kinds: readonly Kind[]): GroupVersions[] {
     .map(([group, members]) => ({
       group,
       versions: [...Map.groupBy(members, ({ version }) => version)]
-        .sort(([a], [b]) => (a > b ? -1 : 1))
+        .sort(([a], [b]) => compareVersions(a, b))
         .map(([version, list]) => ({ version, kinds: list.toSorted((a, b) => (a.plural < b.plural ? -1 : 1)) })),
     }));
 }

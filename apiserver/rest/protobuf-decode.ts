@@ -3,7 +3,7 @@ import protobuf from 'protobufjs';
 import { pointerFields, schemaType } from '#lib/kinds/schema.ts';
 import type { SchemaField } from '#lib/kinds/schema.ts';
 import { formatMicroTime, formatTime } from '#lib/meta/time.ts';
-import { embedded, isBoxed } from './protobuf-shapes.ts';
+import { embedded, isBoxed, jsonSchema } from './protobuf-shapes.ts';
 
 type Json = Record<string, unknown>;
 type Reader = protobuf.Reader;
@@ -145,6 +145,7 @@ function readValue(facts: SchemaField, wire: number, context: Context): unknown 
   const { reader } = context;
   demand(wire, wireOf(facts));
   if (facts.$ref) return readMessage(facts.$ref, context, endOf(reader));
+  if (facts.or) return readEither(facts.or, context);
   if (facts.raw) return readRaw(context);
   switch (facts.type) {
     case 'boolean':
@@ -184,6 +185,22 @@ function readTime(reader: Reader, micro: boolean): string | undefined {
   if (!micro) return formatTime(ms);
   const digits = String(Math.floor(Number(nanos ?? 0) / 1000)).padStart(6, '0');
   return formatMicroTime(ms).replace(/\.\d+Z$/, `.${digits}Z`);
+}
+
+/** A schema, or what stands for one. */
+function readEither(or: NonNullable<SchemaField['or']>, context: Context): unknown {
+  const { reader } = context;
+  let schema: Json | undefined;
+  let isAllowed = false;
+  const list: unknown[] = [];
+  eachField(reader, endOf(reader), (pn, wire) => {
+    if (wire === 0 && pn === 1) isAllowed = reader.bool();
+    else if (wire !== 2) reader.skipType(wire);
+    else if (pn === (or === 'bool' ? 2 : 1)) schema = readMessage(jsonSchema, context, endOf(reader));
+    else if (pn === 2) list.push(or === 'list' ? readMessage(jsonSchema, context, endOf(reader)) : reader.string());
+    else reader.skipType(wire);
+  });
+  return schema ?? (or === 'bool' ? isAllowed : list);
 }
 
 /** JSON as it is, or an object in an envelope. */

@@ -4,7 +4,7 @@
  */
 import { pointerFields, schemaType } from '#lib/kinds/schema.ts';
 import type { SchemaField } from '#lib/kinds/schema.ts';
-import { embedded, isBoxed } from './protobuf-shapes.ts';
+import { embedded, isBoxed, jsonSchema } from './protobuf-shapes.ts';
 import { makeBackwardWriter, wires } from './protobuf-writer.ts';
 
 type Json = Record<string, unknown>;
@@ -153,6 +153,7 @@ function makeStruct(schema: string): Write {
 
 function makeValue(facts: SchemaField): { wire: (typeof wires)[keyof typeof wires]; write: Write } {
   if (facts.$ref) return { wire: wires.bytes, write: makeStruct(facts.$ref) };
+  if (facts.or) return { wire: wires.bytes, write: makeEither(facts.or) };
   if (facts.raw) return { wire: wires.bytes, write: writeRaw };
   switch (facts.type) {
     case 'boolean':
@@ -176,6 +177,30 @@ function makeValue(facts: SchemaField): { wire: (typeof wires)[keyof typeof wire
     default:
       throw new TypeError(`Cannot encode a field of type "${facts.type}"`);
   }
+}
+
+/** A schema, or what stands for one. That a schema is there allows something, which Go writes always. */
+function makeEither(or: NonNullable<SchemaField['or']>): Write {
+  const writeSchema = makeStruct(jsonSchema);
+  const writeItem: Write = or === 'list' ? writeSchema : (value) => writer.text(value as string);
+  return (value) =>
+    nested(() => {
+      if (Array.isArray(value)) {
+        for (const item of value.toReversed()) {
+          writeItem(item);
+          writer.tag(2, wires.bytes);
+        }
+        return;
+      }
+      const isSchema = typeof value === 'object' && value !== null;
+      if (isSchema) {
+        writeSchema(value);
+        writer.tag(or === 'bool' ? 2 : 1, wires.bytes);
+      }
+      if (or !== 'bool') return;
+      writer.varint(isSchema || value === true ? 1 : 0);
+      writer.tag(1, wires.varint);
+    });
 }
 
 /** A list as a map's value. */

@@ -21,6 +21,9 @@ export const embedded: Readonly<Record<string, readonly { pn: number; type: stri
   'admissionregistration.v1.NamedRuleWithOperations': [{ pn: 2, type: 'admissionregistration.v1.RuleWithOperations' }],
 };
 
+/** What schemas of custom resources are. */
+export const jsonSchema = 'io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSONSchemaProps';
+
 /** Definition name -> its lists that are a message `{items = 1}`. Lists within maps always are. */
 const boxedLists: Readonly<Record<string, string>> = {
   'io.k8s.apimachinery.pkg.apis.meta.v1.APIResource': 'verbs',

@@ -86,13 +86,18 @@ export function prefix(pn: number, size: number): Buffer {
 const noEncoding = Buffer.from([0x1a, 0x00, 0x22, 0x00]);
 
 const metaTypes = 'io.k8s.apimachinery.pkg.apis.meta.v1.';
+/** The one group whose types are kept elsewhere. */
+const extensions = 'apiextensions.k8s.io';
+const extensionTypes = 'io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.';
 let known: Set<string> | undefined;
 
 /** The definition name of an API type; undefined when the schema data has none. */
 function schemaOf({ apiVersion, kind }: Typed): string | undefined {
   known ??= new Set(schemaNames());
   const [version = '', group = ''] = apiVersion.split('/').reverse();
-  const name = `io.k8s.api.${group === '' ? 'core' : group.split('.', 1)[0]}.${version}.${kind}`;
+  const family = group === '' ? 'core' : group.split('.', 1)[0];
+  const names = [`io.k8s.api.${family}.${version}.${kind}`, `${extensionTypes}${kind}`];
+  const name = names[group === extensions ? 1 : 0]!;
   if (known.has(name)) return name;
   // Options and Status belong to every group.
   return known.has(`${metaTypes}${kind}`) ? `${metaTypes}${kind}` : undefined;

@@ -13,7 +13,6 @@ export const customResourceDefinition = defineKind<CustomResourceDefinition>({
   categories: ['api-extensions'],
   namespaced: false,
   schema: 'io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.CustomResourceDefinition',
-  jsonOnly: true,
   status: true,
   generation: true,
   namesVersion: true,

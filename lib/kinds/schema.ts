@@ -21,6 +21,8 @@ export interface SchemaField {
   mt?: 'atomic' | 'granular';
   /** Free-form JSON. */
   raw?: boolean;
+  /** A JSON schema, or what stands for one: a boolean, a list of schemas, a list of texts. In protobuf a message of either. */
+  or?: 'bool' | 'list' | 'texts';
   /** A time with microseconds (Go's MicroTime). */
   micro?: boolean;
 }

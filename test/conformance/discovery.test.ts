@@ -83,6 +83,9 @@ const resources: Readonly<Record<string, readonly string[]>> = {
     'ValidatingAdmissionPolicyBinding|validatingadmissionpolicybindings|validatingadmissionpolicybinding|C||api-extensions||v9715VZqakg=',
     'ValidatingWebhookConfiguration|validatingwebhookconfigurations|validatingwebhookconfiguration|C||api-extensions||B0wHjQmsGNk=',
   ],
+  'apiextensions.k8s.io/v1': [
+    'CustomResourceDefinition|customresourcedefinitions|customresourcedefinition|C|crd crds|api-extensions||M5uH+AlWATY=',
+  ],
   'scheduling.k8s.io/v1': ['PriorityClass|priorityclasses|priorityclass|C|pc|||1QwjyaZjj3Y='],
   'coordination.k8s.io/v1': ['Lease|leases|lease|N||||gqkMMb/YqFM='],
   'node.k8s.io/v1': ['RuntimeClass|runtimeclasses|runtimeclass|C||||WQTu1GL3T2Q='],
@@ -118,7 +121,7 @@ const subresources: Readonly<Record<string, string>> = {
 const withStatus = new Set(
   `namespaces nodes persistentvolumeclaims persistentvolumes pods replicationcontrollers resourcequotas services daemonsets deployments
   replicasets statefulsets horizontalpodautoscalers cronjobs jobs certificatesigningrequests ingresses poddisruptionbudgets volumeattachments
-  validatingadmissionpolicies flowschemas prioritylevelconfigurations`.split(/\s+/),
+  validatingadmissionpolicies customresourcedefinitions flowschemas prioritylevelconfigurations`.split(/\s+/),
 );
 
 interface LegacyResource {

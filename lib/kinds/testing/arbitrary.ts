@@ -30,8 +30,16 @@ function arbitraryStruct(schema: string, depth: number): fc.Arbitrary<Record<str
     );
 }
 
+/** JSON schemas, and what may stand for one. */
+const schemasOr = {
+  bool: [true, { type: 'string' }],
+  list: [{ type: 'integer', nullable: true }, [{ type: 'string' }, {}]],
+  texts: [{ type: 'string' }, ['a', 'b']],
+};
+
 function arbitraryField(field: SchemaField, depth: number): fc.Arbitrary<unknown> {
   if (field.$ref) return arbitraryStruct(field.$ref, depth);
+  if (field.or) return fc.constantFrom(...schemasOr[field.or]);
   if (field.raw || !field.type) return fc.constant({ free: ['form'] });
   switch (field.type) {
     case 'string':
