@@ -100,9 +100,12 @@ export function makeQuotaCharger(
       // A quota that is gone limits nothing.
       if (!isReason(error, 'NotFound')) throw error;
     }
+    // Who filled it may have taken the very name, which counts for more.
+    if (tooMuch.size > 0) await world.sync();
     for (const [waiter, error] of tooMuch) {
-      refused.set(waiter, error);
-      waiter.reject(error);
+      const told = nameTaken(look, waiter) ?? error;
+      refused.set(waiter, told);
+      waiter.reject(told);
     }
     return revision;
   };
@@ -140,8 +143,8 @@ function planOf(look: Lookup, namespace: string, batch: readonly Waiter[]): Plan
   for (const waiter of batch) {
     attempt(waiter, plan.refused, () => {
       // What cannot be stored anyway must not be charged.
-      const { operation, kind, name } = waiter.charge.request;
-      if (operation === 'CREATE' && look.get(kind, { namespace, name })) throw alreadyExists(kind, name);
+      const taken = nameTaken(look, waiter);
+      if (taken) throw taken;
       const covering = coveringQuotas(quotas, waiter.charge);
       const next = covering.map((quota) => [quota, withCharge(quota, used.get(quota)!, waiter.charge)] as const);
       for (const [quota, sum] of next) {
@@ -153,6 +156,12 @@ function planOf(look: Lookup, namespace: string, batch: readonly Waiter[]): Plan
     });
   }
   return plan;
+}
+
+/** The refusal of what is to be created under a name that another has. */
+function nameTaken(look: Lookup, { charge }: Waiter): ApiError | undefined {
+  const { operation, kind, namespace, name } = charge.request;
+  return operation === 'CREATE' && look.get(kind, { namespace, name }) ? alreadyExists(kind, name) : undefined;
 }
 
 /** Runs one waiter's part; a refusal is its own affair. */

@@ -66,7 +66,8 @@ export function measureRequests(registry: Registry, env: Env): RequestObserver {
 
   /** No release is named yet that comes without one of these. */
   const tellDeprecated = ({ kind, subresource }: Route) => {
-    if (kind.deprecation === undefined) return;
+    // Of definitions upstream counts none.
+    if (kind.deprecation === undefined || kind.custom) return;
     families.deprecated.with(kind.group, kind.version, kind.plural, subresource, '').set(1);
   };
 

@@ -230,7 +230,9 @@ suite('volumes', function () {
         'FailedMount: MountVolume.SetUp failed for volume "x" : configmap "absent" not found',
       ),
     );
-    assert.match(await place.kubectl('get', 'pod', 'no-map'), /no-map\s+0\/1\s+ContainerCreating\s+0/);
+    await eventually('it is told of', async () =>
+      /no-map\s+0\/1\s+ContainerCreating\s+0/.test(await place.kubectl('get', 'pod', 'no-map')),
+    );
     await place.kubectl('create', 'configmap', 'absent');
     await place.ready('no-map');
   });

@@ -308,6 +308,7 @@ suite('writes', () => {
           'csidrivers',
           'csinodes',
           'csistoragecapacities',
+          'customresourcedefinitions',
           'leases',
           'mutatingwebhookconfigurations',
           'poddisruptionbudgets',
@@ -360,6 +361,7 @@ suite('writes', () => {
         [
           'csidrivers',
           'cronjobs',
+          'customresourcedefinitions',
           'daemonsets',
           'deployments',
           'endpointslices',
