@@ -71,7 +71,11 @@ export async function up(cluster: ClusterLayout, env: Env, report: Report): Prom
   startControlPlane(cluster);
   const settings = nodeSettings(cluster);
   const started = new Map<string, number>();
-  for (const node of cluster.nodes) if (await startNode(cluster, node, settings)) started.set(node.name, env.now());
+  for (const node of cluster.nodes) {
+    // A node may be ready again before it is certain that it was started.
+    const begin = env.now();
+    if (await startNode(cluster, node, settings)) started.set(node.name, begin);
+  }
   const deadline = AbortSignal.timeout(readyWithinMs);
   const since = (name: string) => started.get(name) ?? 0;
   const podCidrs = await timed('nodes ready', nodesReady(cluster, since, env, deadline));
