@@ -3,15 +3,13 @@ import type { Kind } from '#lib/kinds/define-kind.ts';
 import { equal } from '#lib/meta/equal.ts';
 import { isReason } from '#lib/meta/errors.ts';
 import type { Lookup } from './admission/types.ts';
-import { mastersGroup } from './auth/authorize.ts';
-import type { Caller, Verbs } from './verbs/types.ts';
+import { ourselves } from './auth/ourselves.ts';
+import type { Verbs } from './verbs/types.ts';
 
 export interface Body {
   metadata: { name: string; labels?: Record<string, string>; annotations?: Record<string, string> };
   [field: string]: unknown;
 }
-
-const self: Caller = { name: 'system:apiserver', groups: [mastersGroup] };
 
 /** Creates the object if it is missing; else brings the named fields to what they should be. Fine beside another server that does the same. */
 export async function ensure(
@@ -27,7 +25,7 @@ export async function ensure(
   const present = look.get(typed, ref) as Record<string, unknown> | undefined;
   if (!present) {
     try {
-      await verbs.create(self, typed, space, body);
+      await verbs.create(ourselves, typed, space, body);
     } catch (error) {
       // Another server was faster.
       if (!isReason(error, 'AlreadyExists')) throw error;
@@ -36,5 +34,5 @@ export async function ensure(
   }
   const wanted = Object.fromEntries(content.map((field) => [field, body[field]]));
   if (content.every((field) => equal(present[field], wanted[field]))) return;
-  await verbs.patch(self, typed, ref, 'application/merge-patch+json', wanted);
+  await verbs.patch(ourselves, typed, ref, 'application/merge-patch+json', wanted);
 }

@@ -5,14 +5,12 @@ import type { Env } from '#lib/env/env.ts';
 import type { Ref } from '#lib/meta/object.ts';
 import { formatTime } from '#lib/meta/time.ts';
 import type { Lookup } from '../admission/types.ts';
-import type { Caller, Verbs } from '../verbs/types.ts';
-import { mastersGroup } from './authorize.ts';
+import type { Verbs } from '../verbs/types.ts';
+import { ourselves } from './ourselves.ts';
 import { ensure } from '../ensure.ts';
 
 const lastUsed = 'kubernetes.io/legacy-token-last-used';
 const trackingMap = 'kube-apiserver-legacy-service-account-token-tracking';
-const self: Caller = { name: 'system:apiserver', groups: [mastersGroup] };
-
 /** Labels being written; of more at one time, some are written by a later use. */
 const mostUnderWay = 50;
 
@@ -32,7 +30,7 @@ export function makeLegacyUse(verbs: Verbs, look: Lookup, env: Env): (secret: Re
     if (labels?.[lastUsed] === today || underWay.has(key) || underWay.size >= mostUnderWay) return;
     underWay.add(key);
     verbs
-      .patch(self, secretKind, { namespace, name }, 'application/merge-patch+json', {
+      .patch(ourselves, secretKind, { namespace, name }, 'application/merge-patch+json', {
         metadata: { labels: { [lastUsed]: today } },
       })
       .catch((error: unknown) => env.log.debug('Cannot note the use of a token', { secret: key, error }))

@@ -8,16 +8,14 @@ import type { Kind } from '#lib/kinds/define-kind.ts';
 import type { CustomResourceDefinition } from '#lib/kinds/gen/apiextensions-v1.ts';
 import { equal } from '#lib/meta/equal.ts';
 import { isReason } from '#lib/meta/errors.ts';
-import { mastersGroup } from '../auth/authorize.ts';
+import { ourselves } from '../auth/ourselves.ts';
 import { UnavailableError } from '../store/types.ts';
 import type { Subscription, World } from '../store/world-types.ts';
 import { prefixOf } from '../verbs/selection.ts';
-import type { Caller, Verbs } from '../verbs/types.ts';
+import type { Verbs } from '../verbs/types.ts';
 import { decideStatus, setCondition } from './names.ts';
 import { hasCondition } from './served-kinds.ts';
 import type { ServedKinds } from './served-kinds.ts';
-
-const self: Caller = { name: 'system:apiserver', groups: [mastersGroup] };
 
 /** How long a definition rests that could not be seen to. */
 const restMs = 1000;
@@ -81,7 +79,7 @@ export function establishDefinitions(
   const writeStatus = async (definition: CustomResourceDefinition, status: CustomResourceDefinition['status']) => {
     const { name } = definition.metadata;
     await verbs.update(
-      self,
+      ourselves,
       definitionKind,
       { namespace: '', name },
       { ...definition, status },
@@ -109,7 +107,7 @@ export function establishDefinitions(
     }
     const kind = served.custom.find((item) => `${item.plural}.${item.group}` === name);
     if (kind && (await removeObjects(kind)) > 0) return linger(name, kind);
-    await verbs.patch(self, definitionKind, { namespace: '', name }, 'application/merge-patch+json', {
+    await verbs.patch(ourselves, definitionKind, { namespace: '', name }, 'application/merge-patch+json', {
       metadata: {
         finalizers: finalizers.filter((item) => item !== finalizer),
         resourceVersion: definition.metadata.resourceVersion,
@@ -137,7 +135,7 @@ export function establishDefinitions(
   const removeObjects = async (kind: Kind): Promise<number> => {
     let from = '';
     do {
-      const page = await verbs.deleteCollection(self, kind, {
+      const page = await verbs.deleteCollection(ourselves, kind, {
         namespace: '',
         limit: pageSize,
         ...(from && { continue: from }),

@@ -3,8 +3,8 @@ import type { Env } from '#lib/env/env.ts';
 import { flowSchema } from '#lib/kinds/flow-schema.ts';
 import type { FlowSchema } from '#lib/kinds/gen/flowcontrol-v1.ts';
 import { isReason } from '#lib/meta/errors.ts';
-import { mastersGroup } from '../auth/authorize.ts';
-import type { Caller, Verbs } from '../verbs/types.ts';
+import { ourselves } from '../auth/ourselves.ts';
+import type { Verbs } from '../verbs/types.ts';
 import { danglingCondition } from './dangling.ts';
 
 export interface ConditionKeeper {
@@ -13,7 +13,6 @@ export interface ConditionKeeper {
   stop(): void;
 }
 
-const self: Caller = { name: 'system:apiserver', groups: [mastersGroup] };
 const fieldManager = 'api-priority-and-fairness-config-consumer-v1';
 
 /** Writes to one schema in a minute: servers that disagree must not do so without end. */
@@ -40,7 +39,7 @@ export function keepConditions(
     const patch = { status: { conditions: [condition] } };
     const options = { subresource: 'status', fieldManager };
     await verbs.patch(
-      self,
+      ourselves,
       flowSchema,
       { namespace: '', name },
       'application/strategic-merge-patch+json',

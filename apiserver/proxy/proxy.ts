@@ -10,11 +10,11 @@ import { pod as podKind } from '#lib/kinds/pod.ts';
 import { service as serviceKind } from '#lib/kinds/service.ts';
 import { ApiError, isReason } from '#lib/meta/errors.ts';
 import type { Resource } from '#lib/meta/object.ts';
-import { mastersGroup } from '../auth/authorize.ts';
+import { ourselves } from '../auth/ourselves.ts';
 import type { Lookup } from '../admission/types.ts';
 import type { SubresourceHandler, UpgradeHandler } from '../rest/exchange.ts';
 import type { Route } from '../rest/route.ts';
-import type { Caller, Verbs } from '../verbs/types.ts';
+import type { Verbs } from '../verbs/types.ts';
 import type { Passage } from './connect.ts';
 import { forward } from './forward.ts';
 import { forwardUpgrade } from './forward-upgrade.ts';
@@ -40,9 +40,6 @@ export interface Proxy {
 
 /** Requests and upgraded connections under way; more are told to come back later. */
 const mostForwards = 1000;
-
-/** What is proxied to is looked up for whoever may proxy, not with the caller's own rights to read it. */
-const ourselves: Caller = { name: 'system:apiserver', groups: [mastersGroup] };
 
 type Find = (route: Route) => Promise<Target>;
 

@@ -8,11 +8,11 @@ import type { Kind } from '#lib/kinds/define-kind.ts';
 import { ApiError, badRequest } from '#lib/meta/errors.ts';
 import type { Resource } from '#lib/meta/object.ts';
 import type { PodRef } from '#protos/gen/node.ts';
-import { mastersGroup } from '../auth/authorize.ts';
+import { ourselves } from '../auth/ourselves.ts';
 import type { SubresourceHandler, UpgradeHandler } from '../rest/exchange.ts';
 import { isOn } from '../rest/query.ts';
 import type { Route } from '../rest/route.ts';
-import type { Caller, Verbs } from '../verbs/types.ts';
+import type { Verbs } from '../verbs/types.ts';
 import { runCommand } from './command.ts';
 import { commandDialect } from './command-clients.ts';
 import { isTaken, startCommand } from './command-start.ts';
@@ -178,9 +178,6 @@ export function makePodStreams({ verbs, tls, env }: PodStreamsOptions): PodStrea
     },
   };
 }
-
-/** Pods and nodes are looked up for whoever may stream, not with the caller's own rights to read them. */
-const ourselves: Caller = { name: 'system:apiserver', groups: [mastersGroup] };
 
 function refTo({ metadata }: Pod): PodRef {
   return { namespace: metadata.namespace ?? '', name: metadata.name, uid: metadata.uid };

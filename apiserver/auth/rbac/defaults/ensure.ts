@@ -1,12 +1,10 @@
 /** Writes what is missing of the default roles and bindings. */
-import { mastersGroup } from '../../authorize.ts';
+import { ourselves } from '../../ourselves.ts';
 import type { Lookup } from '../../../admission/types.ts';
-import type { Caller, Verbs } from '../../../verbs/types.ts';
+import type { Verbs } from '../../../verbs/types.ts';
 import { isReason } from '#lib/meta/errors.ts';
 import { correction, defaults } from './reconcile.ts';
 import type { Wanted } from './reconcile.ts';
-
-const self: Caller = { name: 'system:apiserver', groups: [mastersGroup] };
 
 /** Attempts at one object, each after somebody else wrote it first, or the store did not say in time what became of it. */
 const attempts = 5;
@@ -25,10 +23,10 @@ async function ensure(verbs: Verbs, look: Lookup, wanted: Wanted): Promise<void>
       const present = attempt === 1 ? look.get(kind, ref) : await read(verbs, wanted);
       const next = correction(wanted, present);
       if (!next) return;
-      if (next.do === 'update') await verbs.update(self, kind, ref, next.object);
+      if (next.do === 'update') await verbs.update(ourselves, kind, ref, next.object);
       else {
-        if (next.do === 'replace') await verbs.delete(self, kind, ref);
-        await verbs.create(self, kind, namespace, object);
+        if (next.do === 'replace') await verbs.delete(ourselves, kind, ref);
+        await verbs.create(ourselves, kind, namespace, object);
       }
       return;
     } catch (error) {
@@ -41,7 +39,7 @@ async function ensure(verbs: Verbs, look: Lookup, wanted: Wanted): Promise<void>
 async function read(verbs: Verbs, { kind, object }: Wanted) {
   const { namespace = '', name = '' } = object.metadata;
   try {
-    return (await verbs.get(self, kind, { namespace, name })).object;
+    return (await verbs.get(ourselves, kind, { namespace, name })).object;
   } catch (error) {
     if (isReason(error, 'NotFound')) return undefined;
     throw error;
