@@ -267,7 +267,7 @@ async function serve(
     env,
   });
   const stopRepair = repairClaims(ips, ports, look, env);
-  const stopEstablishing = establishDefinitions({ verbs, world, served }, env);
+  const stopEstablishing = establishDefinitions({ verbs, world }, env);
   const [first] = rest.addresses;
   return {
     address: { host: config.listen[0]?.host ?? '', port: first?.port ?? 0 },

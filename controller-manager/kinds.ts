@@ -6,6 +6,7 @@ import type { Kind } from '#lib/kinds/define-kind.ts';
 import { event } from '#lib/kinds/event.ts';
 import type { CustomResourceDefinition } from '#lib/kinds/gen/apiextensions-v1.ts';
 import { kinds } from '#lib/kinds/index.ts';
+import { isTrue } from '#lib/meta/conditions.ts';
 
 /** Events are many, and no controller decides by them: they can only be listed. */
 export const unviewedKinds: readonly Kind[] = [event];
@@ -52,8 +53,6 @@ export function makeKnownKinds(): KnownKinds {
   };
 }
 
-function isEstablished({ status }: CustomResourceDefinition): boolean {
-  return status?.conditions?.some(({ type, status }) => type === 'Established' && status === 'True') ?? false;
-}
+const isEstablished = ({ status }: CustomResourceDefinition) => isTrue(status?.conditions, 'Established');
 
 const namesOf = (list: readonly Kind[]) => list.map(({ apiVersion, plural }) => `${apiVersion}/${plural}`).join();

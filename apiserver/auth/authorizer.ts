@@ -12,8 +12,9 @@ import { pod } from '#lib/kinds/pod.ts';
 import { roleBinding } from '#lib/kinds/role-binding.ts';
 import { role } from '#lib/kinds/role.ts';
 import { volumeAttachment } from '#lib/kinds/volume-attachment.ts';
-import { UnavailableError } from '../store/types.ts';
-import type { Entry, Subscription, World, WorldEvent } from '../store/world-types.ts';
+import { keepUp } from '../store/keep-up.ts';
+import type { Follower } from '../store/keep-up.ts';
+import type { Entry, World } from '../store/world-types.ts';
 import type { Caller } from '../verbs/types.ts';
 import { prefixOf, storageKey } from '../verbs/selection.ts';
 import { anonymousName, isPublic } from './anonymous.ts';
@@ -64,23 +65,17 @@ export function makeClusterAuthorizer(world: World, env: Env): ClusterAuthorizer
       taker?.(key, undefined, undefined);
     }
   };
-  let subscription: Subscription | undefined;
-  const start = () => {
-    policy.clear();
-    graph.clear();
-    for (const prefix of prefixes) for (const entry of world.list(prefix)) take(entry, undefined, false);
-    subscription = world.subscribe(prefixes, world.revision, {
-      onEvents: (events: readonly WorldEvent[]) => {
-        for (const { entry, before, type } of events) take(entry, before, type === 'DELETE');
-      },
-      onLost(error) {
-        if (error instanceof UnavailableError) return;
-        env.log.info('Reading roles, bindings and pods anew', { error });
-        start();
-      },
-    });
+  const follower: Follower = {
+    restart() {
+      policy.clear();
+      graph.clear();
+      for (const prefix of prefixes) for (const entry of world.list(prefix)) take(entry, undefined, false);
+    },
+    onEvents(events) {
+      for (const { entry, before, type } of events) take(entry, before, type === 'DELETE');
+    },
   };
-  start();
+  const stopFollowing = keepUp(world, prefixes, 'roles, bindings and pods', follower, env);
 
   const object = <T>(kind: Kind, namespace: string, name: string) =>
     world.get(storageKey(kind, { namespace, name }))?.object as T | undefined;
@@ -124,6 +119,6 @@ export function makeClusterAuthorizer(world: World, env: Env): ClusterAuthorizer
       ];
       return { rules, incompleteBecause: gaps.length > 0 ? aggregate(gaps) : undefined };
     },
-    close: () => subscription?.close(),
+    close: stopFollowing,
   };
 }

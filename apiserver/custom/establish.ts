@@ -4,18 +4,20 @@
  */
 import type { Env } from '#lib/env/env.ts';
 import { customResourceDefinition as definitionKind } from '#lib/kinds/custom-resource-definition.ts';
+import { storedKind } from '#lib/kinds/custom/make-kinds.ts';
 import type { Kind } from '#lib/kinds/define-kind.ts';
 import type { CustomResourceDefinition } from '#lib/kinds/gen/apiextensions-v1.ts';
+import { isTrue, withCondition } from '#lib/meta/conditions.ts';
 import { equal } from '#lib/meta/equal.ts';
 import { isReason } from '#lib/meta/errors.ts';
+import { formatTime } from '#lib/meta/time.ts';
 import { ourselves } from '../auth/ourselves.ts';
-import { UnavailableError } from '../store/types.ts';
+import { keepUp } from '../store/keep-up.ts';
+import type { Follower } from '../store/keep-up.ts';
 import type { Subscription, World } from '../store/world-types.ts';
 import { prefixOf } from '../verbs/selection.ts';
 import type { Verbs } from '../verbs/types.ts';
-import { decideStatus, setCondition } from './names.ts';
-import { hasCondition } from './served-kinds.ts';
-import type { ServedKinds } from './served-kinds.ts';
+import { decideStatus } from './names.ts';
 
 /** How long a definition rests that could not be seen to. */
 const restMs = 1000;
@@ -24,16 +26,12 @@ const restMs = 1000;
 const pageSize = 500;
 
 /** Starts seeing to all definitions. Returns the way to stop. */
-export function establishDefinitions(
-  { verbs, world, served }: { verbs: Verbs; world: World; served: ServedKinds },
-  env: Env,
-): () => void {
+export function establishDefinitions({ verbs, world }: { verbs: Verbs; world: World }, env: Env): () => void {
   const prefix = prefixOf(definitionKind, '');
   const waiting = new Set<string>();
   const rests = new Set<() => void>();
   let isRunning = false;
   const over = new AbortController();
-  let subscription: Subscription | undefined;
   /** Over the objects of definitions that wait for them to go, by name. */
   const lingering = new Map<string, Subscription>();
 
@@ -94,19 +92,17 @@ export function establishDefinitions(
     const { name, finalizers = [] } = definition.metadata;
     const finalizer = definitionKind.deletionFinalizer!;
     if (!finalizers.includes(finalizer)) return;
-    if (!hasCondition(definition, 'Terminating')) {
-      const conditions = [...(definition.status?.conditions ?? [])];
+    const { conditions } = definition.status ?? {};
+    if (!isTrue(conditions, 'Terminating')) {
       const message = 'CustomResource deletion is in progress';
-      setCondition(
-        conditions,
-        { type: 'Terminating', status: 'True', reason: 'InstanceDeletionInProgress', message },
-        env.now(),
-      );
+      const going = { type: 'Terminating', status: 'True', reason: 'InstanceDeletionInProgress', message };
       // Once that is told nothing is created any more, and what there is can be removed for good.
-      return writeStatus(definition, { ...definition.status, conditions });
+      const told = withCondition(conditions, going, formatTime(env.now()));
+      return writeStatus(definition, { ...definition.status, conditions: told });
     }
-    const kind = served.custom.find((item) => `${item.plural}.${item.group}` === name);
-    if (kind && (await removeObjects(kind)) > 0) return linger(name, kind);
+    // Whether any version is served does not matter: what is stored must not outlive its definition.
+    const kind = storedKind(definition);
+    if ((await removeObjects(kind)) > 0) return linger(name, kind);
     await verbs.patch(ourselves, definitionKind, { namespace: '', name }, 'application/merge-patch+json', {
       metadata: {
         finalizers: finalizers.filter((item) => item !== finalizer),
@@ -146,30 +142,26 @@ export function establishDefinitions(
     return world.count(prefixOf(kind, ''));
   };
 
-  const follow = () => {
-    for (const { metadata } of all()) add(metadata.name);
-    subscription = world.subscribe([prefix], world.revision, {
-      onEvents: (events) => {
-        for (const { entry, type } of events) {
-          add(entry.object.metadata.name);
-          if (type !== 'DELETE') continue;
-          lingering.get(entry.object.metadata.name)?.close();
-          lingering.delete(entry.object.metadata.name);
-          // Its names are free now.
-          for (const { metadata } of all()) add(metadata.name);
-        }
-      },
-      onLost: (error) => {
-        if (error instanceof UnavailableError || over.signal.aborted) return;
-        env.log.info('Reading definitions anew', { error });
-        follow();
-      },
-    });
+  const follower: Follower = {
+    restart() {
+      for (const { metadata } of all()) add(metadata.name);
+    },
+    onEvents(events) {
+      for (const { entry, type } of events) {
+        const { name } = entry.object.metadata;
+        add(name);
+        if (type !== 'DELETE') continue;
+        lingering.get(name)?.close();
+        lingering.delete(name);
+        // Its names are free now.
+        for (const { metadata } of all()) add(metadata.name);
+      }
+    },
   };
-  follow();
+  const stopFollowing = keepUp(world, [prefix], 'definitions', follower, env);
   return () => {
     over.abort();
-    subscription?.close();
+    stopFollowing();
     for (const { close } of lingering.values()) close();
     for (const cancel of rests) cancel();
   };

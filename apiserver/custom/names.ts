@@ -1,5 +1,6 @@
 /** Which of the names that a definition asks for it gets, and what its conditions say of it. As upstream's naming controller. */
-import { equal } from '#lib/meta/equal.ts';
+import { isTrue, withCondition } from '#lib/meta/conditions.ts';
+import { approvalOf } from '#lib/kinds/custom/approval.ts';
 import type {
   CustomResourceDefinition,
   CustomResourceDefinitionCondition,
@@ -27,11 +28,10 @@ export function decideStatus(
   const { spec, status = {}, metadata } = definition;
   const taken = takenBy(definition, others);
   const { accepted, fault } = acceptedNames(spec.names, status.acceptedNames, taken);
-  const conditions = [...(status.conditions ?? [])];
-  const set = (condition: Condition) => setCondition(conditions, condition, nowMs);
+  let { conditions = [] } = status;
+  const set = (condition: Condition) => (conditions = withCondition(conditions, condition, formatTime(nowMs)));
   set(fault ?? { type: 'NamesAccepted', status: 'True', reason: 'NoConflicts', message: 'no conflicts found' });
-  const isEstablished = conditions.some(({ type, status }) => type === 'Established' && status === 'True');
-  if (!isEstablished) {
+  if (!isTrue(conditions, 'Established')) {
     set(
       fault
         ? { type: 'Established', status: 'False', reason: 'NotAccepted', message: 'not all names are accepted' }
@@ -104,41 +104,4 @@ function replace(
 ): void {
   if (list && list.length > 0) names[field] = list;
   else delete names[field];
-}
-
-const approvalAnnotation = 'api-approved.kubernetes.io';
-
-/** Groups of the Kubernetes community say where they were agreed on; undefined for all others. */
-function approvalOf(group: string, annotations: Readonly<Record<string, string>> = {}): Condition | undefined {
-  if (!/(^|\.)(k8s|kubernetes)\.io$/.test(group)) return undefined;
-  const type = 'KubernetesAPIApprovalPolicyConformant';
-  const value = annotations[approvalAnnotation] ?? '';
-  if (value.startsWith('unapproved')) {
-    return { type, status: 'False', reason: 'UnapprovedAnnotation', message: `not approved: ${JSON.stringify(value)}` };
-  }
-  return URL.canParse(value)
-    ? { type, status: 'True', reason: 'ApprovedAnnotation', message: `approved in ${value}` }
-    : {
-        type,
-        status: 'False',
-        reason: 'MissingAnnotation',
-        message: `protected groups must have approval annotation "${approvalAnnotation}", see https://github.com/kubernetes/enhancements/pull/1111`,
-      };
-}
-
-/** Sets the condition of a type; its time moves when its status does. Changes `conditions`. */
-export function setCondition(
-  conditions: CustomResourceDefinitionCondition[],
-  condition: Condition,
-  nowMs: number,
-): void {
-  const at = conditions.findIndex(({ type }) => type === condition.type);
-  const before = conditions[at];
-  if (!before) {
-    conditions.push({ ...condition, lastTransitionTime: formatTime(nowMs) });
-    return;
-  }
-  const moved = before.status !== condition.status;
-  const next = { ...condition, lastTransitionTime: moved ? formatTime(nowMs) : before.lastTransitionTime };
-  if (!equal(next, before)) conditions[at] = next;
 }

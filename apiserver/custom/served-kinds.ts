@@ -7,13 +7,13 @@ import { customResourceDefinition } from '#lib/kinds/custom-resource-definition.
 import type { Kind } from '#lib/kinds/define-kind.ts';
 import type { CustomResourceDefinition } from '#lib/kinds/gen/apiextensions-v1.ts';
 import { builtIn } from '#lib/kinds/index.ts';
-import { UnavailableError } from '../store/types.ts';
-import type { Entry, Subscription, World, WorldEvent } from '../store/world-types.ts';
+import { isTrue } from '#lib/meta/conditions.ts';
+import { keepUp } from '../store/keep-up.ts';
+import type { Follower } from '../store/keep-up.ts';
+import type { Entry, World } from '../store/world-types.ts';
 import { prefixOf } from '../verbs/selection.ts';
 
 export interface ServedKinds extends Catalog {
-  /** The kinds of definitions alone. */
-  readonly custom: readonly Kind[];
   /** Raised with each change of what is served. */
   readonly generation: number;
   close(): void;
@@ -31,18 +31,18 @@ export function followDefinitions(world: World, env: Env): ServedKinds {
   const prefix = prefixOf(customResourceDefinition, '');
   const made = new Map<string, Made>();
   let current: Catalog = builtIn;
-  let custom: readonly Kind[] = [];
   let generation = 0;
   const publish = () => {
-    custom = [...made.keys()].sort().flatMap((key) => made.get(key)!.kinds);
+    const custom = [...made.keys()].sort().flatMap((key) => made.get(key)!.kinds);
     current = makeCatalog([...builtIn.kinds, ...custom]);
     generation++;
   };
   /** Whether anything is served otherwise for it. */
   const take = ({ key, object }: Entry, isGone: boolean): boolean => {
     const definition = object as CustomResourceDefinition;
-    if (isGone || !hasCondition(definition, 'Established')) return made.delete(key);
-    const mark = `${definition.metadata.uid} ${definition.metadata.generation} ${hasCondition(definition, 'Terminating')}`;
+    const { metadata, status } = definition;
+    if (isGone || !isTrue(status?.conditions, 'Established')) return made.delete(key);
+    const mark = `${metadata.uid} ${metadata.generation} ${isTrue(status?.conditions, 'Terminating')}`;
     if (made.get(key)?.mark === mark) return false;
     try {
       made.set(key, { mark, kinds: kindsOf(definition) });
@@ -53,47 +53,34 @@ export function followDefinitions(world: World, env: Env): ServedKinds {
     }
     return true;
   };
-  let subscription: Subscription | undefined;
-  const start = () => {
-    made.clear();
-    for (const entry of world.list(prefix)) take(entry, false);
-    publish();
-    subscription = world.subscribe([prefix], world.revision, {
-      onEvents(events: readonly WorldEvent[]) {
-        const changes = events.filter(({ entry, type }) => take(entry, type === 'DELETE'));
-        if (changes.length > 0) publish();
-      },
-      onLost(error) {
-        if (error instanceof UnavailableError) return;
-        env.log.info('Reading definitions anew', { error });
-        start();
-      },
-    });
+  const follower: Follower = {
+    restart() {
+      made.clear();
+      for (const entry of world.list(prefix)) take(entry, false);
+      publish();
+    },
+    onEvents(events) {
+      const changes = events.filter(({ entry, type }) => take(entry, type === 'DELETE'));
+      if (changes.length > 0) publish();
+    },
   };
-  start();
+  const stopFollowing = keepUp(world, [prefix], 'definitions', follower, env);
   return {
     get kinds() {
       return current.kinds;
-    },
-    get custom() {
-      return custom;
     },
     get generation() {
       return generation;
     },
     at: (group, version, plural) => current.at(group, version, plural),
     of: (apiVersion, kind) => current.of(apiVersion, kind),
-    close: () => subscription?.close(),
+    close: stopFollowing,
   };
 }
 
 /** Objects of a definition that goes are not created any more. */
 function kindsOf(definition: CustomResourceDefinition): Kind[] {
   const kinds = customKinds(definition);
-  if (!hasCondition(definition, 'Terminating')) return kinds;
+  if (!isTrue(definition.status?.conditions, 'Terminating')) return kinds;
   return kinds.map((kind) => ({ ...kind, verbs: kind.verbs.filter((verb) => verb !== 'create') }));
-}
-
-export function hasCondition({ status }: CustomResourceDefinition, wanted: string): boolean {
-  return status?.conditions?.some(({ type, status }) => type === wanted && status === 'True') ?? false;
 }

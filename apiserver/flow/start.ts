@@ -17,8 +17,9 @@ import type { Resource } from '#lib/meta/object.ts';
 import type { Registry } from '#lib/metrics/registry.ts';
 import type { Lookup } from '../admission/types.ts';
 import { makeLookup } from '../verbs/context.ts';
-import { UnavailableError } from '../store/types.ts';
-import type { Subscription, World, WorldEvent } from '../store/world-types.ts';
+import { keepUp } from '../store/keep-up.ts';
+import type { Follower } from '../store/keep-up.ts';
+import type { World, WorldEvent } from '../store/world-types.ts';
 import { prefixOf } from '../verbs/selection.ts';
 import type { Verbs } from '../verbs/types.ts';
 import { keepConditions } from './conditions.ts';
@@ -108,22 +109,13 @@ function sound<T extends Resource>(kind: Kind<T>, look: Lookup): T[] {
 /** Tells of every change, at once of the present state, and whether it is one of what flow control goes by. */
 function follow(world: World, onChange: (isAnother: boolean) => void, env: Env): () => void {
   const prefixes = [flowSchema, priorityLevelConfiguration].map((kind) => prefixOf(kind, ''));
-  let subscription: Subscription | undefined;
-  const start = () => {
-    subscription = world.subscribe(prefixes, world.revision, {
-      onEvents(events) {
-        if (events.length > 0) onChange(events.some(isAnother));
-      },
-      onLost(error) {
-        if (error instanceof UnavailableError) return;
-        env.log.info('Reading the objects of flow control anew', { error });
-        start();
-      },
-    });
-    onChange(true);
+  const follower: Follower = {
+    restart: () => onChange(true),
+    onEvents(events) {
+      if (events.length > 0) onChange(events.some(isAnother));
+    },
   };
-  start();
-  return () => subscription?.close();
+  return keepUp(world, prefixes, 'the objects of flow control', follower, env);
 }
 
 /** Whether more has changed than a status. */

@@ -1,4 +1,5 @@
 /** What one policy says of a request, as upstream's `admission/plugin/policy/validating`. Pure but for what the variables look up. */
+import { sentenceOf } from '#lib/cel/expression.ts';
 import type { Expression, Variables } from '#lib/cel/expression.ts';
 import { compileCondition, compilePolicy } from '#lib/kinds/checks/expressions.ts';
 import type { ValidatingAdmissionPolicy, Validation } from '#lib/kinds/gen/admissionregistration-v1.ts';
@@ -81,18 +82,8 @@ function lazily(variables: Compiled['variables'], all: () => Variables): object 
   return holder;
 }
 
-function messageOf(
-  { message, expression }: Validation,
-  messageExpression: Expression | undefined,
-  all: Variables,
-): string {
-  try {
-    const text = messageExpression?.evaluate(all);
-    if (typeof text === 'string' && text.trim() !== '' && !text.includes('\n')) return text.trim();
-  } catch {
-    // The other message is there for this.
-  }
-  return message?.trim() || `failed expression: ${expression.trim()}`;
+function messageOf({ message, expression }: Validation, said: Expression | undefined, all: Variables): string {
+  return (said && sentenceOf(said, all)) || message?.trim() || `failed expression: ${expression.trim()}`;
 }
 
 /** What comes to null, or to nothing, is left out. */

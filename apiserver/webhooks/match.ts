@@ -1,5 +1,6 @@
 /** Which webhooks are asked about a request, as upstream's `admission/plugin/webhook/predicates`. Pure but for what is looked up. */
 import { compileCondition } from '#lib/kinds/checks/expressions.ts';
+import { runWithin } from '#lib/cel/expression.ts';
 import type { Expression } from '#lib/cel/expression.ts';
 import type {
   MutatingWebhook,
@@ -12,6 +13,9 @@ import type { LabelSelector } from '#lib/meta/selectors.ts';
 import type { AdmissionRequest, Lookup } from '../admission/types.ts';
 import type { Authorizer } from '../auth/authorize.ts';
 import { variablesOf } from './variables.ts';
+
+/** All conditions of a webhook together; far more than they take, unless they are made to. */
+const limitMs = 2000;
 
 export type Webhook = ValidatingWebhook & Pick<MutatingWebhook, 'reinvocationPolicy'>;
 
@@ -40,11 +44,12 @@ export function isAsked(
   authorize: Authorizer,
   review: () => object,
 ): boolean {
-  const { rules = [], namespaceSelector, objectSelector, matchConditions = [] } = webhook;
+  const { rules = [], namespaceSelector, objectSelector } = webhook;
   if (!isSelected({ rules, namespaceSelector, objectSelector }, request, look)) return false;
-  if (matchConditions.length === 0) return true;
+  const conditions = conditionsOf(webhook);
+  if (conditions.length === 0) return true;
   const variables = variablesOf(request, authorize, review);
-  return matchConditions.every(({ expression }) => conditionOf(expression).evaluate(variables) === true);
+  return runWithin(limitMs, () => conditions.every((condition) => condition.evaluate(variables) === true));
 }
 
 /** Which requests something is for. */
@@ -87,14 +92,14 @@ function namespaceLabels(
   return look.get(namespaceKind, { namespace: '', name: namespace })?.metadata.labels ?? {};
 }
 
-const compiled = new Map<string, Expression>();
-const cacheLimit = 1000;
+/** By the webhook in memory, which is another one after each change. */
+const compiled = new WeakMap<Webhook, Expression[]>();
 
-function conditionOf(source: string): Expression {
-  let found = compiled.get(source);
+function conditionsOf(webhook: Webhook): Expression[] {
+  let found = compiled.get(webhook);
   if (!found) {
-    if (compiled.size >= cacheLimit) compiled.clear();
-    compiled.set(source, (found = compileCondition(source)));
+    found = (webhook.matchConditions ?? []).map(({ expression }) => compileCondition(expression));
+    compiled.set(webhook, found);
   }
   return found;
 }

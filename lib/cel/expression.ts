@@ -55,6 +55,16 @@ function summaryOf(error: unknown): string {
   return line.startsWith('No such key: ') ? line.replace('No such key', 'no such key') : line;
 }
 
+/** What an expression says, where that is a sentence of one line; undefined where it is not, or cannot be evaluated: another is told then. */
+export function sentenceOf(expression: Expression, variables: Variables): string | undefined {
+  try {
+    const text = expression.evaluate(variables);
+    return typeof text === 'string' && !text.includes('\n') ? text.trim() : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 const context = vm.createContext({});
 const script = new vm.Script('work()');
 

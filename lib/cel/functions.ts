@@ -53,8 +53,7 @@ const within = (list: readonly unknown[], all: readonly unknown[]) => all.every(
 
 /** Whole numbers and others are equal where their values are. */
 function same(a: unknown, b: unknown): boolean {
-  // eslint-disable-next-line eqeqeq
-  if (typeof a !== typeof b) return isNumber(a) && isNumber(b) && a == b;
+  if (typeof a !== typeof b) return isNumber(a) && isNumber(b) && Number(a) === Number(b);
   return typeof a === 'object' ? equal(a, b) : a === b;
 }
 

@@ -237,6 +237,27 @@ suite('custom resources', () => {
         'spec.versions[0].schema.openAPIV3Schema.properties[a].pattern: Invalid value: "(": must be a valid regular expression, but isn\'t: error parsing regexp: missing closing ): `(`',
       ],
     ];
+    test('in groups of the Kubernetes community name where that was agreed on', async () => {
+      const protectedBy = (value?: string) => ({
+        ...definition({ group: 'things.k8s.io' }),
+        metadata: {
+          name: 'widgets.things.k8s.io',
+          ...(value !== undefined && { annotations: { 'api-approved.kubernetes.io': value } }),
+        },
+      });
+      const see = 'see https://github.com/kubernetes/enhancements/pull/1111';
+      const rule = 'protected groups must have approval annotation "api-approved.kubernetes.io"';
+      assert.deepEqual(causes(await api.ask('POST', definitions, { body: protectedBy() })), [
+        `metadata.annotations[api-approved.kubernetes.io]: Required value: ${rule}, ${see}`,
+      ]);
+      assert.deepEqual(causes(await api.ask('POST', definitions, { body: protectedBy('nobody') })), [
+        `metadata.annotations[api-approved.kubernetes.io]: Invalid value: "nobody": ${rule} with either a URL or a reason starting with "unapproved", ${see}`,
+      ]);
+      await define(protectedBy('https://example.com/agreed'));
+      const told = await condition('widgets.things.k8s.io', 'KubernetesAPIApprovalPolicyConformant');
+      assert.deepEqual([told.status, told.message], ['True', 'approved in https://example.com/agreed']);
+    });
+
     for (const [what, body, ...faults] of refused) {
       test(`${what} are refused`, async () => {
         const answer = await api.ask('POST', definitions, { body });
@@ -610,6 +631,21 @@ suite('custom resources', () => {
     assert.deepEqual(causes(worse), [
       'spec.size: Invalid value: 8: spec.size in body should be less than or equal to 5',
     ]);
+  });
+
+  test('with its definition its objects go, though no version is served any more', async () => {
+    await define(definition({ plural: 'hiders', kind: 'Hider' }));
+    const at = `${group}/namespaces/customs/hiders`;
+    const name = 'hiders.things.example.com';
+    ok(await api.ask('POST', at, { body: { ...widget('hidden'), kind: 'Hider' } }));
+    const { body } = await api.ask('GET', `${definitions}/${name}`);
+    body.spec.versions[0].served = false;
+    ok(await api.ask('PUT', `${definitions}/${name}`, { body }));
+    assert.equal((await api.ask('GET', at)).code, 404);
+    ok(await api.ask('DELETE', `${definitions}/${name}`));
+    await eventually('it is gone', async () => (await api.ask('GET', `${definitions}/${name}`)).code === 404);
+    await define(definition({ plural: 'hiders', kind: 'Hider' }));
+    assert.deepEqual((await api.ask('GET', at)).body.items, []);
   });
 
   test('with its definition its objects go, those with finalizers last, and nothing is created meanwhile', async () => {

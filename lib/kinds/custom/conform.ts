@@ -9,6 +9,7 @@ import { GoText } from '#lib/meta/go-text.ts';
 import { isMap } from '#lib/meta/json-map.ts';
 import type { Json } from '#lib/meta/json-map.ts';
 import type { JSONSchemaProps } from '../gen/apiextensions-v1.ts';
+import { earlierItems } from './correlate.ts';
 import { fitsFormat } from './formats.ts';
 import { occursIn } from '#lib/cel/pattern.ts';
 
@@ -126,20 +127,9 @@ function visitList(
   faults.push(...listTypeFaults(list, schema, path));
   const items = schema.items as JSONSchemaProps | undefined;
   if (!items) return;
-  const earlier = earlierItems(schema, before);
+  const earlier = earlierItems(schema['x-kubernetes-list-type'], schema['x-kubernetes-list-map-keys'] ?? [], before);
   for (const [i, item] of list.entries()) visit(item, items, `${path}[${i}]`, earlier(item), faults);
 }
-
-/** Items can be told again by their keys alone. */
-function earlierItems(schema: JSONSchemaProps, before: unknown): (item: unknown) => unknown {
-  if (schema['x-kubernetes-list-type'] !== 'map' || !Array.isArray(before)) return () => undefined;
-  const keys = schema['x-kubernetes-list-map-keys'] ?? [];
-  const byKeys = new Map(before.map((item) => [keysOf(item, keys), item]));
-  return (item) => byKeys.get(keysOf(item, keys));
-}
-
-const keysOf = (item: unknown, keys: readonly string[]) =>
-  JSON.stringify(keys.map((key) => (isMap(item) ? item[key] : undefined)));
 
 function hasTwins(list: readonly unknown[]): boolean {
   return new Set(list.map((item) => canonical(item))).size < list.length;

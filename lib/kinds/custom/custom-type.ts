@@ -19,10 +19,11 @@ export function customType(structural: Structural, versions: () => readonly Kind
       const object = body as Json;
       object['metadata'] ??= {};
       if (!isMap(object['metadata'])) throw badRequest('metadata: must be an object');
-      const unknown = [...prune(object, structural), ...decodeMember('metadata', metadataSchema, object['metadata'])];
+      const ofMetadata = decodeMember('metadata', metadataSchema, object['metadata']);
+      const pruned = prune(object, structural).map((path) => `unknown field ${JSON.stringify(path)}`);
       dropNulls(object, structural);
       fill(object, structural);
-      return unknown.map((path) => (path.startsWith('unknown field') ? path : `unknown field ${JSON.stringify(path)}`));
+      return [...ofMetadata, ...pruned];
     },
   };
 }

@@ -1,4 +1,5 @@
 /** Faults of a CustomResourceDefinition, as upstream's `apis/apiextensions/validation`. */
+import { isTrue } from '#lib/meta/conditions.ts';
 import { fieldForbidden, invalid, required } from '#lib/meta/errors.ts';
 import type { FieldError } from '#lib/meta/errors.ts';
 import { GoText } from '#lib/meta/go-text.ts';
@@ -14,6 +15,7 @@ import type {
 } from '../gen/apiextensions-v1.ts';
 import { isPlainPath, namesOf, parseJsonPath } from './json-path.ts';
 import type { JsonPath } from './json-path.ts';
+import { approvalAnnotation, approvalOf } from './approval.ts';
 import { checkSchema } from './schema-check.ts';
 
 const columnTypes = ['boolean', 'date', 'integer', 'number', 'string'];
@@ -29,17 +31,23 @@ export function checkDefinition(now: CustomResourceDefinition, before?: CustomRe
     ...checkNames('spec.names', spec.names),
     ...checkUnknownFields(spec.preserveUnknownFields === true),
     ...checkConversion(spec.conversion),
-    ...(before ? checkChange(now, before) : []),
+    ...(before ? checkChange(now, before) : checkApproval(spec.group, metadata.annotations)),
   ];
+}
+
+/** Groups of the Kubernetes community say where they were agreed on. */
+function checkApproval(group: string, annotations: Readonly<Record<string, string>> | undefined): FieldError[] {
+  const approval = approvalOf(group, annotations);
+  const { reason, message = '' } = approval ?? {};
+  const path = `metadata.annotations[${approvalAnnotation}]`;
+  if (reason === 'MissingAnnotation') return [required(path, message)];
+  return reason === 'InvalidAnnotation' ? [invalid(path, annotations?.[approvalAnnotation], message)] : [];
 }
 
 /** Names once accepted, and stored versions, bind. */
 function checkChange(now: CustomResourceDefinition, before: CustomResourceDefinition): FieldError[] {
   const faults: FieldError[] = [];
-  const isEstablished = before.status?.conditions?.some(
-    ({ type, status }) => type === 'Established' && status === 'True',
-  );
-  if (isEstablished) {
+  if (isTrue(before.status?.conditions, 'Established')) {
     faults.push(
       ...unchanged('spec.scope', now.spec.scope, before.spec.scope),
       ...unchanged('spec.names.kind', now.spec.names.kind, before.spec.names.kind),

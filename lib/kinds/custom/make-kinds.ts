@@ -22,22 +22,29 @@ import type { Structural } from './structural.ts';
  * The kinds of all served versions. The definition has been checked. Where a webhook is to convert objects, which is not asked yet, the stored version alone is
  * served: another, unconverted, would be wrong.
  */
-export function customKinds({ spec }: CustomResourceDefinition): Kind[] {
-  const isConverted = spec.conversion?.strategy === 'Webhook';
-  const family = (): Family => made;
-  const all: readonly Kind[] = spec.versions.map((version) => makeKind(spec, version, family));
-  const made: Family = {
-    stored: all[spec.versions.findIndex(({ storage }) => storage)]!,
-    served: all.filter((_kind, i) => spec.versions[i]!.served && (!isConverted || spec.versions[i]!.storage)),
-  };
-  return [...made.served];
+export function customKinds(definition: CustomResourceDefinition): Kind[] {
+  return [...familyOf(definition).served];
+}
+
+/** The kind in whose form objects are stored, be it served or not. */
+export function storedKind(definition: CustomResourceDefinition): Kind {
+  return familyOf(definition).stored;
 }
 
 /** The kinds of one definition. */
 interface Family {
-  /** In whose form objects are stored; it may not be served. */
   stored: Kind;
   served: readonly Kind[];
+}
+
+function familyOf({ spec }: CustomResourceDefinition): Family {
+  const isConverted = spec.conversion?.strategy === 'Webhook';
+  const all: readonly Kind[] = spec.versions.map((version) => makeKind(spec, version, () => family));
+  const family: Family = {
+    stored: all[spec.versions.findIndex(({ storage }) => storage)]!,
+    served: all.filter((_kind, i) => spec.versions[i]!.served && (!isConverted || spec.versions[i]!.storage)),
+  };
+  return family;
 }
 
 function makeKind(

@@ -1,5 +1,5 @@
 /** The rules of a schema in CEL (`x-kubernetes-validations`), as upstream's `schema/cel`: each is about the value at its place. */
-import { makeCompiler, OutOfTime, runWithin } from '#lib/cel/expression.ts';
+import { makeCompiler, OutOfTime, runWithin, sentenceOf } from '#lib/cel/expression.ts';
 import type { Expression } from '#lib/cel/expression.ts';
 import { equal } from '#lib/meta/equal.ts';
 import { duplicate, fieldForbidden, invalid, required } from '#lib/meta/errors.ts';
@@ -8,6 +8,7 @@ import { isMap } from '#lib/meta/json-map.ts';
 import { parseGoDuration } from '#lib/meta/go-duration.ts';
 import { parseTime } from '#lib/meta/time.ts';
 import type { ValidationRule } from '../gen/apiextensions-v1.ts';
+import { earlierItems } from './correlate.ts';
 import { memberOf, objectFields } from './structural.ts';
 import type { Structural } from './structural.ts';
 
@@ -109,7 +110,7 @@ function visit(
   }
   if (Array.isArray(value)) {
     if (!schema.items) return;
-    const earlier = earlierItems(schema, before);
+    const earlier = earlierItems(schema.listType, schema.listKeys, before);
     for (const [i, item] of value.entries()) visit(item, schema.items, `${path}[${i}]`, earlier(item), faults, false);
   } else if (isMap(value)) {
     for (const [key, item] of Object.entries(value)) {
@@ -118,14 +119,6 @@ function visit(
       if (member) visit(item, member, path === '' ? key : `${path}.${key}`, was, faults, false);
     }
   }
-}
-
-/** Items of a list can be told again by their keys alone. */
-function earlierItems({ listType, listKeys }: Structural, before: unknown): (item: unknown) => unknown {
-  if (listType !== 'map' || !Array.isArray(before)) return () => undefined;
-  const keysOf = (item: unknown) => JSON.stringify(listKeys.map((key) => (isMap(item) ? item[key] : undefined)));
-  const byKeys = new Map(before.map((item) => [keysOf(item), item as unknown]));
-  return (item) => byKeys.get(keysOf(item));
 }
 
 function judge(rule: Rule, self: unknown, oldSelf: unknown, schema: Structural, path: string): FieldError[] {
@@ -146,13 +139,7 @@ function judge(rule: Rule, self: unknown, oldSelf: unknown, schema: Structural, 
 }
 
 function messageOf({ source, message }: Rule, variables: Record<string, unknown>): string {
-  try {
-    const text = message?.evaluate(variables);
-    if (typeof text === 'string' && text.trim() !== '' && !text.includes('\n')) return text.trim();
-  } catch {
-    // The other message is there for this.
-  }
-  return source.message?.trim() || `failed rule: ${source.rule.trim()}`;
+  return (message && sentenceOf(message, variables)) || source.message?.trim() || `failed rule: ${source.rule.trim()}`;
 }
 
 function refusal(reason: string | undefined, field: string, shown: string, message: string): FieldError {
