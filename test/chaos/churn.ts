@@ -175,10 +175,20 @@ export async function startChurn(purpose: string, seed: number): Promise<Churn> 
     return [...names].filter((name) => !wanted.has(name) || !isAt(podNamed(name), wanted.get(name)!)).length;
   };
 
+  /** What the agents wrote of a pod. */
+  const logOf = (name: string) =>
+    readFileSync(path.join(cluster.layout.logDir, 'node-1.log'), 'utf8')
+      .split('\n')
+      .filter((line) => line.includes(name) || line.includes(podNamed(name)?.metadata.uid ?? name))
+      .join('\n');
+
   const counted = () =>
     eventually('each container has begun as often as is told', () => {
-      const unlike = [...wanted.keys()].flatMap((name) => miscounted(podNamed(name)!, accountOf));
-      if (unlike.length > 0) throw new Error(unlike.join(', '));
+      const unlike = [...wanted.keys()].flatMap((name) => {
+        const found = miscounted(podNamed(name)!, accountOf);
+        return found.length > 0 ? [`${found.join(', ')}: ${describe(podNamed(name))}\n${logOf(name)}`] : [];
+      });
+      if (unlike.length > 0) throw new Error(unlike.join('\n'));
       return true;
     });
 
