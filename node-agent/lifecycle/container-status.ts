@@ -2,7 +2,7 @@
 import type { ContainerState, ContainerStatus, Pod } from '#lib/kinds/gen/core-v1.ts';
 import { formatTime } from '#lib/meta/time.ts';
 import type { ObservedContainer } from '../runtime/types.ts';
-import { doingOf, hasStarted, isReplaced, reportedStatus, runsAgain, runsOf } from './containers.ts';
+import { doingOf, hasStarted, isOutdated, isReplaced, reportedStatus, runsAgain, runsOf } from './containers.ts';
 import { unknownEnd } from './settled.ts';
 import type { AnyContainer, Role, Seen } from './types.ts';
 
@@ -19,7 +19,8 @@ export function containerStatus(
   const notes = seen.notes.containers[spec.name];
   const before = reportedStatus(pod, spec.name);
   // A run that is only being made may yet come to nothing.
-  const [latest, previous] = runsOf(seen.observed, spec.name).filter(({ state }) => state !== 'created');
+  const [newest, previous] = runsOf(seen.observed, spec.name).filter(({ state }) => state !== 'created');
+  const latest = newest && isOutdated(newest, before) ? undefined : newest;
   const waitsForInit = (pod.spec.initContainers?.length ?? 0) > 0;
   const waiting = { reason: waitsForInit ? 'PodInitializing' : 'ContainerCreating' };
   const common = { name: spec.name, image: spec.image ?? '', ...mountsOf(spec) };

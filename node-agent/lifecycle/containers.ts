@@ -38,6 +38,14 @@ export function reportedStatus(pod: Pod, name: string): ContainerStatus | undefi
   return undefined;
 }
 
+/**
+ * Whether the API knows of a later run than this one, which has ended: removing what was left of a pod, or a start that failed, was cut short, and this is what remains. It
+ * says nothing any more of how its container is.
+ */
+export function isOutdated(run: ObservedContainer, reported: ContainerStatus | undefined): boolean {
+  return run.state === 'exited' && reported !== undefined && run.attempt < reported.restartCount;
+}
+
 /** How a container's last run ended. */
 export interface Ending {
   exitCode: number;
@@ -56,11 +64,12 @@ export type Doing =
  * the runtime does not has ended with code 137, as upstream's ContainerStatusUnknown.
  */
 export function doingOf({ observed }: Pick<Seen, 'observed'>, pod: Pod, name: string): Doing {
-  const run = runsOf(observed, name)[0];
+  const reported = reportedStatus(pod, name);
+  const [newest] = runsOf(observed, name);
+  const run = newest && isOutdated(newest, reported) ? undefined : newest;
   if (run?.state === 'running') return { is: 'running', attempt: run.attempt, run };
   if (run?.state === 'created') return { is: 'created', attempt: run.attempt, run };
   if (run) return { is: 'ended', attempt: run.attempt, exitCode: run.exitCode ?? 137, finishedAt: endOf(run) };
-  const reported = reportedStatus(pod, name);
   const past = reported?.state?.terminated ?? reported?.lastState?.terminated;
   if (reported?.state?.running) return { is: 'ended', attempt: reported.restartCount, exitCode: 137, finishedAt: 0 };
   if (reported && past) return { is: 'ended', attempt: reported.restartCount, ...endingOf(past) };

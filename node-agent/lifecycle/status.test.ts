@@ -3,6 +3,7 @@ import type { Pod } from '#lib/kinds/gen/core-v1.ts';
 import { conditionOf } from '#lib/meta/conditions.ts';
 import type { ObservedContainer } from '../runtime/types.ts';
 import { makeContainer, makeEnd, makePod, makeRun, makeSeen, startMs } from './pods.fixture.ts';
+import { nextStep } from './next-step.ts';
 import { statusOf } from './status.ts';
 import type { Seen } from './types.ts';
 
@@ -71,6 +72,27 @@ suite('node-agent/lifecycle/status', () => {
       [initialised.reason, initialised.message],
       ['ContainersNotInitialized', 'containers with incomplete status: [two]'],
     );
+  });
+
+  test('statusOf() keeps to what the API was told of a run of which nothing is left but the one before', () => {
+    const told = statusAt(
+      makeSeen(makePod({ restartPolicy: 'OnFailure' }), [makeEnd('app', 1), makeEnd('app', 0, { attempt: 1 })]),
+    );
+    assert.equal(told.phase, 'Succeeded');
+    const pod = { ...makePod({ restartPolicy: 'OnFailure' }), status: told };
+    const { containerStatuses, phase } = statusAt(makeSeen(pod, [makeEnd('app', 1)]));
+    assert.equal(phase, 'Succeeded');
+    assert.deepEqual(containerStatuses, told.containerStatuses);
+    // A start that failed is remembered by no runtime, but counts as a run.
+    const [app] = told.containerStatuses!;
+    const lastState = { terminated: { ...app!.state!.terminated!, exitCode: 128, reason: 'StartError' } };
+    const failed = { ...app!, state: { waiting: { reason: 'RunContainerError' } }, lastState };
+    const retried = { ...pod, status: { ...told, phase: 'Running' as const, containerStatuses: [failed] } };
+    assert.deepEqual(nextStep(makeSeen(retried, [makeEnd('app', 1)]), startMs + 60_000), {
+      do: 'pull',
+      container: 'app',
+      attempt: 2,
+    });
   });
 
   test('statusOf() sorts main containers by name, and names images by their digest where they have one', () => {

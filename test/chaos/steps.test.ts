@@ -247,6 +247,44 @@ suite(`the runtime killed at each step (WHERRY_TEST_SEED=${seed}${isFull ? ', fu
     assert.deepEqual(faults, []);
   });
 
+  test('a pod that is half removed still has the latest of the runs it has', async () => {
+    const twoRuns = async () => {
+      const pod = podSpec();
+      await bench.call('preparePod', pod);
+      for (const attempt of [0, 1]) {
+        const { id } = await start(pod, 'short', attempt, 'exit 3');
+        await eventually('its end', async () =>
+          (await seen(pod.uid))!.containers.some((run) => run.id === id && run.state === 'exited'),
+        );
+      }
+      return pod;
+    };
+    const traceFile = `${path.dirname(bin)}/trace`;
+    rmSync(traceFile, { force: true });
+    const whole = await twoRuns();
+    await bench.nextDriver(armed({ when: 'before', number: 0 }, traceFile));
+    await bench.call('removePod', whole.uid);
+    const removals = readFileSync(traceFile, 'utf8')
+      .split('\n')
+      .filter((line) => /unlinkSync .*\/container\.json/.test(line))
+      .map((line) => Number.parseInt(line));
+    assert.equal(removals.length, 2);
+    const half = new Set<string>();
+    for (const number of removals) {
+      await bench.nextDriver(unharmed());
+      const pod = await twoRuns();
+      await bench.nextDriver(armed({ when: 'after', number }));
+      assert.ok(!(await survives(bench.call('removePod', pod.uid).then(() => {}))), `not killed at effect ${number}`);
+      await bench.nextDriver(unharmed());
+      const left = ((await seen(pod.uid))?.containers ?? []).map(({ attempt }) => attempt).sort();
+      half.add(left.join());
+      assert.ok(left.length === 0 || left.includes(1), `killed after effect ${number}, only ${left.join()} is left`);
+      await bench.call('removePod', pod.uid);
+    }
+    assert.ok(half.has('1'), `left were ${[...half].join('; ')}`);
+    assert.deepEqual(bench.traces(), before);
+  });
+
   /** Leads a pod through its life with a kill at a place, and takes it up again; whether the place was reached. */
   async function liveAndDie(
     pod: SandboxSpec,

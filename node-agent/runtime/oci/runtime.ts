@@ -201,7 +201,13 @@ export function makeOciRuntime(options: OciRuntimeOptions, env: Env): OciRuntime
         if (!pod) return;
         pod.record.phase = 'removing';
         writeRecord(podFolders(all.shop.folders, uid).record, pod.record);
-        await removeContainers(all.shop, pod, [...pod.containers.keys()]);
+        // The latest last: cut short, it must not leave an earlier run that would be taken for the latest.
+        const runs = [...pod.containers.values()].sort((a, b) => a.record.attempt - b.record.attempt);
+        await removeContainers(
+          all.shop,
+          pod,
+          runs.map(({ record }) => record.id),
+        );
         await removeSandbox(all.shop, pod.record);
       });
     },
