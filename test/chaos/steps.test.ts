@@ -276,7 +276,7 @@ suite(`the runtime killed at each step (WHERRY_TEST_SEED=${seed}${isFull ? ', fu
       await bench.nextDriver(armed({ when: 'after', number }));
       assert.ok(!(await survives(bench.call('removePod', pod.uid).then(() => {}))), `not killed at effect ${number}`);
       await bench.nextDriver(unharmed());
-      const left = ((await seen(pod.uid))?.containers ?? []).map(({ attempt }) => attempt).sort();
+      const left = ((await seen(pod.uid))?.containers ?? []).map(({ attempt }) => attempt).sort((a, b) => a - b);
       half.add(left.join());
       assert.ok(left.length === 0 || left.includes(1), `killed after effect ${number}, only ${left.join()} is left`);
       await bench.call('removePod', pod.uid);
