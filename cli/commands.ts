@@ -1,4 +1,5 @@
 /** The command line: words to actions. Mistakes in the words answer with a sentence and exit code 2, failures with 1. */
+import path from 'node:path';
 import type { Env } from '#lib/env/env.ts';
 import { clusterNames, readFacts, settleFacts } from './cluster/facts.ts';
 import { addToUserKubeconfig, removeFromUserKubeconfig } from './cluster/kubeconfig.ts';
@@ -13,7 +14,7 @@ const usage = `Usage: wherry COMMAND [OPTION...]
 Clusters on this machine:
   up [--nodes N]            start the cluster, or what of it is not running; N nodes (1, or as many as before)
      [--audit-policy FILE]  keep an audit log by this policy, until it is "none"
-     [--node-config FILE]   settings of all nodes, a KubeletConfiguration, until it is "none"
+     [--node-config FILE]   settings of all nodes (docs/node.md), until it is "none"
   down                      end everything that runs; objects and images stay for the next up
   delete                    down, and remove the cluster's state
   status                    what runs
@@ -109,7 +110,8 @@ async function start(options: Options, env: Env): Promise<ClusterLayout> {
   const { up } = await import('./cluster/up.ts');
   const { layNodeSettings, readNodeSettings } = await import('./cluster/node-settings.ts');
   // Before there is anything of a cluster whose nodes could not have them.
-  const settings = options.nodeConfig === undefined ? undefined : readNodeSettings(options.nodeConfig);
+  const stateDir = path.join(options.folders.stateRoot, options.name);
+  const settings = options.nodeConfig === undefined ? undefined : await readNodeSettings(options.nodeConfig, stateDir);
   const begin = env.monotonic();
   const facts = await settleFacts(options.name, options.nodes, options.folders);
   const cluster = layoutOf(facts, options.folders);
@@ -117,7 +119,7 @@ async function start(options: Options, env: Env): Promise<ClusterLayout> {
     const { layAuditPolicy } = await import('./cluster/audit-policy.ts');
     layAuditPolicy(cluster, options.auditPolicy);
   }
-  if (options.nodeConfig !== undefined) await layNodeSettings(cluster, settings);
+  if (options.nodeConfig !== undefined) layNodeSettings(cluster, settings);
   await up(cluster, env, (stage, ms) => say(`  ${stage.padEnd(24)} ${seconds(ms)}`));
   if (options.userKubeconfig !== undefined) addToUserKubeconfig(cluster, options.userKubeconfig);
   say(`  ${'cluster up'.padEnd(24)} ${seconds(env.monotonic() - begin)}`);

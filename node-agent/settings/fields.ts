@@ -10,6 +10,7 @@ import {
   readQuantity,
   readText,
   readTexts,
+  readTruth,
   readWhole,
   readWholeBetween,
   readWord,
@@ -22,7 +23,9 @@ export type NodeSettings = Partial<
     | 'allowedUnsafeSysctls'
     | 'containerLogs'
     | 'cpuManagerPolicy'
+    | 'ephemeralStorage'
     | 'eviction'
+    | 'honestProc'
     | 'imageGarbage'
     | 'kubeReserved'
     | 'maxPods'
@@ -39,7 +42,14 @@ export type NodeSettings = Partial<
 >;
 
 /** Reads the field's value into the settings. Throws an Error for one that makes no sense. */
-type Heed = (value: unknown, settings: NodeSettings) => void;
+export type Heed = (value: unknown, settings: NodeSettings) => void;
+
+/** What a document comes to. With faults the settings are not complete. */
+export interface Reading {
+  settings: NodeSettings;
+  /** A sentence each. */
+  faults: readonly string[];
+}
 
 const reservable = /^(cpu|memory|ephemeral-storage|pid|hugepages-.+)$/;
 /** Kernel settings that each pod has for itself. */
@@ -99,8 +109,7 @@ export const heeded: Readonly<Record<string, Heed>> = {
   },
   memoryThrottlingFactor: (value, settings) => (settings.memoryThrottlingFactor = readFraction(value)),
   featureGates(value, settings) {
-    for (const [gate, on] of readMap(value)) {
-      if (typeof on !== 'boolean') throw new Error(`[${gate}]: must be true or false`);
+    for (const [gate, on] of Object.entries(readMapOf(value, readTruth))) {
       if (gate === 'MemoryQoS') settings.memoryQoS = on;
       else throw new Error(`[${gate}]: nodes know no gate but MemoryQoS`);
     }

@@ -1,43 +1,25 @@
 /** From upstream's KubeletConfiguration to a node's settings. Pure. */
-import { parseDocument } from 'yaml';
 import { evictionSettings } from '../eviction/settings.ts';
 import { parseProcessors } from '../cpus/take.ts';
 import { imageThresholds } from '../node/image-thresholds.ts';
 import { checkShutdown } from '../shutdown/plan.ts';
 import { fixed, heeded, onUnlessSaid, unknownHere } from './fields.ts';
-import type { NodeSettings } from './fields.ts';
-
-const apiVersion = 'kubelet.config.k8s.io/v1beta1';
-const kind = 'KubeletConfiguration';
-/** Faults told at once. */
-const mostFaults = 20;
+import type { NodeSettings, Reading } from './fields.ts';
+import { faultOf } from './readers.ts';
 
 /**
- * The settings in a file's text, YAML or JSON. Throws an Error with all that is wrong with it, a line each: fields that upstream does not know, that nodes here do not
- * heed, and values that make no sense. A field that says nothing (empty, 0, false) is as good as absent.
+ * Faults are fields that upstream does not know, those that nodes here do not heed, and values that make no sense. A field that says nothing (empty, 0, false) is as
+ * good as absent.
  */
-export function readKubeletConfiguration(text: string): NodeSettings {
+export function readKubeletConfiguration(fields: object): Reading {
   const faults: string[] = [];
   const settings: NodeSettings = {};
-  for (const [name, value] of Object.entries(parse(text))) {
-    if (name === 'apiVersion' || name === 'kind') continue;
+  for (const [name, value] of Object.entries(fields)) {
     const fault = heed(name, value, settings);
     if (fault !== undefined) faults.push(`${name}: ${fault}`);
   }
   if (faults.length === 0) faults.push(...faultsTogether(settings));
-  if (faults.length > 0) throw refused(faults.slice(0, mostFaults));
-  return withReservedCpus(settings);
-}
-
-function parse(text: string): object {
-  const document = parseDocument(text, { prettyErrors: false });
-  const [fault] = document.errors;
-  if (fault) throw refused([`not YAML of one document, near character ${fault.pos[0]} (${fault.code})`]);
-  const value: unknown = document.toJS({ maxAliasCount: 100 });
-  const says = typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
-  if (says['apiVersion'] !== apiVersion || says['kind'] !== kind)
-    throw refused([`it must say "apiVersion: ${apiVersion}" and "kind: ${kind}"`]);
-  return says;
+  return { settings: faults.length === 0 ? withReservedCpus(settings) : settings, faults };
 }
 
 function heed(name: string, value: unknown, settings: NodeSettings): string | undefined {
@@ -78,17 +60,4 @@ function withReservedCpus(settings: NodeSettings): NodeSettings {
   const { cpu: _, ...kubeReserved } = settings.kubeReserved ?? {};
   const cpu = String(parseProcessors(settings.reservedCpus).length);
   return { ...settings, kubeReserved, systemReserved: { ...settings.systemReserved, cpu } };
-}
-
-function faultOf(run: () => unknown): string | undefined {
-  try {
-    run();
-    return undefined;
-  } catch (error) {
-    return error instanceof Error ? error.message : String(error);
-  }
-}
-
-function refused(faults: readonly string[]): Error {
-  return new Error(`Cannot take the ${kind}:\n${faults.map((fault) => `  ${fault}`).join('\n')}`);
 }

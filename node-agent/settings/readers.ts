@@ -2,6 +2,21 @@
 import { parseGoDuration } from '#lib/meta/go-duration.ts';
 import { parseQuantity, QuantityError } from '#lib/meta/quantities.ts';
 
+/** What a reader complains of; undefined when it does not. */
+export function faultOf(read: () => unknown): string | undefined {
+  try {
+    read();
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+export function readTruth(value: unknown): boolean {
+  if (typeof value !== 'boolean') throw new Error('must be true or false');
+  return value;
+}
+
 export function readText(value: unknown): string {
   if (typeof value !== 'string') throw new Error('must be a string');
   return value;

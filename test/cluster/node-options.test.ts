@@ -1,6 +1,6 @@
 /** What a node does only when `wherry up --node-config` tells it so: whole processors for guaranteed pods, a limit of processes for each pod, and the like. */
 import assert from 'node:assert/strict';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import type { Node, Pod, PodSpec } from '#lib/kinds/gen/core-v1.ts';
 import { assertNothingRemains, eventually, startTestCluster } from '../harness/cluster.ts';
@@ -9,7 +9,13 @@ import { reconfigure } from '../harness/reconfigure.ts';
 import { container, forever } from './place.ts';
 
 const name = 'node-1';
-const options = `apiVersion: kubelet.config.k8s.io/v1beta1
+const honestProc = existsSync('/usr/bin/lxcfs');
+const options = `apiVersion: node.wherry.local/v1alpha1
+kind: NodeConfiguration
+ephemeralStorage: refuse
+honestProc: ${honestProc}
+---
+apiVersion: kubelet.config.k8s.io/v1beta1
 kind: KubeletConfiguration
 cpuManagerPolicy: static
 kubeReserved: {cpu: 500m}
@@ -127,8 +133,33 @@ suite('a node with options for resources (needs two processors)', function () {
     );
   });
 
+  test('a container is refused more of the disk than its limit, and its pod stays', async () => {
+    await run('bounded', {
+      containers: [
+        container(`dd if=/dev/zero of=/x bs=1M count=20; ${forever}`, {
+          resources: { limits: { 'ephemeral-storage': '10Mi' } },
+        }),
+      ],
+    });
+    await eventually('the refusal', async () =>
+      /No space left|quota exceeded/.test(await cluster.kubectl('logs', 'bounded')),
+    );
+    assert.equal((await cluster.get<Pod>('pod', 'bounded')).status?.phase, 'Running');
+  });
+
+  test('a container sees its own limits (needs lxcfs)', async function () {
+    if (!honestProc) return this.skip();
+    const limits = { memory: '64Mi' };
+    await run('honest', { containers: [container(forever, { resources: { limits } })] });
+    await eventually('its limit of memory', async () =>
+      /^MemTotal:\s+65536 kB$/m.test(await cluster.kubectl('exec', 'honest', '--', 'cat', '/proc/meminfo')),
+    );
+  });
+
   test('what nodes cannot do is refused, and they stay as they are', async () => {
-    await assert.rejects(tell(`${options}clusterDNS: [10.0.0.1]\nmaxPodz: 3\n`), (error: Error) => {
+    const wrong = `${options.replace('ephemeralStorage', 'ephemeralDisk')}clusterDNS: [10.0.0.1]\nmaxPodz: 3\n`;
+    await assert.rejects(tell(wrong), (error: Error) => {
+      assert.match(error.message, /NodeConfiguration:\n.*unknown field "ephemeralDisk"/);
       assert.match(error.message, /clusterDNS: nodes do not have this setting\n.*unknown field "maxPodz"/);
       return true;
     });

@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { runCommand } from '#lib/env/command.ts';
 import type { Env } from '#lib/env/env.ts';
 import { honestFiles } from './honest-list.ts';
+import { demandLxcfs } from './lxcfs.ts';
 import { mountsBelow } from './mount-table.ts';
 import { readProc, signalProcess } from './process-table.ts';
 
@@ -46,9 +47,7 @@ const [sigterm, sigkill] = [15, 9];
 /** Starts lxcfs, or takes over the one that runs, and keeps one running until stop(). Resolves when it serves, or has failed to for the first time. */
 export async function serveHonestFiles(parts: HonestFilesParts): Promise<HonestFiles> {
   const { env, folder } = parts;
-  if (!existsSync(parts.lxcfs)) {
-    throw new Error(`Cannot show containers their own limits: ${parts.lxcfs} is missing; install lxcfs`);
-  }
+  demandLxcfs(parts.lxcfs);
   const stopping = new AbortController();
   let serving = false;
   let turn = 0;

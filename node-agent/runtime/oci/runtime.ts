@@ -21,6 +21,7 @@ import { probeFeatures } from './features.ts';
 import { containerFolders, runtimeFolders } from './folders.ts';
 import { endHonestFiles, serveHonestFiles } from './honest-files.ts';
 import { limitedHugePages, prepareHost, probeHost } from './host.ts';
+import { usualLxcfs } from './lxcfs.ts';
 import { observeContainer, observePod } from './observe.ts';
 import { runsIn } from './process-table.ts';
 import { writeRecord } from './records.ts';
@@ -100,7 +101,7 @@ export function makeOciRuntime(options: OciRuntimeOptions, env: Env): OciRuntime
     await recover(shop);
     const holders = () => honestHolders(shop);
     if (options.honestProc) {
-      const lxcfs = options.lxcfs ?? '/usr/bin/lxcfs';
+      const lxcfs = options.lxcfs ?? usualLxcfs;
       shop.honest = await serveHonestFiles({ env, folder: shop.folders.honest, lxcfs, holders });
     } else await endHonestFiles({ env, folder: shop.folders.honest, holders });
     const stopGuard = guardConmons(shop, onEnd);
