@@ -19,6 +19,7 @@ import { parseResolvConf } from './lifecycle/dns.ts';
 import { objectsNamedBy } from './lifecycle/env.ts';
 import type { Hands, HostFacts } from './lifecycle/hands.ts';
 import { makeLimit } from './lifecycle/limit.ts';
+import { usualThrottlingFactor } from './lifecycle/memory-rules.ts';
 import type { MemoryRules } from './lifecycle/memory-rules.ts';
 import { makeObserver } from './lifecycle/observer.ts';
 import type { NodeResources } from './node/allocatable.ts';
@@ -31,9 +32,6 @@ import type { ProbeMeter } from './probes/meter.ts';
 import { makeProber } from './probes/prober.ts';
 import type { OciRuntime } from './runtime/oci/runtime.ts';
 import { makeVolumes } from './volumes/volumes.ts';
-
-/** Upstream's default. */
-const usualThrottlingFactor = 0.9;
 
 export interface HandsParts {
   env: Env;

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { parseGoDuration } from './go-duration.ts';
+import { formatGoDuration, parseGoDuration } from './go-duration.ts';
 
 suite('parseGoDuration()', () => {
   const good: [text: string, ms: number][] = [
@@ -26,4 +26,26 @@ suite('parseGoDuration()', () => {
   ];
   for (const [text, fault] of bad)
     test(`complains about '${text}'`, () => assert.deepEqual(parseGoDuration(text), { fault: `time: ${fault}` }));
+});
+
+suite('formatGoDuration()', () => {
+  const texts: [ms: number, text: string][] = [
+    [0, '0s'],
+    [0.5, '500µs'],
+    [0.000_001, '1ns'],
+    [1.5, '1.5ms'],
+    [100, '100ms'],
+    [1000, '1s'],
+    [60_500, '1m0.5s'],
+    [90_000, '1m30s'],
+    [300_000, '5m0s'],
+    [-5_400_000, '-1h30m0s'],
+    [360_000_000, '100h0m0s'],
+  ];
+  for (const [ms, text] of texts) {
+    test(`writes ${text}`, () => {
+      assert.equal(formatGoDuration(ms), text);
+      assert.deepEqual(parseGoDuration(text), { ms });
+    });
+  }
 });

@@ -31,12 +31,25 @@ const defaultHard = {
   'imagefs.inodesFree': '5%',
 };
 
+/** The configuration with upstream's defaults. */
+export function wholeEvictionConfig(config: EvictionConfig = {}): Required<EvictionConfig> {
+  return {
+    hard: defaultHard,
+    soft: {},
+    softGracePeriod: {},
+    minimumReclaim: {},
+    maxPodGracePeriodSeconds: 0,
+    pressureTransitionPeriod: '5m',
+    ...config,
+  };
+}
+
 /** What the configuration says; throws an Error with upstream's sentence for one that makes no sense. */
-export function evictionSettings(config: EvictionConfig = {}): EvictionSettings {
-  const hard = thresholds(config.hard ?? defaultHard, () => 0);
-  const graces = config.softGracePeriod ?? {};
-  const soft = thresholds(config.soft ?? {}, (signal) => {
-    const grace = graces[signal];
+export function evictionSettings(config?: EvictionConfig): EvictionSettings {
+  const whole = wholeEvictionConfig(config);
+  const hard = thresholds(whole.hard, () => 0);
+  const soft = thresholds(whole.soft, (signal) => {
+    const grace = whole.softGracePeriod[signal];
     if (grace === undefined) {
       throw new Error(`grace period must be specified for the soft eviction threshold ${signal}`);
     }
@@ -46,7 +59,7 @@ export function evictionSettings(config: EvictionConfig = {}): EvictionSettings 
     .filter(({ signal }) => signal === 'memory.available')
     .map((threshold): Threshold => ({ ...threshold, signal: 'allocatableMemory.available' }));
   const reclaims = new Map(
-    Object.entries(config.minimumReclaim ?? {}).map(([signal, text]) => [knownSignal(signal), amountOf(text)]),
+    Object.entries(whole.minimumReclaim).map(([signal, text]) => [knownSignal(signal), amountOf(text)]),
   );
   const minReclaimOf = ({ signal }: Threshold) =>
     reclaims.get(signal === 'allocatableMemory.available' ? 'memory.available' : signal);
@@ -55,8 +68,8 @@ export function evictionSettings(config: EvictionConfig = {}): EvictionSettings 
       const minReclaim = minReclaimOf(threshold);
       return { ...threshold, ...(minReclaim && { minReclaim }) };
     }),
-    maxPodGraceSeconds: config.maxPodGracePeriodSeconds ?? 0,
-    transitionMs: durationOf(config.pressureTransitionPeriod ?? '5m'),
+    maxPodGraceSeconds: whole.maxPodGracePeriodSeconds,
+    transitionMs: durationOf(whole.pressureTransitionPeriod),
   };
 }
 

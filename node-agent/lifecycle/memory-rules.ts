@@ -14,6 +14,9 @@ export interface MemoryRules {
   throttling?: { factor: number; allocatableBytes: number };
 }
 
+/** Upstream's default. */
+export const usualThrottlingFactor = 0.9;
+
 const pageBytes = 4096;
 
 /** The settings of one container that was asked for with `resources`. */

@@ -4,6 +4,7 @@ import path from 'node:path';
 import type { Env } from '#lib/env/env.ts';
 import type { Seen } from '../lifecycle/types.ts';
 import type { LogReopener } from '../runtime/types.ts';
+import { logLimits } from './log-limits.ts';
 
 export interface RotationOptions {
   env: Env;
@@ -14,9 +15,6 @@ export interface RotationOptions {
   maxFiles?: number;
 }
 
-/** Upstream's defaults. */
-const defaultMaxBytes = 10 * 1024 * 1024;
-const defaultMaxFiles = 5;
 const lookEachMs = 10_000;
 
 /** Looks after the logs of what runs until aborted. */
@@ -34,8 +32,8 @@ export async function rotateOnce({
   env,
   runtime,
   pods,
-  maxBytes = defaultMaxBytes,
-  maxFiles = defaultMaxFiles,
+  maxBytes = logLimits.maxBytes,
+  maxFiles = logLimits.maxFiles,
 }: RotationOptions): Promise<void> {
   const running = pods.all().flatMap(({ observed }) => observed?.containers ?? []);
   for (const { id, state, logPath } of running) {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { parse } from 'yaml';
 import { fixed, heeded, unknownHere } from './fields.ts';
-import { readKubeletConfiguration } from './kubelet-configuration.ts';
+import { readKubeletConfiguration, tellKubeletConfiguration } from './kubelet-configuration.ts';
 
 const read = (fields: object) => {
   const { settings, faults } = readKubeletConfiguration(fields);
@@ -11,9 +11,8 @@ const read = (fields: object) => {
 };
 const faultsOf = (fields: object) => readKubeletConfiguration(fields).faults;
 
-suite('node-agent/settings/kubelet-configuration', () => {
-  test('readKubeletConfiguration() reads all that nodes heed', () => {
-    const text = `
+/** Each field that is heeded, but one which `reservedSystemCPUs` would change; none as it is by default. */
+const everything = parse(`
 maxPods: 30
 podPidsLimit: 500
 kubeReserved: {cpu: 200m, memory: 100Mi, pid: "1000"}
@@ -37,8 +36,11 @@ allowedUnsafeSysctls: [net.core.somaxconn, "kernel.msg*"]
 memorySwap: {swapBehavior: LimitedSwap}
 memoryThrottlingFactor: 0.8
 featureGates: {MemoryQoS: true}
-`;
-    assert.deepEqual(read(parse(text) as object), {
+`) as object;
+
+suite('node-agent/settings/kubelet-configuration', () => {
+  test('readKubeletConfiguration() reads all that nodes heed', () => {
+    assert.deepEqual(read(everything), {
       maxPods: 30,
       podPidsLimit: 500,
       kubeReserved: { cpu: '200m', memory: '100Mi', pid: '1000' },
@@ -161,6 +163,65 @@ syncFrequency: 0s
     assert.deepEqual(faultsOf({ imageGCHighThresholdPercent: 80 }), [
       'imageGCLowThresholdPercent must be less than imageGCHighThresholdPercent',
     ]);
+  });
+
+  test('tellKubeletConfiguration() tells each field that is heeded and each that is fixed', () => {
+    const told = tellKubeletConfiguration({});
+    assert.deepEqual(Object.keys(told).sort(), [...Object.keys(heeded), ...Object.keys(fixed)].sort());
+    for (const [name, value] of Object.entries(told)) assert.notEqual(value, undefined, name);
+    // As upstream says it of a kubelet that was told nothing.
+    for (const [name, value] of Object.entries({
+      maxPods: 110,
+      podPidsLimit: -1,
+      cpuManagerPolicy: 'none',
+      evictionHard: {
+        'memory.available': '100Mi',
+        'nodefs.available': '10%',
+        'nodefs.inodesFree': '5%',
+        'imagefs.available': '15%',
+        'imagefs.inodesFree': '5%',
+      },
+      evictionPressureTransitionPeriod: '5m0s',
+      shutdownGracePeriod: '0s',
+      containerLogMaxSize: '10Mi',
+      containerLogMaxFiles: 5,
+      imageGCHighThresholdPercent: 85,
+      imageGCLowThresholdPercent: 80,
+      imageMinimumGCAge: '2m0s',
+      nodeStatusReportFrequency: '5m0s',
+      memoryThrottlingFactor: 0.9,
+    }))
+      assert.deepEqual(told[name], value, name);
+  });
+
+  test('tellKubeletConfiguration() tells what each field says, and reads back as the same settings', () => {
+    const usual = tellKubeletConfiguration({});
+    const reserved = { reservedSystemCPUs: '0,2-3' };
+    for (const name of Object.keys(heeded)) {
+      const told = tellKubeletConfiguration(read(name in everything ? everything : reserved));
+      assert.notDeepEqual(told[name], usual[name], name);
+    }
+    const told = tellKubeletConfiguration(read(everything));
+    for (const [name, value] of Object.entries(everything)) assert.deepEqual(told[name], value, name);
+    assert.deepEqual(read(told), read(everything));
+  });
+
+  test('tellKubeletConfiguration() reads back whatever may be said of a field', () => {
+    const taken = fc.constantFrom(...Object.keys(heeded)).chain((name) => {
+      const said = fc.constant((everything as Record<string, unknown>)[name]);
+      return fc.tuple(
+        fc.constant(name),
+        fc.oneof(said, fc.integer({ min: -1, max: 100 }), fc.jsonValue({ maxDepth: 1 })),
+      );
+    });
+    fc.assert(
+      fc.property(taken, ([name, value]) => {
+        const { settings, faults } = readKubeletConfiguration({ [name]: value ?? '' });
+        fc.pre(faults.length === 0);
+        const told = tellKubeletConfiguration(settings);
+        assert.deepEqual(tellKubeletConfiguration(read(told)), told);
+      }),
+    );
   });
 
   test('every field is of one sort, and any value of it is taken or refused with a sentence', () => {

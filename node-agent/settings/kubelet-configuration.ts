@@ -1,4 +1,4 @@
-/** From upstream's KubeletConfiguration to a node's settings. Pure. */
+/** From upstream's KubeletConfiguration to a node's settings, and back. Pure. */
 import { evictionSettings } from '../eviction/settings.ts';
 import { parseProcessors } from '../cpus/take.ts';
 import { imageThresholds } from '../node/image-thresholds.ts';
@@ -22,11 +22,19 @@ export function readKubeletConfiguration(fields: object): Reading {
   return { settings: faults.length === 0 ? withReservedCpus(settings) : settings, faults };
 }
 
+/** All that nodes with these settings heed or do anyway, by upstream's fields. */
+export function tellKubeletConfiguration(settings: NodeSettings): Record<string, unknown> {
+  return {
+    ...Object.fromEntries(Object.entries(heeded).map(([name, { tell }]) => [name, tell(settings)])),
+    ...Object.fromEntries(Object.entries(fixed).map(([name, choices]) => [name, choices.at(-1)])),
+  };
+}
+
 function heed(name: string, value: unknown, settings: NodeSettings): string | undefined {
-  const take = Object.hasOwn(heeded, name) ? heeded[name] : undefined;
-  if (take) {
+  const field = Object.hasOwn(heeded, name) ? heeded[name] : undefined;
+  if (field) {
     if (value === null || value === '' || (value === 0 && name === 'maxPods')) return undefined;
-    return faultOf(() => take(value, settings));
+    return faultOf(() => field.heed(value, settings));
   }
   const choices = Object.hasOwn(fixed, name) ? fixed[name] : undefined;
   if (choices) {
