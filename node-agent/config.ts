@@ -23,6 +23,8 @@ export interface NodeAgentConfig {
   logDir: string;
   /** Links to them by the containers' ids: /var/log/containers. None are made when absent. */
   containerLogDir?: string;
+  /** All logs that readers of the node's may have, those two among them: /var/log when absent. */
+  nodeLogDir?: string;
   imageDir: string;
   /** Where device plug-ins and readers of pod resources look for a kubelet's sockets: /var/lib/kubelet, as upstream, when absent. */
   kubeletDir?: string;

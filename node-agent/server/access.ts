@@ -11,7 +11,7 @@ import { ApiError } from '#lib/meta/errors.ts';
 import { isKnown } from './caller.ts';
 
 export interface Access {
-  /** Throws Unauthorized for who shows nothing that counts, Forbidden for who may not get this part of the node: `metrics`, `stats` or `proxy`. */
+  /** Throws Unauthorized for who shows nothing that counts, Forbidden for who may not get this part of the node: `log`, `metrics`, `stats` or `proxy`. */
   demand(socket: TLSSocket, authorization: string | undefined, part: string): Promise<void>;
 }
 

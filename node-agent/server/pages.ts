@@ -13,8 +13,10 @@ import type { Access } from './access.ts';
 import { cadvisorMetrics } from './cadvisor-metrics.ts';
 import type { MachineIds } from './cadvisor-metrics.ts';
 import { streamLog } from './log-stream.ts';
+import { serveLogs } from './node-logs.ts';
 import type { Read } from './readings.ts';
 import { resourceMetrics } from './resource-metrics.ts';
+import { runningPods } from './running-pods.ts';
 import type { Summarize } from './stats.ts';
 
 export interface PagesParts {
@@ -27,7 +29,12 @@ export interface PagesParts {
   /** Told together with `metrics`. */
   deviceMetrics: Pick<Registry, 'render'>;
   machine: MachineIds;
+  /** How the node is configured, by upstream's fields. */
+  configuration: object;
+  /** The logs of pods. */
   logDir: string;
+  /** All that there is of logs. */
+  nodeLogDir: string;
 }
 
 type Page = (parts: PagesParts, response: ServerResponse) => Promise<void> | void;
@@ -42,6 +49,10 @@ const fixed: Readonly<Record<string, Page>> = {
     const list = { kind: 'PodList', apiVersion: 'v1', metadata: {}, items };
     send(response, 200, 'application/json', JSON.stringify(list));
   },
+  '/runningpods': ({ pods }, response) =>
+    send(response, 200, 'application/json', JSON.stringify(runningPods(pods.all()))),
+  '/configz': ({ configuration }, response) =>
+    send(response, 200, 'application/json', JSON.stringify({ kubeletconfig: configuration })),
   '/stats/summary': async ({ stats, pods }, response) => {
     send(response, 200, 'application/json', JSON.stringify(stats.summarize(await stats.read(pods.all()))));
   },
@@ -60,7 +71,7 @@ const fixed: Readonly<Record<string, Page>> = {
 export function makePages(parts: PagesParts): RequestListener {
   return (request, response) => {
     serve(parts, request, response).catch((error: unknown) => {
-      const known = error instanceof ApiError ? error : undefined;
+      const known = error instanceof URIError ? malformed : error instanceof ApiError ? error : undefined;
       if (!known) parts.env.log.error('A request failed', { error });
       if (response.headersSent) return response.destroy();
       return send(response, known?.code ?? 500, text, known?.message ?? 'Internal error occurred');
@@ -68,15 +79,20 @@ export function makePages(parts: PagesParts): RequestListener {
   };
 }
 
+/** For a path that is not encoded as it should be. */
+const malformed = badRequest('400 Bad Request');
+
 async function serve(parts: PagesParts, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const { pathname, searchParams } = new URL(request.url ?? '/', 'https://node');
+  const { pathname, searchParams, search } = new URL(request.url ?? '/', 'https://node');
   const path = pathname.length > 1 ? pathname.replace(/\/$/, '') : pathname;
-  await parts.access.demand(request.socket as TLSSocket, request.headers.authorization, partOf(path));
+  const part = partOf(path);
+  await parts.access.demand(request.socket as TLSSocket, request.headers.authorization, part);
   const page = Object.hasOwn(fixed, path) ? fixed[path] : undefined;
   if (request.method !== 'GET' && request.method !== 'HEAD') {
     return send(response, 405, text, '405: Method Not Allowed');
   }
   if (page) return page(parts, response);
+  if (part === 'log') return serveLogs(parts.nodeLogDir, pathname.slice('/logs'.length), search, request, response);
   const [, root, namespace, name, container, ...rest] = path.split('/').map(decodeURIComponent);
   if (root !== 'containerLogs' || container === undefined || rest.length > 0) {
     return send(response, 404, text, '404 page not found\n');
@@ -86,10 +102,15 @@ async function serve(parts: PagesParts, request: IncomingMessage, response: Serv
   return sendLog(parts, { ...seen, pod: seen.pod }, container, searchParams, response);
 }
 
-/** What a path is a part of, as kubelets' rights name it. */
+/** What the first name of a path makes it a part of, as kubelets' rights name it. */
+const partsByRoot: ReadonlyMap<string, string> = new Map([
+  ['logs', 'log'],
+  ['metrics', 'metrics'],
+  ['stats', 'stats'],
+]);
+
 function partOf(path: string): string {
-  const [, root] = path.split('/');
-  return root === 'metrics' || root === 'stats' ? root : 'proxy';
+  return partsByRoot.get(path.split('/')[1] ?? '') ?? 'proxy';
 }
 
 async function sendLog(

@@ -29,6 +29,7 @@ import { makeContainer, makePod, makeRun, makeSeen } from '../lifecycle/pods.fix
 import { makeProbeMeter } from '../probes/meter.ts';
 import { makeMemoryRuntime } from '../runtime/memory.ts';
 import type { CgroupUsage, StreamSession, StreamSink } from '../runtime/types.ts';
+import { tellKubeletConfiguration } from '../settings/kubelet-configuration.ts';
 import { startServer } from './server.ts';
 import type { NodeServer } from './server.ts';
 import type { Summary } from './summary-types.ts';
@@ -155,6 +156,8 @@ suite('node-agent/server', () => {
         listen: { host: '127.0.0.1', port: 0 },
         tls: { caFile: `${root}/ca.crt`, certFile: `${root}/n1.crt`, keyFile: `${root}/n1.key` },
         logDir: `${root}/logs`,
+        nodeLogDir: `${root}/logs`,
+        maxPods: 7,
         stateDir: root,
         imageDir: root,
       },
@@ -253,7 +256,33 @@ suite('node-agent/server', () => {
     assert.equal((await get('/containerLogs/default/none/app')).code, 404);
     assert.equal((await get('/containerLogs/default/web/app?tailLines=x')).code, 400);
     assert.equal((await get('/nothing')).code, 404);
+    assert.equal((await get('/containerLogs/%zz/web/app')).code, 400);
     assert.equal((await get('/healthz', 'DELETE')).code, 405);
+  });
+
+  test('over plain HTTP the agent tells how it is configured, what runs, and all logs', async () => {
+    const known = await issue(authority, { commonName: 'kube-apiserver', usages: ['client'] }, Date.now());
+    const get = (page: string, method = 'GET') => getPage(page, { cert: known.certPem, key: known.keyPem, method });
+    const { kubeletconfig } = JSON.parse((await get('/configz')).text) as { kubeletconfig: Record<string, unknown> };
+    assert.deepEqual(kubeletconfig, tellKubeletConfiguration({ maxPods: 7 }));
+    assert.equal(kubeletconfig['maxPods'], 7);
+    const running = JSON.parse((await get('/runningpods/')).text) as { items: { spec: object }[] };
+    assert.deepEqual(
+      running.items.map(({ spec }) => spec),
+      [{ containers: [{ name: 'app', image: 'app:1', resources: {} }] }],
+    );
+    const folder = path.basename(podLogDir('', pod));
+    assert.deepEqual(await get(`/logs/${folder}/app/0.log`), {
+      code: 200,
+      type: 'text/plain; charset=utf-8',
+      text: '2026-01-01T00:00:00Z stdout F first run\n',
+    });
+    assert.ok((await get('/logs/')).text.includes(`<a href="${folder}/">`));
+    assert.equal((await get(`/logs/${folder}`)).code, 301);
+    assert.equal((await get('/logs/%zz')).code, 400);
+    assert.equal((await get('/logs/', 'DELETE')).code, 405);
+    for (const page of ['/logs/../n1.key', '/logs/..%2fn1.key', '/logs/%2e%2e%2fn1.key', '/logs/..%5cn1.key'])
+      assert.equal((await get(page)).code, 404, page);
   });
 
   test('/metrics/cadvisor tells of machine, cgroups, pods and containers', async () => {
@@ -360,8 +389,19 @@ suite('node-agent/server', () => {
           type: 'text/plain; charset=utf-8',
           text: 'Forbidden (user=scraper, verb=get, resource=nodes, subresource=proxy)',
         });
-      const { text } = await getPage('/stats/summary', options);
-      assert.equal(text, 'Forbidden (user=scraper, verb=get, resource=nodes, subresource=stats)');
+      for (const [page, part] of Object.entries({
+        '/stats/summary': 'stats',
+        '/logs': 'log',
+        '/logs/': 'log',
+        '/logs/..%2fmetrics': 'log',
+        '/metrics/../logs/x': 'log',
+        '/configz': 'proxy',
+        '/runningpods/': 'proxy',
+        '/logs%2f': 'proxy',
+      })) {
+        const { text } = await getPage(page, options);
+        assert.equal(text, `Forbidden (user=scraper, verb=get, resource=nodes, subresource=${part})`, page);
+      }
     }
     // Prometheus and curl would rather have HTTP/2.
     const both = { ...token('of-scraper'), ALPNProtocols: ['h2', 'http/1.1'] };

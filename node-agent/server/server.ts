@@ -35,6 +35,8 @@ import { runsOf } from '../lifecycle/containers.ts';
 import type { Pods } from '../lifecycle/pods.ts';
 import type { Seen } from '../lifecycle/types.ts';
 import type { Attacher, Executor, LayerLister, PortOpener, Runtime, StatsReader } from '../runtime/types.ts';
+import type { NodeSettings } from '../settings/fields.ts';
+import { tellKubeletConfiguration } from '../settings/kubelet-configuration.ts';
 import { makeAccess } from './access.ts';
 import { servePort, serveSession } from './bridge.ts';
 import { demandKnown } from './caller.ts';
@@ -49,13 +51,16 @@ import { makeReader } from './readings.ts';
 import { makeSummarizer } from './stats.ts';
 import { measureClaims } from './volume-metrics.ts';
 
-export interface ServerConfig {
+/** The settings are told to who asks for them. */
+export interface ServerConfig extends NodeSettings {
   nodeName: string;
   /** Port 0 for any. */
   listen: { host: string; port: number };
   /** PEM files, taken over when they change. */
   tls: { caFile: string; certFile: string; keyFile: string };
   logDir: string;
+  /** What `/logs/` serves; where a machine has its logs when absent. */
+  nodeLogDir?: string;
   /** Whose file systems are told of. */
   stateDir: string;
   imageDir: string;
@@ -77,6 +82,8 @@ export interface NodeServer extends Service {
   readonly port: number;
 }
 
+const usualNodeLogDir = '/var/log';
+
 const options: ServerOptions = {
   'grpc.keepalive_time_ms': 30_000,
   'grpc.keepalive_timeout_ms': 10_000,
@@ -86,7 +93,7 @@ const options: ServerOptions = {
 /** Starts listening; resolves once calls are answered. */
 export async function startServer(config: ServerConfig, parts: ServerParts): Promise<NodeServer> {
   const { env, runtime, pods } = parts;
-  const { logDir } = config;
+  const { logDir, nodeLogDir = usualNodeLogDir } = config;
   const disks = makeDiskUsage(runtime, logDir, env);
   const stats = {
     read: makeReader(config, runtime, disks, env),
@@ -98,7 +105,19 @@ export async function startServer(config: ServerConfig, parts: ServerParts): Pro
   measureClaims(metrics, pods, disks);
   const access = makeAccess(config.nodeName, parts.client, env);
   const { machine, probeMetrics, deviceMetrics } = parts;
-  const pages = makePages({ env, access, pods, stats, metrics, probeMetrics, deviceMetrics, machine, logDir });
+  const pages = makePages({
+    env,
+    access,
+    pods,
+    stats,
+    metrics,
+    probeMetrics,
+    deviceMetrics,
+    machine,
+    configuration: tellKubeletConfiguration(config),
+    logDir,
+    nodeLogDir,
+  });
   const front = await openFront(config.listen, tls, calls, pages, env);
   return {
     port: front.port,

@@ -203,6 +203,7 @@ export const fixed: Readonly<Record<string, readonly unknown[]>> = {
   cpuCFSQuotaPeriod: ['100ms'],
   enableDebuggingHandlers: [true],
   enableServer: [true],
+  enableSystemLogHandler: [true],
   enforceNodeAllocatable: [['pods']],
   failSwapOn: [false],
   imageMinimumGCAge: ['2m', '2m0s'],
@@ -223,7 +224,7 @@ export const unknownHere: ReadonlySet<string> = new Set(
   `address authentication authorization cgroupRoot clusterDNS clusterDomain configMapAndSecretChangeDetectionStrategy
   containerLogMaxWorkers containerLogMonitorInterval containerRuntimeEndpoint contentType cpuManagerPolicyOptions
   cpuManagerReconcilePeriod crashLoopBackOff enableContentionProfiling enableControllerAttachDetach enableDebugFlagsHandler
-  enableProfilingHandler enableSystemLogHandler enableSystemLogQuery eventBurst
+  enableProfilingHandler enableSystemLogQuery eventBurst
   eventRecordQPS failCgroupV1 fileCheckFrequency hairpinMode healthzBindAddress healthzPort httpCheckFrequency
   imageMaximumGCAge imageServiceEndpoint iptablesDropBit iptablesMasqueradeBit kernelMemcgNotification kubeAPIBurst
   kubeAPIQPS kubeReservedCgroup kubeletCgroups logging makeIPTablesUtilChains maxOpenFiles maxParallelImagePulls
@@ -240,7 +241,6 @@ export const onUnlessSaid: ReadonlySet<string> = new Set([
   'enableControllerAttachDetach',
   'enableDebugFlagsHandler',
   'enableProfilingHandler',
-  'enableSystemLogHandler',
   'makeIPTablesUtilChains',
 ]);
 

@@ -190,6 +190,7 @@ syncFrequency: 0s
       imageMinimumGCAge: '2m0s',
       nodeStatusReportFrequency: '5m0s',
       memoryThrottlingFactor: 0.9,
+      enableSystemLogHandler: true,
     }))
       assert.deepEqual(told[name], value, name);
   });

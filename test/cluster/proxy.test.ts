@@ -1,12 +1,14 @@
 /** HTTP through the API server to pods and Services. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { rmSync } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
 import { request } from 'node:https';
 import { text } from 'node:stream/consumers';
-import type { Node } from '#lib/kinds/gen/core-v1.ts';
-import { eventually } from '../harness/cluster.ts';
-import { container, makePlace } from './place.ts';
+import type { Node, PodList } from '#lib/kinds/gen/core-v1.ts';
+import { readKubeletConfiguration } from '../../node-agent/settings/kubelet-configuration.ts';
+import { eventually, testImage } from '../harness/cluster.ts';
+import { container, forever, makePlace } from './place.ts';
 import type { Place } from './place.ts';
 
 suite('the proxy of the API server', function () {
@@ -111,10 +113,50 @@ nc -ll -p 9090 -e sh /serve`;
       /^container_network_receive_bytes_total\{container="",id="[^"]+",image="",name="",namespace="proxy",pod="web",interface="eth0"\} [1-9]/m,
     );
     assert.match(await node('/metrics/probes', nodeName), /^(# HELP prober_probe_duration_seconds|$)/);
+    const { kubeletconfig } = JSON.parse(await node('/configz', nodeName)) as { kubeletconfig: object };
+    const { faults } = readKubeletConfiguration(kubeletconfig);
+    assert.deepEqual([faults, (kubeletconfig as { maxPods: number }).maxPods], [[], 110]);
+    const running = JSON.parse(await node('/runningpods/', nodeName)) as PodList;
+    const web = running.items.find(({ metadata }) => metadata.name === 'web' && metadata.namespace === 'proxy');
+    assert.deepEqual(web?.spec.containers.map(({ name, image }) => `${name} ${image}`).sort(), [
+      `app ${testImage}`,
+      `echo ${testImage}`,
+    ]);
     await assert.rejects(
       node('/containerLogs/proxy/none/app', nodeName),
       /the server could not find the requested resource|pod does not exist/,
     );
+  });
+
+  test('a node’s agent gives the logs of its machine and its pods, and nothing else', async () => {
+    await place.run('says', { containers: [container(`echo something said; ${forever}`)] });
+    await place.ready('says');
+    const { spec, metadata } = await place.pod('says');
+    const logs = (path: string) =>
+      place.cluster.kubectl('get', '--raw', `/api/v1/nodes/${spec.nodeName}/proxy/logs${path}`);
+    const folder = `proxy_says_${metadata.uid}`;
+    // kubectl follows the redirect to the slash.
+    for (const path of ['', '/']) assert.match(await logs(path), /<a href="pods\/">pods\/<\/a>/);
+    assert.ok((await logs('/pods/')).includes(`<a href="${folder}/">${folder}/</a>\n`));
+    assert.match(await logs(`/pods/${folder}/app/0.log`), / stdout F something said\n/);
+    const link = /says_proxy_app-[0-9a-f]{64}\.log/.exec(await logs('/containers/'))?.[0];
+    assert.match(await logs(`/containers/${link}`), / stdout F something said\n/);
+    // A pod may write there when it is given the folder, as those do that gather logs.
+    const script = 'ln -sfn / /logs/proxy-links && ln -sfn pods /logs/proxy-links-within';
+    try {
+      await place.run('links', {
+        nodeName: spec.nodeName!,
+        restartPolicy: 'Never',
+        containers: [container(script, { volumeMounts: [{ name: 'logs', mountPath: '/logs' }] })],
+        volumes: [{ name: 'logs', hostPath: { path: '/var/log' } }],
+      });
+      await place.phase('links', 'Succeeded');
+      assert.ok((await logs('/proxy-links-within/')).includes(folder));
+      for (const path of ['/proxy-links/', '/proxy-links/etc/passwd', '/..%2f..%2fetc%2fpasswd', '/none'])
+        await assert.rejects(logs(path), /the server could not find the requested resource/, path);
+    } finally {
+      for (const name of ['proxy-links', 'proxy-links-within']) rmSync(`/var/log/${name}`, { force: true });
+    }
   });
 
   test('who may read a node’s metrics gets them of the node itself', async () => {
@@ -143,6 +185,7 @@ nc -ll -p 9090 -e sh /serve`;
       /^200 [^]*^kubelet_running_pods \d/m.test(await page('/metrics', token)),
     );
     assert.equal(await page('/pods', token), refusal('scraper', 'proxy'));
+    assert.equal(await page('/logs/', token), refusal('scraper', 'log'));
     assert.equal(await page('/metrics', 'none'), '401 Unauthorized');
     await cluster.kubectl('delete', 'clusterrole,clusterrolebinding', 'proxy-scraper');
   });
