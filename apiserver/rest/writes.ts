@@ -34,7 +34,9 @@ export async function create(exchange: Exchange, accepted: Accepted, serving: Se
   const { value, duplicates } = await objectOf(exchange, serving);
   const writing = { ...options, duplicates };
   const entry = await warned(exchange, options, () => serving.verbs.create(caller, kind, namespace, value, writing));
-  if (entry.object.kind === 'Status') sendValue(response, 201, plainStatus(entry.object), accepted, isPretty(exchange));
+  // What is stored is none, and need not be parsed to be sent.
+  const isStatus = entry.key === '' && entry.object.kind === 'Status';
+  if (isStatus) sendValue(response, 201, plainStatus(entry.object), accepted, isPretty(exchange));
   else sendEntry(exchange, 201, entry, accepted, serving);
 }
 

@@ -1,6 +1,6 @@
 /** The store in memory: etcd's semantics without a process, for unit tests and simulations. Nothing survives it. */
 import type { Env } from '#lib/env/env.ts';
-import { insertKey, positionOf, removeKey } from './sorted-keys.ts';
+import { SortedKeys } from './sorted-keys.ts';
 import { CompactedError } from './types.ts';
 import type { Store, StoreBatch, StoreEvent, Stored } from './types.ts';
 
@@ -22,7 +22,7 @@ const bucketMs = 60_000;
 const historyLimit = 100_000;
 
 export function makeMemoryStore(env: Env): MemoryStore {
-  const keys: string[] = [];
+  const keys = new SortedKeys();
   const versions = new Map<string, Version[]>();
   const history: StoreEvent[] = [];
   const waiting = new Set<() => void>();
@@ -35,7 +35,7 @@ export function makeMemoryStore(env: Env): MemoryStore {
   };
   const record = (key: string, value: Buffer | undefined) => {
     revision++;
-    insertKey(keys, key);
+    keys.insert(key);
     const known = versions.get(key);
     if (known) known.push({ revision, value });
     else versions.set(key, [{ revision, value }]);
@@ -68,7 +68,7 @@ export function makeMemoryStore(env: Env): MemoryStore {
       );
       if (list.length > 1 || list[0]!.value || list[0]!.revision > compacted) continue;
       versions.delete(key);
-      removeKey(keys, key);
+      keys.remove(key);
     }
   };
 
@@ -78,8 +78,7 @@ export function makeMemoryStore(env: Env): MemoryStore {
       if (wanted < compacted) throw new CompactedError(`Cannot list at revision ${wanted}: compacted at ${compacted}`);
       const items: Stored[] = [];
       let remaining = 0;
-      for (let i = positionOf(keys, after ?? prefix); i < keys.length; i++) {
-        const key = keys[i]!;
+      for (const key of keys.from(after ?? prefix)) {
         if (!key.startsWith(prefix)) break;
         const item = key === after ? undefined : at(key, wanted);
         if (!item) continue;

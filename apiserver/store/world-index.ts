@@ -1,5 +1,5 @@
 /** All entries by key, and the folders of keys: listing a folder touches nothing outside it. */
-import { insertKey, removeKey } from './sorted-keys.ts';
+import { SortedKeys } from './sorted-keys.ts';
 import type { Entry } from './world-types.ts';
 
 export interface WorldIndex {
@@ -14,7 +14,7 @@ export interface WorldIndex {
 
 interface Folder {
   /** Keys of entries and, ending with '/', of folders. A folder's key sorts exactly where the keys in it do. */
-  keys: string[];
+  keys: SortedKeys;
   /** Entries in it and below. */
   count: number;
 }
@@ -28,9 +28,9 @@ export function makeWorldIndex(): WorldIndex {
     for (const path of foldersOf(key)) {
       let folder = folders.get(path);
       const isNew = !folder;
-      if (!folder) folders.set(path, (folder = { keys: [], count: 0 }));
+      if (!folder) folders.set(path, (folder = { keys: new SortedKeys(), count: 0 }));
       folder.count++;
-      if (child !== undefined) insertKey(folder.keys, child);
+      if (child !== undefined) folder.keys.insert(child);
       child = isNew ? path : undefined;
     }
   };
@@ -39,7 +39,7 @@ export function makeWorldIndex(): WorldIndex {
     for (const path of foldersOf(key)) {
       const folder = folders.get(path)!;
       folder.count--;
-      if (child !== undefined) removeKey(folder.keys, child);
+      if (child !== undefined) folder.keys.remove(child);
       child = folder.count === 0 ? path : undefined;
       if (child !== undefined) folders.delete(path);
     }

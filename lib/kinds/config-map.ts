@@ -32,7 +32,6 @@ export const configMap = defineKind<ConfigMap>({
 });
 
 function sizeOf(data: Record<string, string>, binaryData: Record<string, string>): number {
-  const encoder = new TextEncoder();
-  const text = Object.values(data).reduce((sum, value) => sum + encoder.encode(value).length, 0);
+  const text = Object.values(data).reduce((sum, value) => sum + Buffer.byteLength(value), 0);
   return text + Object.values(binaryData).reduce((sum, value) => sum + decodedBytes(value), 0);
 }

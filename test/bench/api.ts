@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { parseArgs } from 'node:util';
-import { controlPlaneNode } from '../../cli/cluster/up.ts';
+import { controlPlaneNode, etcdEnvironment } from '../../cli/cluster/up.ts';
 import { makeApiFiles } from '../harness/api.ts';
 import { freePort, startEtcd } from '../harness/etcd.ts';
 import { makeClient, pump } from './load.ts';
@@ -269,7 +269,7 @@ function givenServer(url: string): Measured {
 
 async function startOwn(): Promise<Measured> {
   const folder = mkdtempSync(join(tmpdir(), 'wherry-bench-'));
-  const etcd = await startEtcd();
+  const etcd = await startEtcd({ environment: etcdEnvironment });
   const { config, adminCertPem, adminKeyPem } = await makeApiFiles(folder, etcd.endpoint);
   const port = await freePort();
   config.listen = [{ host: '127.0.0.1', port }];

@@ -31,16 +31,18 @@ export interface TestEtcd {
 export interface EtcdOptions {
   /** Flags instead of, or besides, the usual ones; etcd runs in its folder. Nobody waits until it answers then. */
   flags?: Record<string, string>;
+  /** Besides what this process has. */
+  environment?: Readonly<Record<string, string>>;
 }
 
 /** Starts an etcd of its own. Data is not fsynced: no test pulls the plug of the machine. */
-export async function startEtcd({ flags }: EtcdOptions = {}): Promise<TestEtcd> {
+export async function startEtcd({ flags, environment }: EtcdOptions = {}): Promise<TestEtcd> {
   const folder = mkdtempSync(join(tmpdir(), 'wherry-etcd-'));
   const [port, peerPort] = await freePorts(2);
   const endpoint = `http://127.0.0.1:${port}`;
   let child: ChildProcess | undefined;
   const run = async () => {
-    child = launch(folder, endpoint, `http://127.0.0.1:${peerPort}`, flags);
+    child = launch(folder, endpoint, `http://127.0.0.1:${peerPort}`, flags, environment);
     if (!flags) await waitUntilHealthy(endpoint, child);
   };
   const kill = async (signal: NodeJS.Signals = 'SIGKILL') => {
@@ -84,7 +86,13 @@ export function sharedEtcd(): Promise<TestEtcd> {
 }
 
 /** Killed by the kernel should this process die without a word. */
-function launch(folder: string, endpoint: string, peer: string, more: Record<string, string> = {}): ChildProcess {
+function launch(
+  folder: string,
+  endpoint: string,
+  peer: string,
+  more: Record<string, string> = {},
+  environment: Readonly<Record<string, string>> = {},
+): ChildProcess {
   const flags = {
     name: 'test',
     'data-dir': folder,
@@ -106,7 +114,7 @@ function launch(folder: string, endpoint: string, peer: string, more: Record<str
       '--unsafe-no-fsync',
       ...Object.entries(flags).map(([name, value]) => `--${name}=${value}`),
     ],
-    { cwd: folder, stdio: 'ignore' },
+    { cwd: folder, stdio: 'ignore', env: { ...process.env, ...environment } },
   );
   child.unref();
   return child;
