@@ -18,14 +18,12 @@ const ofSpec =
     return { ...before, metadata: keepsMetadata ? before.metadata : next.metadata, spec } as Resource;
   };
 
-/** Containers keep everything but their resources. */
+/** Containers keep everything but their resources; who may have others is for validation to say. */
 const resources: Part = (next, before) => {
-  const wanted = containersOf(next);
-  const containers = containersOf(before).map((container) => {
-    const change = wanted.find((item) => item.name === container.name);
-    return change ? { ...container, resources: change.resources ?? {} } : container;
-  });
-  return { ...before, spec: { ...(before as Loose).spec, containers } } as Resource;
+  const { spec } = before as Loose;
+  const lists = ['initContainers', 'containers'].filter((list) => spec?.[list] !== undefined);
+  const resized = lists.map((list) => [list, withResources(containersOf(before, list), containersOf(next, list))]);
+  return { ...before, spec: { ...spec, ...Object.fromEntries(resized) } } as Resource;
 };
 
 interface Container {
@@ -33,8 +31,15 @@ interface Container {
   resources?: object;
 }
 
-function containersOf(object: Resource): readonly Container[] {
-  return ((object as Loose).spec?.['containers'] ?? []) as Container[];
+function withResources(before: readonly Container[], wanted: readonly Container[]): readonly Container[] {
+  return before.map((container) => {
+    const change = wanted.find((item) => item.name === container.name);
+    return change ? { ...container, resources: change.resources ?? {} } : container;
+  });
+}
+
+function containersOf(object: Resource, list: string): readonly Container[] {
+  return ((object as Loose).spec?.[list] ?? []) as Container[];
 }
 
 /** A decision on a certificate request: of its status, conditions alone. */

@@ -295,6 +295,41 @@ suite('pod', () => {
     ]);
   });
 
+  test('a resize may change cpu and memory of main containers and sidecars alone', () => {
+    const amounts = (cpu: string, more: object = {}) => ({ requests: { cpu, ...more } });
+    const podOf = (side: object, init: object, main: object) =>
+      podWith({
+        initContainers: [
+          { name: 'side', image: 'x', restartPolicy: 'Always', resources: side },
+          { name: 'init', image: 'x', resources: init },
+        ],
+        containers: [{ name: 'main', image: 'x', resources: main }],
+      });
+    const before = podOf(amounts('1'), amounts('100m'), amounts('1'));
+    const faults = (next: typeof before) =>
+      pod.checkSubresource?.('resize', next, before).map(({ field, message }) => `${field}: ${message}`);
+    assert.deepEqual(faults(podOf(amounts('2'), amounts('0.1'), amounts('3', { memory: '1Mi' }))), []);
+    assert.deepEqual(faults(podOf(amounts('1'), amounts('200m'), amounts('1'))), [
+      'spec: Forbidden: resources for non-sidecar init containers are immutable',
+    ]);
+    const storage = { 'ephemeral-storage': '1Gi' };
+    assert.deepEqual(faults(podOf(amounts('1', storage), amounts('100m'), amounts('1', storage))), [
+      'spec: Forbidden: only cpu and memory resources are mutable',
+      'spec: Forbidden: only cpu and memory resources for sidecar containers are mutable',
+    ]);
+    const guaranteed = { limits: { cpu: '1', memory: '1Mi' } };
+    assert.deepEqual(faults(podOf(guaranteed, amounts('100m'), amounts('1'))), []);
+    assert.deepEqual(faults(podOf({}, amounts('100m'), {})), []);
+    assert.deepEqual(
+      pod.checkSubresource?.('resize', podWith({}), podOf({}, {}, {})).map(({ message }) => message),
+      ['Forbidden: containers may not be added or removed on resize'],
+    );
+    const small = { limits: { cpu: '1' }, requests: { cpu: '2' } };
+    assert.deepEqual(faults(podOf(small, amounts('100m'), amounts('1'))), [
+      'spec.initContainers[0].resources.requests: Invalid value: "2": must be less than or equal to cpu limit of 1',
+    ]);
+  });
+
   test('a terminated container of a pod that never restarts stays terminated', () => {
     const before = podWith({ restartPolicy: 'Never' });
     const status = (state: object) => [{ name: 'main', state, ready: false, restartCount: 0, image: '', imageID: '' }];

@@ -104,6 +104,8 @@ export function lastWordsMissing({ pod, observed, notes }: Seen): Step | undefin
 /** Sidecars that have had their turn run on, the next init container has its turn; and a debugger may look at what holds it up. */
 function initialise(seen: Seen, pod: Pod, now: number): Step {
   const waits: number[] = [];
+  const resize = resizeNow(seen, pod, now, waits);
+  if (resize) return resize;
   const all = containersOf(pod);
   const next = firstUnfinishedInit(seen, pod);
   const turns = all.slice(0, all.findIndex(({ spec }) => spec === next) + 1);
@@ -120,11 +122,9 @@ function initialise(seen: Seen, pod: Pod, now: number): Step {
 }
 
 function keepRunning(seen: Seen, pod: Pod, now: number): Step {
-  const waits: number[] = seen.notes.resize === 'Deferred' ? [now + deferredMs] : [];
-  const to = resizeToDo(seen, pod);
-  const rest = to && unlessResting(seen, 'resize', now);
-  if (to && !rest) return { do: 'resize', to };
-  if (rest?.do === 'wait' && rest.untilMs !== undefined) waits.push(rest.untilMs);
+  const waits: number[] = [];
+  const resize = resizeNow(seen, pod, now, waits);
+  if (resize) return resize;
   for (const { spec, role } of containersOf(pod)) {
     if (role === 'init') continue;
     const step = drive(seen, pod, spec, role, now);
@@ -132,6 +132,16 @@ function keepRunning(seen: Seen, pod: Pod, now: number): Step {
     if (step.untilMs !== undefined) waits.push(step.untilMs);
   }
   return wait(earliest(waits, deadlineOf(pod)));
+}
+
+/** The step that gives running containers, and their pod, what they ask for now; when that has to wait, `waits` learns until when. */
+function resizeNow(seen: Seen, pod: Pod, now: number, waits: number[]): Step | undefined {
+  if (seen.notes.resize === 'Deferred') waits.push(now + deferredMs);
+  const to = resizeToDo(seen, pod);
+  const rest = to && unlessResting(seen, 'resize', now);
+  if (to && !rest) return { do: 'resize', to };
+  if (rest?.do === 'wait' && rest.untilMs !== undefined) waits.push(rest.untilMs);
+  return undefined;
 }
 
 /** The next step for one container that should run, or run to its end. */

@@ -83,6 +83,40 @@ suite('node-agent/lifecycle resize', () => {
     assert.deepEqual(asGiven(free, free.pod).spec.containers[0]?.resources, asks('1'));
   });
 
+  test('nextStep() resizes sidecars, while the pod begins too, and no other init container', () => {
+    const podWith = (resources: object, more: object = {}) => {
+      const side = makeContainer('side', { restartPolicy: 'Always', resources, ...more });
+      const init = makeContainer('init', { resources });
+      return makePod({ initContainers: [side, init], containers: [makeContainer('app', { resources: asks('100m') })] });
+    };
+    const [was, now] = [podWith(asks('100m')), podWith(asks('200m'))];
+    const sides = [makeRun('side', { asked: asks('100m') }), makeRun('init', { asked: asks('100m') })];
+    const side = { id: sides[0]!.id, started: true, ready: true };
+    const seenWith = (pod: typeof now, runs = sides, notes: Partial<Notes> = {}) => ({
+      ...makeSeen(pod, [], { containers: { side: { health: side } }, ...notes }),
+      observed: makeSandbox(runs, { resources: podResources(was) }),
+    });
+    for (const runs of [sides, [sides[0]!, makeEnd('init'), makeRun('app', { asked: asks('100m') })]]) {
+      const step = nextStep(seenWith(now, runs), startMs + 1000);
+      assert.ok(step.do === 'resize');
+      assert.deepEqual(
+        step.to.containers.map(({ id, resources }) => [id, resources.cpuQuota]),
+        [[side.id, 20_000]],
+      );
+      // The sidecar and the init container together want more than the sidecar and the main container.
+      assert.equal(step.to.pod.cpuQuota, 40_000);
+    }
+    const anew = nextStep(seenWith(podWith(asks('100m', '32Mi'), { resizePolicy: restarting })), startMs + 1000);
+    assert.equal(anew.do === 'stop' && anew.groups[0]?.[0]?.message, 'Container side resize requires restart');
+    const deferred = seenWith(now, sides, { resize: 'Deferred' });
+    assert.deepEqual(nextStep(deferred, startMs), { do: 'wait', untilMs: startMs + 10_000 });
+    assert.deepEqual(asGiven(deferred, now).spec.initContainers?.[0]?.resources, asks('100m'));
+    const status = statusOf(seenWith(now), now, ['10.0.0.1'], startMs);
+    assert.equal(status.resize, 'InProgress');
+    const [told] = status.initContainerStatuses ?? [];
+    assert.deepEqual([told?.resources, told?.allocatedResources], [asks('100m'), asks('100m').requests]);
+  });
+
   test('statusOf() tells of the resize, and of what containers have', () => {
     const seen = seenOf(asks('100m'), asks('200m'));
     const status = statusOf(seen, seen.pod, ['10.0.0.1'], startMs);

@@ -1,5 +1,5 @@
 /** Changing what running containers may use: what differs, whether the node can give it, and what the API hears. Pure. */
-import type { Pod, PodStatus, ResourceRequirements } from '#lib/kinds/gen/core-v1.ts';
+import type { Container, Pod, PodStatus, ResourceRequirements } from '#lib/kinds/gen/core-v1.ts';
 import { podRequests, qosClassOf } from '#lib/kinds/pod-spec/resources.ts';
 import { equal } from '#lib/meta/equal.ts';
 import { parseQuantity } from '#lib/meta/quantities.ts';
@@ -7,7 +7,7 @@ import type { ObservedContainer, PodResize } from '../runtime/types.ts';
 import { widest } from '../runtime/widest.ts';
 import { refusalOf } from './admit.ts';
 import type { NodeRoom } from './admit.ts';
-import { runsOf } from './containers.ts';
+import { containersOf, runsOf } from './containers.ts';
 import { memoryRulesOf } from './memory-rules.ts';
 import type { MemoryRules } from './memory-rules.ts';
 import { containerResources, podResources } from './resources.ts';
@@ -85,11 +85,19 @@ export function mustRestartToResize(
 /** The pod with what its containers were given, while what it wants cannot be given. */
 export function asGiven({ observed, notes }: Pick<Seen, 'observed' | 'notes'>, pod: Pod): Pod {
   if (!notes.resize) return pod;
-  const containers = pod.spec.containers.map((spec) => {
+  const given = (spec: Container): Container => {
     const asked = runsOf(observed, spec.name)[0]?.asked;
     return asked ? { ...spec, resources: asked } : spec;
-  });
-  return { ...pod, spec: { ...pod.spec, containers } };
+  };
+  const { containers, initContainers } = pod.spec;
+  return {
+    ...pod,
+    spec: {
+      ...pod.spec,
+      containers: containers.map(given),
+      ...(initContainers && { initContainers: initContainers.map(given) }),
+    },
+  };
 }
 
 /** `status.resize`. */
@@ -98,9 +106,10 @@ export function resizeStatus({ observed, notes }: Pick<Seen, 'observed' | 'notes
   return changesOf(observed, pod).some(({ run }) => run.state === 'running') ? 'InProgress' : undefined;
 }
 
-/** Containers whose latest run was given something else than the pod wants now. Of runs that nothing is known of, none. */
+/** Containers whose latest run was given something else than the pod wants now, sidecars among them. Of runs that nothing is known of, none. */
 function changesOf(observed: Seen['observed'], pod: Pod): Change[] {
-  return pod.spec.containers.flatMap((spec) => {
+  const lasting = containersOf(pod).filter(({ role }) => role === 'main' || role === 'sidecar');
+  return lasting.flatMap(({ spec }) => {
     const run = runsOf(observed, spec.name)[0];
     if (run?.asked === undefined) return [];
     const changed = resizable.filter((name) => !sameAmounts(name, run.asked, spec.resources));

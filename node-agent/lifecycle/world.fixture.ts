@@ -141,8 +141,11 @@ export class World {
           what === 'image'
             ? { image: `app:${luck}` }
             : { resources: { requests: { cpu: `${1 + (luck % 4)}00m`, memory: '1Mi' } } };
+        const { containers, initContainers = [] } = pod!.spec;
+        const side = luck % 3 === 0 && one(initContainers.filter(({ restartPolicy }) => restartPolicy === 'Always'));
         return this.alter({
-          containers: pod!.spec.containers.map((item) => (item === spec ? { ...item, ...more } : item)),
+          containers: containers.map((item) => (item === spec && !side ? { ...item, ...more } : item)),
+          initContainers: initContainers.map((item) => (item === side ? { ...item, ...more } : item)),
         });
       }
       case 'reboot':

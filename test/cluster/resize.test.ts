@@ -21,19 +21,13 @@ suite('resizing pods', function () {
     requests: { cpu: '50m', memory: '16Mi' },
     limits: { cpu, memory },
   });
-  const resize = (name: string, resources: object) =>
-    place.kubectl(
-      'patch',
-      'pod',
-      name,
-      '--subresource=resize',
-      '--patch',
-      JSON.stringify({ spec: { containers: [{ name: 'app', resources }] } }),
-    );
-  const has = (name: string, cpuQuota: number, memoryBytes: number) =>
+  const patch = (name: string, spec: object) =>
+    place.kubectl('patch', 'pod', name, '--subresource=resize', '--patch', JSON.stringify({ spec }));
+  const resize = (name: string, resources: object) => patch(name, { containers: [{ name: 'app', resources }] });
+  const has = (name: string, cpuQuota: number, memoryBytes: number, within = 'app') =>
     eventually(
-      `${name} is held to ${cpuQuota} and ${memoryBytes}`,
-      async () => (await place.exec(name, limits)) === `${cpuQuota}\n${memoryBytes}\n`,
+      `${within} of ${name} is held to ${cpuQuota} and ${memoryBytes}`,
+      async () => (await place.exec(name, limits, within)) === `${cpuQuota}\n${memoryBytes}\n`,
     );
   const settled = (name: string, cpu: string) =>
     eventually(`${name} is told to have ${cpu}`, async () => {
@@ -65,6 +59,36 @@ suite('resizing pods', function () {
     await eventually('a second run', async () => (await place.status('anew'))?.restartCount === 1);
     await has('anew', 10_000, 64 * 2 ** 20);
     assert.ok((await place.events('anew')).includes('Killing: Container app resize requires restart'));
+  });
+
+  test('sidecars are resized as main containers are, running on or anew as they want it', async () => {
+    const side = container(forever, {
+      name: 'side',
+      restartPolicy: 'Always',
+      resources: amounts('200m', '32Mi'),
+      resizePolicy: [{ resourceName: 'memory', restartPolicy: 'RestartContainer' }],
+    });
+    const sides = async () => (await place.pod('accompanied')).status?.initContainerStatuses?.[0];
+    const resizeSide = (resources: object) => patch('accompanied', { initContainers: [{ name: 'side', resources }] });
+    const main = container(forever, { resources: amounts('200m', '32Mi') });
+    await place.run('accompanied', { initContainers: [side], containers: [main] });
+    await place.ready('accompanied');
+    const before = await sides();
+    await resizeSide({ requests: { cpu: '60m' }, limits: { cpu: '400m' } });
+    await has('accompanied', 40_000, 32 * 2 ** 20, 'side');
+    await eventually('the sidecar is told to have more', async () => {
+      const { status } = await place.pod('accompanied');
+      return status?.resize === undefined && (await sides())?.resources?.limits?.['cpu'] === '400m';
+    });
+    const after = await sides();
+    assert.deepEqual([after?.containerID, after?.restartCount], [before?.containerID, 0]);
+    assert.deepEqual(after?.allocatedResources, { cpu: '60m', memory: '16Mi' });
+    await resizeSide({ limits: { memory: '64Mi' } });
+    await eventually('a second run', async () => (await sides())?.restartCount === 1);
+    await has('accompanied', 40_000, 64 * 2 ** 20, 'side');
+    await has('accompanied', 20_000, 32 * 2 ** 20);
+    assert.equal((await place.status('accompanied'))?.restartCount, 0);
+    assert.ok((await place.events('accompanied')).includes('Killing: Container side resize requires restart'));
   });
 
   test('what the node never has is told, and what there was stays', async () => {

@@ -324,4 +324,25 @@ suite('subresources of pods', () => {
     const direct = await space.patch(pods('/sized'), other, 'application/strategic-merge-patch+json');
     assert.equal(direct.code, 422);
   });
+
+  test('sidecars are resized as main containers are, other init containers are not', async () => {
+    const resources = { requests: { cpu: '100m' } };
+    await makePod('accompanied', {
+      initContainers: [
+        { name: 'side', image: 'i', restartPolicy: 'Always', resources },
+        { name: 'init', image: 'i', resources },
+      ],
+      containers: [{ name: 'c', image: 'i' }],
+    });
+    const resize = (name: string) => {
+      const change = { spec: { initContainers: [{ name, resources: { requests: { cpu: '200m' } } }] } };
+      return space.patch(pods('/accompanied/resize'), change, 'application/strategic-merge-patch+json');
+    };
+    const side = await resize('side');
+    assert.equal(side.code, 200, side.body.message);
+    assert.deepEqual(side.body.spec.initContainers[0].resources, { requests: { cpu: '200m' } });
+    const init = await resize('init');
+    assert.equal(init.code, 422);
+    assert.match(init.body.message, /spec: Forbidden: resources for non-sidecar init containers are immutable/);
+  });
 });

@@ -1,39 +1,58 @@
 /** Faults of changing what a pod's containers ask for while it runs. */
-import { copy, equal } from '#lib/meta/equal.ts';
+import { equal } from '#lib/meta/equal.ts';
 import { fieldForbidden, invalid, type FieldError } from '#lib/meta/errors.ts';
 import { parseQuantity } from '#lib/meta/quantities.ts';
-import type { Pod } from '../gen/core-v1.ts';
-import { checkResources } from './check-resources.ts';
+import type { Container, Pod, ResourceRequirements } from '../gen/core-v1.ts';
 import { qosClassOf } from './resources.ts';
 
-/** Faults of a write to `pods/resize`: cpu and memory may change, the quality of service may not. */
+const resizable = new Set(['cpu', 'memory']);
+const none: ReadonlySet<string> = new Set();
+
+/**
+ * Faults of a write to `pods/resize`: cpu and memory of main containers and sidecars may change, the quality of service may not. What is wrong with
+ * the amounts themselves is for the pod's own check to say.
+ */
 export function checkPodResize(now: Pod, before: Pod): FieldError[] {
-  if (now.spec.containers.length !== before.spec.containers.length) {
-    return [fieldForbidden('spec.containers', 'containers may not be added or removed on resize')];
-  }
+  const lists = ['containers', 'initContainers'] as const;
+  const other = lists.find((list) => (now.spec[list] ?? []).length !== (before.spec[list] ?? []).length);
+  if (other) return [fieldForbidden(`spec.${other}`, 'containers may not be added or removed on resize')];
   const faults: FieldError[] = [];
-  for (const [i, { resources = {} }] of now.spec.containers.entries()) {
-    faults.push(...checkResources(`spec.containers[${i}].resources`, resources, now.spec.resourceClaims));
-  }
   if (qosClassOf(now.spec) !== qosClassOf(before.spec)) {
     faults.push(invalid('spec', qosClassOf(now.spec), 'Pod QOS Class may not change as a result of resizing'));
   }
-  const restored = copy(now.spec);
-  for (const [i, container] of restored.containers.entries()) {
-    const old = before.spec.containers[i]!;
-    for (const side of ['limits', 'requests'] as const) {
-      const changed = Object.entries(container.resources?.[side] ?? {}).filter(
-        ([name, value]) =>
-          parseQuantity(value) !== parseQuantity(new Map(Object.entries(old.resources?.[side] ?? {})).get(name) ?? 0),
-      );
-      if (changed.some(([name]) => name !== 'cpu' && name !== 'memory')) {
-        faults.push(fieldForbidden(`spec.containers[${i}].resources`, 'only cpu and memory resources are mutable'));
-      }
+  for (const list of lists) {
+    for (const [i, container] of (now.spec[list] ?? []).entries()) {
+      const told = faultOf(container, before.spec[list]![i]!, list === 'initContainers');
+      if (told) faults.push(fieldForbidden('spec', told));
     }
-    container.resources = old.resources;
   }
-  if (!equal(restored, before.spec)) {
+  if (faults.length === 0 && !equal(withoutResources(now), withoutResources(before))) {
     faults.push(fieldForbidden('spec', 'only cpu and memory resources are mutable'));
   }
   return faults;
+}
+
+function faultOf(now: Container, before: Container, isInit: boolean): string | undefined {
+  const isResizable = !isInit || before.restartPolicy === 'Always';
+  if (sameBut(isResizable ? resizable : none, now.resources, before.resources)) return undefined;
+  if (!isInit) return 'only cpu and memory resources are mutable';
+  return isResizable
+    ? 'only cpu and memory resources for sidecar containers are mutable'
+    : 'resources for non-sidecar init containers are immutable';
+}
+
+function sameBut(free: ReadonlySet<string>, a: ResourceRequirements = {}, b: ResourceRequirements = {}): boolean {
+  const amounts = (list: Readonly<Record<string, number | string>> = {}) =>
+    Object.fromEntries(
+      Object.entries(list).flatMap(([name, amount]) => (free.has(name) ? [] : [[name, parseQuantity(amount)]])),
+    );
+  return (
+    equal(a.claims ?? [], b.claims ?? []) &&
+    (['limits', 'requests'] as const).every((side) => equal(amounts(a[side]), amounts(b[side])))
+  );
+}
+
+function withoutResources({ spec }: Pod): object {
+  const bare = (list: readonly Container[] = []) => list.map((container) => ({ ...container, resources: {} }));
+  return { ...spec, containers: bare(spec.containers), initContainers: bare(spec.initContainers) };
 }
