@@ -1,5 +1,6 @@
 /** The files of a volume that shows API objects: pure computation, told apart from writing them. */
 import type {
+  ClusterTrustBundleProjection,
   ConfigMap,
   DownwardAPIVolumeFile,
   KeyToPath,
@@ -89,15 +90,28 @@ function fromProjected(pod: Pod, projected: ProjectedVolumeSource, sources: Payl
     if (configMap) merge(all, fromConfigMap(configMap.name ?? '', configMap.items, mode, configMap.optional, sources));
     if (secret) merge(all, fromSecret(secret.name ?? '', secret.items, mode, secret.optional, sources));
     if (downwardAPI) merge(all, fromDownward(pod, downwardAPI.items, mode, sources));
-    if (token) merge(all, new Map([[checked(token.path), tokenFile(pod, sources.token(tokenWish(token)), mode)]]));
-    if (source.clusterTrustBundle) throw new Error('clusterTrustBundle projection is not supported');
+    if (token) merge(all, new Map([[checked(token.path), ownFile(pod, sources.token(tokenWish(token)), mode)]]));
+    if (source.clusterTrustBundle) merge(all, fromTrustBundle(pod, source.clusterTrustBundle, mode));
   }
   return all;
 }
 
-/** A token is for the pod's user alone where that is known, and for the group of the volume. */
-function tokenFile(pod: Pod, token: string, mode: number): PayloadFile {
-  const data = new TextEncoder().encode(token);
+/** The API has no trust bundles, as upstream's has none by default: who can do without gets what no bundles come to, an empty file. */
+function fromTrustBundle(
+  pod: Pod,
+  { name, signerName = '', optional, path }: ClusterTrustBundleProjection,
+  mode: number,
+): Payload {
+  if (!optional) {
+    const wanted = name === undefined ? `of signer ${JSON.stringify(signerName)}` : JSON.stringify(name);
+    throw new Error(`clustertrustbundle ${wanted} not found: this cluster has no API for ClusterTrustBundles`);
+  }
+  return new Map([[checked(path), ownFile(pod, '', mode)]]);
+}
+
+/** Tokens and trust bundles are for the pod's user alone where that is known, and for the group of the volume. */
+function ownFile(pod: Pod, text: string, mode: number): PayloadFile {
+  const data = new TextEncoder().encode(text);
   const owner = commonUser(pod);
   const grouped = pod.spec.securityContext?.fsGroup !== undefined;
   if (owner === undefined && !grouped) return { data, mode };

@@ -142,6 +142,19 @@ suite('node-agent/volumes', () => {
     );
   });
 
+  test('mount() says that there are no trust bundles, and shows an empty file to who can do without', async () => {
+    const asking = (bundle: object) =>
+      mountOne({ projected: { sources: [{ clusterTrustBundle: { path: 'ca.pem', ...bundle } }] } });
+    const none = 'this cluster has no API for ClusterTrustBundles';
+    const start = 'MountVolume.SetUp failed for volume "v" : clustertrustbundle';
+    await assert.rejects(asking({ name: 'roots' }), { message: `${start} "roots" not found: ${none}` });
+    await assert.rejects(asking({ signerName: 'example.com/a' }), {
+      message: `${start} of signer "example.com/a" not found: ${none}`,
+    });
+    const { folder } = await asking({ name: 'roots', optional: true });
+    assert.equal(readFileSync(`${folder}/ca.pem`, 'utf8'), '');
+  });
+
   test('mount() projects several sources, and fetches tokens again before they expire', async () => {
     const { folder } = await mountOne({
       projected: {
