@@ -69,7 +69,37 @@ export interface Mount {
   propagation: 'private' | 'rslave' | 'rshared';
   /** `source` is a block device, which the container finds at `target` and may use. */
   device?: boolean;
+  /** It is mounted by these words of the OCI specification, whatever the others say. */
+  as?: { type: string; options: readonly string[] };
 }
+
+/** A device of the node, or a folder of them, and where the container finds it. */
+export interface GivenNode {
+  source: string;
+  target: string;
+  /** Some of `r`, `w` and `m`. */
+  access: string;
+  /** One device, which is like this in the container, its owner's ids the container's; what is not said is as on the node, its owner the container's user. */
+  as?: {
+    type?: 'b' | 'c' | 'p';
+    major?: number;
+    minor?: number;
+    fileMode?: number;
+    uid?: number;
+    gid?: number;
+  };
+}
+
+/** A program of the node's, run by the OCI runtime. */
+export interface OciHook {
+  path: string;
+  args?: readonly string[];
+  env?: readonly string[];
+  /** Seconds. */
+  timeout?: number;
+}
+
+export type HookName = 'prestart' | 'createRuntime' | 'createContainer' | 'startContainer' | 'poststart' | 'poststop';
 
 export interface ContainerSpec {
   pod: { uid: string; namespace: string; name: string };
@@ -97,8 +127,9 @@ export interface ContainerSpec {
   stdin: boolean;
   stdinOnce: boolean;
   mounts: Mount[];
-  /** Devices of the node, or folders of them, and where the container finds them; `access` is some of `r`, `w` and `m`. */
-  devices?: { source: string; target: string; access: string }[];
+  devices?: GivenNode[];
+  /** Run in the container's life, in the order they are listed. */
+  hooks?: Partial<Record<HookName, OciHook[]>>;
   /** For the runtime. */
   annotations?: Readonly<Record<string, string>>;
   resources: CgroupResources;

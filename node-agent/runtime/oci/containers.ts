@@ -13,9 +13,11 @@ import { podCgroup } from './cgroups.ts';
 import { conmonArguments, readReport } from './conmon.ts';
 import { containerFolders, podFolders, userNamespaceProgram } from './folders.ts';
 import { givenDevices, listDevices, makeNodes, openToAll } from './devices.ts';
+import type { GivenDevice } from './devices.ts';
 import { grantsOf } from './grants.ts';
-import type { Accounts } from './grants.ts';
+import type { Accounts, Grants } from './grants.ts';
 import { narrowest } from './io.ts';
+import { showsBelow } from './mounts.ts';
 import { mountsBelow, submountsOf } from './mount-table.ts';
 import { overlayMount } from './overlay.ts';
 import { isConmonOf, readPidFile, runsIn, signalProcess } from './process-table.ts';
@@ -71,8 +73,10 @@ export function makeContainerStarter(shop: Workshop): ContainerStarter {
       if (accounts.size >= mostAccountsKept) accounts.clear();
       accounts.set(spec.image.id, known);
     }
-    const nodes = userIds ? await makeNodes(folders.folder, givenDevices(spec), userIds) : [];
-    const oci = specOf(pod, record.id, spec, known, nodes);
+    const grants = grantsOf(spec, known, shop.host, userIds);
+    const given = givenDevices(spec, grants.user);
+    const nodes = userIds ? await makeNodes(folders.folder, given, userIds) : [];
+    const oci = specOf(pod, record.id, spec, grants, given, nodes);
     writeFileSync(folders.config, JSON.stringify(oci), { mode: 0o600 });
     const conmon = conmonArguments({
       id: record.id,
@@ -110,9 +114,15 @@ export function makeContainerStarter(shop: Workshop): ContainerStarter {
     return pid;
   }
 
-  function specOf(pod: PodEntry, id: string, spec: ContainerSpec, known: Accounts, nodes: Mount[]) {
+  function specOf(
+    pod: PodEntry,
+    id: string,
+    spec: ContainerSpec,
+    { user, capabilities, seccomp }: Grants,
+    given: readonly GivenDevice[],
+    nodes: Mount[],
+  ) {
     const { userIds } = pod.record;
-    const { user, capabilities, seccomp } = grantsOf(spec, known, shop.host, userIds);
     const { privileged } = spec.security;
     const { pins, shm, etc } = podFolders(shop.folders, spec.pod.uid);
     const profile = seccomp === undefined ? undefined : profileOf(seccomp, capabilities);
@@ -132,12 +142,16 @@ export function makeContainerStarter(shop: Workshop): ContainerStarter {
       seccompProgram: profile && programs.find(profile),
       host: shop.host,
       hostDevices: privileged ? (userIds ? openToAll(listDevices()) : listDevices()) : [],
-      givenDevices: givenDevices(spec),
+      givenDevices: given,
       processesOf: spec.processesOf === undefined ? undefined : processesOf(pod, spec.processesOf),
       cgroup: `${podCgroup(shop.cgroupRoot, pod.record.spec)}/${id}`,
       rootfs: userIds ? path.basename(rootfs) : rootfs,
       paths: { pins, shm, etc },
-      ...(userIds && { userIds, nodes, submounts: submountsOf(spec.mounts.map(({ source }) => source)) }),
+      ...(userIds && {
+        userIds,
+        nodes,
+        submounts: submountsOf(spec.mounts.filter(showsBelow).map(({ source }) => source)),
+      }),
       terminationFile: termination,
       honestFolder: honestFor(pod, spec)?.source(),
     });

@@ -70,7 +70,7 @@ export function containerMounts(inputs: {
   const depth = ({ target }: Mount) => withoutSlash(target).split('/').length;
   const users = userIds ? [mappedTo(userIds)] : [];
   const mounts = volumes.flatMap((volume) => [
-    { mount: volume, options: volume.image ? [] : users },
+    { mount: volume, options: volume.image || !isBind(volume) ? [] : users },
     ...submounts
       .filter(({ source }) => source === volume.source)
       .map((submount) => ({ mount: lower(volume, submount), options: mappable.has(submount.type) ? users : [] })),
@@ -129,7 +129,18 @@ function lower({ source, target, readOnly, recursive = false, propagation }: Mou
   };
 }
 
-function bindMount({ source, target, readOnly, recursive, image, propagation }: Mount): OciMount {
+/** Whether it shows something of the node's. */
+function isBind({ as }: Mount): boolean {
+  return !as || as.type === 'bind' || as.options.some((option) => option === 'bind' || option === 'rbind');
+}
+
+/** Whether it shows what is mounted below its source, too. */
+export function showsBelow({ as }: Mount): boolean {
+  return !as || as.options.includes('rbind');
+}
+
+function bindMount({ source, target, readOnly, recursive, image, propagation, as }: Mount): OciMount {
+  if (as) return { destination: target, type: as.type, source, options: [...as.options] };
   const access = readOnly ? (recursive ? 'rro' : 'ro') : 'rw';
   return {
     destination: target,

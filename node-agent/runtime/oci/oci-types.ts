@@ -1,4 +1,5 @@
 /** The parts of the OCI runtime specification that we write (opencontainers/runtime-spec 1.0, config.md and config-linux.md). */
+import type { HookName, OciHook } from '../types.ts';
 import type { SeccompProfile } from './seccomp-default.ts';
 
 export interface OciProcess {
@@ -21,7 +22,7 @@ export interface OciMount {
 
 export interface OciDevice {
   path: string;
-  type: 'c' | 'b';
+  type: 'c' | 'b' | 'p';
   major: number;
   minor: number;
   fileMode: number;
@@ -46,6 +47,7 @@ export interface OciSpec {
   root: { path: string; readonly: boolean };
   mounts: OciMount[];
   annotations?: Record<string, string>;
+  hooks?: Partial<Record<HookName, OciHook[]>>;
   linux: {
     namespaces: OciNamespace[];
     uidMappings?: OciIdMapping[];
@@ -57,7 +59,7 @@ export interface OciSpec {
     devices?: OciDevice[];
     seccomp?: SeccompProfile;
     resources: {
-      devices: { allow: boolean; access: string; type?: 'c' | 'b'; major?: number; minor?: number }[];
+      devices: { allow: boolean; access: string; type?: 'c' | 'b' | 'p'; major?: number; minor?: number }[];
       cpu?: { shares?: number; quota?: number; period?: number };
       memory?: { limit: number; swap?: number };
       pids?: { limit: number };

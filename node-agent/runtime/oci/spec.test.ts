@@ -9,6 +9,7 @@ import { openToAll } from './devices.ts';
 import { renderPause } from './pause.ts';
 import { renderSpec } from './spec.ts';
 import type { SpecInputs } from './spec.ts';
+import type { Mount } from '../types.ts';
 
 suite('OCI specification', () => {
   test('renderSpec() renders an ordinary container', () => {
@@ -67,6 +68,49 @@ suite('OCI specification', () => {
       },
     );
     expectGolden('own-users.json', rendered);
+  });
+
+  test('renderSpec() renders what the Container Device Interface wants', () => {
+    const bind = (target: string, options: string[], type = 'bind'): Mount => {
+      return { source: '/lib', target, readOnly: false, propagation: 'private', as: { type, options } };
+    };
+    const node = { path: '/dev/a', type: 'c' as const, major: 1, minor: 3, fileMode: 0o640, uid: 7, gid: 8 };
+    const wishes: ContainerWishes = {
+      mounts: [
+        bind('/opt/lib', ['ro', 'nosuid', 'bind']),
+        bind('/opt', ['size=1m'], 'tmpfs'),
+        bind('/dev/shm', ['rbind']),
+      ],
+      hooks: { createContainer: [{ path: '/bin/hook', args: ['hook', 'link'], timeout: 5 }] },
+    };
+    const givenDevices = [
+      { device: node, access: 'r', asTold: true },
+      { device: { ...node, path: '/dev/b' }, access: '', asTold: true },
+      { device: { ...node, path: '/dev/p', type: 'p' as const }, access: 'rwm', asTold: true },
+    ];
+    const { mounts, hooks, linux } = render(wishes, { givenDevices });
+    assert.deepEqual(hooks, wishes.hooks);
+    assert.deepEqual(
+      mounts
+        .filter(({ source }) => source === '/lib')
+        .map(({ destination, type, options }) => [destination, type, ...options]),
+      [
+        ['/opt', 'tmpfs', 'size=1m'],
+        ['/opt/lib', 'bind', 'ro', 'nosuid', 'bind'],
+        ['/dev/shm', 'bind', 'rbind'],
+      ],
+    );
+    assert.equal(mounts.filter(({ destination }) => destination === '/dev/shm').length, 1);
+    assert.deepEqual(
+      linux.devices?.map(({ path: name }) => name),
+      ['/dev/a', '/dev/b', '/dev/p'],
+    );
+    assert.deepEqual(linux.resources.devices.slice(1), [{ allow: true, access: 'r', type: 'c', major: 1, minor: 3 }]);
+    const own = render(wishes, { userIds: { first: 131_072, count: 65_536 } }).mounts;
+    const mapped = own
+      .filter(({ options }) => options.some((option) => option.startsWith('idmap=')))
+      .map(({ destination }) => destination);
+    assert.deepEqual(mapped, ['/opt/lib', '/dev/shm']);
   });
 
   test('renderSpec() gives a privileged container of such a pod no devices beyond those it shows', () => {

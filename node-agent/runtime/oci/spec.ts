@@ -85,6 +85,7 @@ export function renderSpec(inputs: SpecInputs): OciSpec {
     root: { path: inputs.rootfs, readonly: container.security.readOnlyRootFilesystem },
     mounts: containerMounts(inputs),
     ...(Object.keys(annotations).length > 0 && { annotations }),
+    ...(container.hooks && { hooks: container.hooks }),
     linux: {
       namespaces: namespaces(inputs),
       ...userMappings(inputs.userIds),
@@ -99,7 +100,9 @@ export function renderSpec(inputs: SpecInputs): OciSpec {
           // Through a volume a pod's root might come upon a node that the machine's root owns, which it then owns too.
           { allow: privileged && !inputs.userIds, access: 'rwm' },
           ...(inputs.userIds ? inputs.hostDevices.map((device) => allowed(device, 'rwm')) : []),
-          ...inputs.givenDevices.map(({ device, access }) => allowed(device, access)),
+          ...inputs.givenDevices
+            .filter(({ device, access }) => device.type !== 'p' && access !== '')
+            .map(({ device, access }) => allowed(device, access)),
         ],
         ...limits(inputs),
         ...(host.cgroup === 'v2' && { unified: unified(inputs) }),
