@@ -12,6 +12,7 @@ import { node as nodeKind } from '#lib/kinds/node.ts';
 import { pod as podKind } from '#lib/kinds/pod.ts';
 import { service as serviceKind } from '#lib/kinds/service.ts';
 import type { NodeAgentConfig } from './config.ts';
+import { cdiFolders } from './devices/cdi/read.ts';
 import { openDevices } from './devices/devices.ts';
 import { makeDeviceMeter } from './devices/meter.ts';
 import { servePodResources } from './devices/pod-resources.ts';
@@ -138,7 +139,12 @@ async function boot(
   );
   const deviceMeter = makeDeviceMeter();
   const { kubeletDir = defaultKubeletDir } = config;
-  const devices = await openDevices({ env, dir: path.join(kubeletDir, 'device-plugins'), meter: deviceMeter });
+  const devices = await openDevices({
+    env,
+    dir: path.join(kubeletDir, 'device-plugins'),
+    cdiFolders,
+    meter: deviceMeter,
+  });
   ends.push(() => devices.stop());
   const view = makeView(
     client,

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import http2 from 'node:http2';
 import net from 'node:net';
 import os from 'node:os';
@@ -30,7 +30,7 @@ suite('node-agent/devices/devices', () => {
   const env: Env = { ...makeRealEnv({ service: 'test' }), after: time.after, log: silentLog };
   const meter = makeDeviceMeter();
 
-  const open = async () => (devices = await openDevices({ env, dir, meter }));
+  const open = async () => (devices = await openDevices({ env, dir, cdiFolders: [path.join(dir, 'cdi')], meter }));
   const plug = async (wishes: Partial<PluginWishes> = {}) => {
     const plugin = await startTestPlugin({ dir, resource, devices: ['gpu-0', 'gpu-1'], ...wishes });
     plugins.push(plugin);
@@ -205,7 +205,8 @@ suite('node-agent/devices/devices', () => {
       options: { preStartRequired: true },
       allocate(ids) {
         if (ids.length > 1) throw new Error('too hot');
-        return ids.includes('gpu-1') ? { cdiDevices: [{ name: 'example.com/gpu=1' }] } : {};
+        if (ids.includes('gpu-1')) throw new Error('too cold');
+        return {};
       },
       preStart() {
         throw new Error('cannot reset');
@@ -215,7 +216,7 @@ suite('node-agent/devices/devices', () => {
     const refused = await devices.give(pod('one', makeContainer('a', asking(1)), makeContainer('b', asking(1))), never);
     assert.equal(
       refused!.message,
-      'Allocate failed due to device plugin of example.com/gpu wants CDI devices, which this node does not know: example.com/gpu=1, which is unexpected',
+      'Allocate failed due to rpc error: code = Unknown desc = too cold, which is unexpected',
     );
     assert.deepEqual(owned(), []);
     assert.equal(
@@ -227,6 +228,33 @@ suite('node-agent/devices/devices', () => {
       name: 'DeviceError',
       message: 'device plugin PreStartContainer rpc failed with err: rpc error: code = Unknown desc = cannot reset',
     });
+  });
+
+  test('looks up at each start what CDI devices need, and keeps their names', async () => {
+    await plug({ allocate: (ids) => ({ cdiDevices: ids.map((id) => ({ name: `example.com/gpu=${id}` })) }) });
+    await has('2,2');
+    const both = pod('one', makeContainer('app', asking(2)));
+    assert.equal(await devices.give(both, never), undefined);
+    await assert.rejects(devices.ready(both, 'app', never), {
+      name: 'CdiError',
+      message: 'CDI device injection failed: unresolvable CDI devices example.com/gpu=gpu-0, example.com/gpu=gpu-1',
+    });
+    const ones = ['gpu-0', 'gpu-1'].map((name) => ({ name, containerEdits: { env: [`${name.at(-1)}=here`] } }));
+    mkdirSync(path.join(dir, 'cdi'));
+    writeFileSync(
+      path.join(dir, 'cdi', 'gpu.json'),
+      JSON.stringify({ cdiVersion: '0.5.0', kind: 'example.com/gpu', devices: ones }),
+    );
+    devices.stop();
+    await open();
+    const { cdi } = await devices.ready(both, 'app', never);
+    assert.deepEqual(
+      [...cdi!.env],
+      [
+        ['0', 'here'],
+        ['1', 'here'],
+      ],
+    );
   });
 
   test('gives devices at a later start to a pod that came before the plug-in', async () => {

@@ -10,6 +10,9 @@ import type { Empty, RegisterRequest } from '#protos/gen/device-plugin.ts';
 import { makeTurns } from '../images/turns.ts';
 import { amountsOf, asksOf, choose, grantsOf, isUnmet, prospectOf, withoutPod } from './allot.ts';
 import type { Ask } from './allot.ts';
+import { readCdi } from './cdi/read.ts';
+import { changesFor } from './cdi/resolve.ts';
+import type { CdiCatalog } from './cdi/resolve.ts';
 import { checkpointName, readCheckpoint, renderCheckpoint, writeCheckpoint } from './checkpoint.ts';
 import { mergeGrants } from './merge.ts';
 import type { DeviceMeter } from './meter.ts';
@@ -30,7 +33,7 @@ export interface Devices {
   lacks(pod: Pod): boolean;
   /** Gives a pod all that it asks for, which outlives this process; or nothing, and says why. Rejects only when aborted. */
   give(pod: Pod, signal: AbortSignal): Promise<{ reason: string; message: string } | undefined>;
-  /** Makes a container's devices ready for a start, and says what it needs to use them. Rejects with DeviceError. */
+  /** Makes a container's devices ready for a start, and says what it needs to use them. Rejects with DeviceError or CdiError. */
   ready(pod: Pod, container: string, signal: AbortSignal): Promise<ContainerDevices>;
   /** Takes back what a pod had. */
   release(uid: string): void;
@@ -51,6 +54,8 @@ export interface DevicesParts {
   env: Env;
   /** Folder of the sockets of plug-ins, our own, and the file of what was given. */
   dir: string;
+  /** Folders of specifications of the Container Device Interface; a later one counts more. */
+  cdiFolders: readonly string[];
   meter: DeviceMeter;
 }
 
@@ -70,7 +75,7 @@ interface Entry {
  * Reads what an earlier process gave, and listens for plug-ins. As upstream, sockets that lie in the folder are removed first: plug-ins see by that that they must
  * register anew. Rejects when it cannot listen, or for a file that is none of ours.
  */
-export async function openDevices({ env, dir, meter }: DevicesParts): Promise<Devices> {
+export async function openDevices({ env, dir, cdiFolders, meter }: DevicesParts): Promise<Devices> {
   mkdirSync(dir, { recursive: true, mode: 0o750 });
   const file = path.join(dir, checkpointName);
   const memory = readCheckpoint(file);
@@ -83,6 +88,7 @@ export async function openDevices({ env, dir, meter }: DevicesParts): Promise<De
   const listeners = new Set<() => void>();
   let toldAmounts = JSON.stringify(amountsOf(pools));
   let cancelTelling: (() => void) | undefined;
+  let toldFaults = '';
 
   const keeps = (resource: string) => pools.has(resource) || grants.some((grant) => grant.resource === resource);
 
@@ -179,16 +185,23 @@ export async function openDevices({ env, dir, meter }: DevicesParts): Promise<De
     const began = env.monotonic();
     const response = await attempt('', signal, () => plugin.allocate(devices, signal));
     meter.allocated(resource, env.monotonic() - began);
-    if (response.cdiDevices.length > 0) {
-      const names = response.cdiDevices.map(({ name }) => name).join(', ');
-      throw new DeviceError(`device plugin of ${resource} wants CDI devices, which this node does not know: ${names}`);
-    }
     grants = [...grants, { uid, container, resource, devices, response }];
   }
 
   async function giveAll(asks: readonly Ask[], pod: Pod, signal: AbortSignal): Promise<void> {
     for (const ask of asks) await turnOf(ask.resource)(signal, () => giveOne(ask, pod, signal));
     save();
+  }
+
+  /** Read for each start: vendors write these files when they like. */
+  async function readCatalog(): Promise<CdiCatalog> {
+    const catalog = await readCdi(cdiFolders);
+    const faults = catalog.faults.join('\n');
+    if (faults !== '' && faults !== toldFaults) {
+      env.log.warn('Some CDI specifications do not count', { faults: catalog.faults });
+    }
+    toldFaults = faults;
+    return catalog;
   }
 
   for (const entry of readdirSync(dir, { withFileTypes: true })) {
@@ -243,11 +256,11 @@ export async function openDevices({ env, dir, meter }: DevicesParts): Promise<De
           plugin.preStart(devices, signal),
         );
       }
-      const { conflicts, ...needs } = mergeGrants(own);
+      const { conflicts, cdiNames, ...needs } = mergeGrants(own);
       if (conflicts.length > 0) {
         env.log.warn('Device plug-ins contradict each other', { pod: pod.metadata.name, container, conflicts });
       }
-      return needs;
+      return cdiNames.length === 0 ? needs : { ...needs, cdi: changesFor(cdiNames, await readCatalog()) };
     },
     release(uid) {
       grants = withoutPod(grants, uid);

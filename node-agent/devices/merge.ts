@@ -1,11 +1,16 @@
 /** What a container needs for all its devices together. Pure. */
 import type { ContainerDevices, Grant } from './types.ts';
 
+/** How plug-ins named CDI devices before they had a field for them; upstream's runtimes heed it still. */
+const cdiAnnotation = 'cdi.k8s.io/';
+
 /**
  * Puts together what the plug-ins of a container's devices said. Where two contradict each other about a variable, an annotation or a path, the first one counts, as
  * upstream; `conflicts` names those.
  */
-export function mergeGrants(grants: readonly Grant[]): ContainerDevices & { conflicts: string[] } {
+export function mergeGrants(
+  grants: readonly Grant[],
+): Omit<ContainerDevices, 'cdi'> & { cdiNames: string[]; conflicts: string[] } {
   const conflicts: string[] = [];
   const firstOf = <V>(what: string, entries: readonly (readonly [string, V])[], same: (a: V, b: V) => boolean) => {
     const kept = new Map<string, V>();
@@ -53,6 +58,12 @@ export function mergeGrants(grants: readonly Grant[]): ContainerDevices & { conf
     mounts: [...mounts.values()],
     devices: [...devices.values()],
     annotations: Object.fromEntries(annotations),
+    cdiNames: [
+      ...new Set([
+        ...responses.flatMap(({ cdiDevices }) => cdiDevices.map(({ name }) => name)),
+        ...[...annotations].flatMap(([key, names]) => (key.startsWith(cdiAnnotation) ? names.split(',') : [])),
+      ]),
+    ],
     conflicts,
   };
 }

@@ -1,5 +1,6 @@
 /** What plug-ins have on this node, and which containers have it. Plain data. */
 import type { ContainerAllocateResponse } from '#protos/gen/device-plugin.ts';
+import type { ContainerSpec, GivenNode, Mount } from '../runtime/types.ts';
 
 /** A device as its plug-in tells of it. */
 export interface Device {
@@ -29,4 +30,14 @@ export interface ContainerDevices {
   /** `access` is some of `r`, `w` and `m`. */
   devices: readonly { source: string; target: string; access: string }[];
   annotations: Readonly<Record<string, string>>;
+  cdi?: CdiChanges;
+}
+
+/** What a container needs besides for devices of the Container Device Interface. */
+export interface CdiChanges {
+  env: ReadonlyMap<string, string>;
+  devices: readonly GivenNode[];
+  mounts: readonly Mount[];
+  hooks: NonNullable<ContainerSpec['hooks']>;
+  groups: readonly number[];
 }

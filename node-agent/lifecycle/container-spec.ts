@@ -3,7 +3,7 @@ import type { Pod, SecurityContext } from '#lib/kinds/gen/core-v1.ts';
 import { unitsOf } from '#lib/meta/quantities.ts';
 import type { ContainerDevices } from '../devices/types.ts';
 import type { UnpackedImage } from '../images/types.ts';
-import type { ContainerSpec, Mount } from '../runtime/types.ts';
+import type { ContainerSpec, GivenNode, Mount } from '../runtime/types.ts';
 import { ConfigError } from './env.ts';
 import { expand } from './expansion.ts';
 import { oomScoreAdjOf } from './oom-score.ts';
@@ -43,6 +43,7 @@ export function containerSpec(inputs: ContainerInputs): ContainerSpec {
   const groups = [
     ...(podContext.supplementalGroups ?? []),
     ...(podContext.fsGroup === undefined ? [] : [podContext.fsGroup]),
+    ...(devices?.cdi?.groups ?? []),
   ];
   const storage = spec.resources?.limits?.['ephemeral-storage'];
   return {
@@ -51,7 +52,7 @@ export function containerSpec(inputs: ContainerInputs): ContainerSpec {
     attempt,
     image,
     args: commandOf(spec, image, env),
-    env: [...withImage(image.config.env, devices?.env, env)].map(([name, value]) => `${name}=${value}`),
+    env: [...withImage(image.config.env, devices, env)].map(([name, value]) => `${name}=${value}`),
     workingDir: spec.workingDir || image.config.workingDir || '/',
     user,
     ...(runAsGroup !== undefined && { runAsGroup }),
@@ -62,8 +63,7 @@ export function containerSpec(inputs: ContainerInputs): ContainerSpec {
     tty: spec.tty ?? false,
     stdin: spec.stdin ?? false,
     stdinOnce: spec.stdinOnce ?? false,
-    mounts: [...(devices?.mounts ?? []).map((mount) => ({ ...mount, propagation: 'private' as const })), ...mounts],
-    ...(devices && devices.devices.length > 0 && { devices: [...devices.devices] }),
+    ...withDevices(mounts, devices),
     ...(devices && Object.keys(devices.annotations).length > 0 && { annotations: devices.annotations }),
     resources: {
       ...containerResources(spec.resources),
@@ -89,17 +89,38 @@ function commandOf(spec: AnyContainer, image: UnpackedImage, env: ReadonlyMap<st
   return [...image.config.entrypoint, ...(args.length > 0 ? args : image.config.cmd)];
 }
 
-/** The pod's own variables come before those of its devices, and those before the image's. */
+/** The pod's own variables come before those of its plug-ins, and those before the image's; what the Container Device Interface wants comes before all, as upstream. */
 function withImage(
   imageEnv: readonly string[],
-  deviceEnv: ReadonlyMap<string, string> | undefined,
+  devices: ContainerDevices | undefined,
   env: ReadonlyMap<string, string>,
 ): Map<string, string> {
   const own = imageEnv.map((line): [string, string] => {
     const at = line.indexOf('=');
     return at < 0 ? [line, ''] : [line.slice(0, at), line.slice(at + 1)];
   });
-  return new Map([...own, ...(deviceEnv ?? []), ...env]);
+  return new Map([...own, ...(devices?.env ?? []), ...env, ...(devices?.cdi?.env ?? [])]);
+}
+
+/** The volumes with what devices bring. Of two things at one place in the container that of the Container Device Interface counts. */
+function withDevices(
+  volumes: readonly Mount[],
+  devices: ContainerDevices | undefined,
+): Pick<ContainerSpec, 'mounts' | 'devices' | 'hooks'> {
+  const { cdi } = devices ?? {};
+  const ofPlugins = (devices?.mounts ?? []).map((mount): Mount => ({ ...mount, propagation: 'private' }));
+  const nodes = overridden<GivenNode>(devices?.devices ?? [], cdi?.devices ?? []);
+  return {
+    mounts: overridden([...ofPlugins, ...volumes], cdi?.mounts ?? []),
+    ...(nodes.length > 0 && { devices: nodes }),
+    ...(cdi && Object.keys(cdi.hooks).length > 0 && { hooks: cdi.hooks }),
+  };
+}
+
+function overridden<T extends { target: string }>(list: readonly T[], by: readonly T[]): T[] {
+  const placeOf = ({ target }: T) => target.replace(/(?<=.)\/+$/, '');
+  const taken = new Set(by.map(placeOf));
+  return [...list.filter((item) => !taken.has(placeOf(item))), ...by];
 }
 
 function securityOf(

@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
+import type { Pod } from '#lib/kinds/gen/core-v1.ts';
+import type { Mount } from '../runtime/types.ts';
 import { containerSpec } from './container-spec.ts';
+import type { ContainerInputs } from './container-spec.ts';
 import { dnsFaults, hostNetworkHostsFile, hostsFile, parseResolvConf, resolvConf } from './dns.ts';
 import { makeContainer, makePod } from './pods.fixture.ts';
 import { oomScoreAdjOf } from './oom-score.ts';
@@ -32,7 +35,11 @@ const image = {
 };
 
 function render(spec: AnyContainer, pod = makePod()) {
-  return containerSpec({
+  return containerSpec(inputsOf(spec, pod));
+}
+
+function inputsOf(spec: AnyContainer, pod: Pod): ContainerInputs {
+  return {
     pod,
     spec,
     attempt: 0,
@@ -42,7 +49,7 @@ function render(spec: AnyContainer, pod = makePod()) {
     logPath: '/l',
     memoryRules: { memoryBytes: 2 ** 32 },
     seccompDir: '/s',
-  });
+  };
 }
 
 suite('node-agent/lifecycle specs', () => {
@@ -131,6 +138,46 @@ suite('node-agent/lifecycle specs', () => {
     assert.deepEqual([spec.user, spec.workingDir, spec.supplementalGroups], ['nobody', '/srv', [5, 7]]);
     const strict = makePod({ securityContext: { supplementalGroupsPolicy: 'Strict' } });
     assert.deepEqual([spec.strictGroups, render(makeContainer('app'), strict).strictGroups], [undefined, true]);
+  });
+
+  test('containerSpec() lets CDI devices count more than all else', () => {
+    const mount = (source: string, target: string): Mount => ({
+      source,
+      target,
+      readOnly: true,
+      propagation: 'private',
+    });
+    const ofPlugin = { source: '/dev/a', target: '/dev/a', access: 'r' };
+    const spec = containerSpec({
+      ...inputsOf(makeContainer('app'), makePod({ securityContext: { fsGroup: 5 } })),
+      mounts: [mount('/volume', '/m'), mount('/volume', '/v')],
+      devices: {
+        env: new Map([
+          ['A', 'plugin'],
+          ['B', 'plugin'],
+        ]),
+        mounts: [{ source: '/plugin', target: '/m/', readOnly: true }],
+        devices: [ofPlugin, { ...ofPlugin, target: '/dev/b' }],
+        annotations: {},
+        cdi: {
+          env: new Map([['A', 'cdi']]),
+          mounts: [mount('/cdi', '/m')],
+          devices: [{ ...ofPlugin, access: 'rw', as: {} }],
+          hooks: { poststop: [{ path: '/p' }] },
+          groups: [44],
+        },
+      },
+    });
+    assert.deepEqual(spec.env, ['PATH=/bin', 'A=cdi', 'B=plugin']);
+    assert.deepEqual(
+      spec.mounts.map(({ source, target }) => `${source} ${target}`),
+      ['/volume /v', '/cdi /m'],
+    );
+    assert.deepEqual(
+      spec.devices?.map(({ target, access }) => `${target} ${access}`),
+      ['/dev/b r', '/dev/a rw'],
+    );
+    assert.deepEqual([spec.hooks, spec.supplementalGroups], [{ poststop: [{ path: '/p' }] }, [5, 44]]);
   });
 
   test('containerSpec() refuses root where it must not be', () => {

@@ -3,6 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import type { Pod } from '#lib/kinds/gen/core-v1.ts';
 import { IoLimitsError } from '#lib/kinds/pod-spec/io-limits.ts';
+import { CdiError } from '../devices/cdi/resolve.ts';
 import { DeviceError } from '../devices/devices.ts';
 import { StartError } from '../runtime/types.ts';
 import type { ContainerSpec, ObservedContainer } from '../runtime/types.ts';
@@ -159,6 +160,7 @@ async function fetchObjects(
 /** The waiting reason for a failed start; undefined for what is no fault of the container. */
 function problemOf(error: unknown): { reason: string; message: string } | undefined {
   if (error instanceof StartError) return { reason: error.reason, message: error.message };
+  if (error instanceof CdiError) return { reason: 'CreateContainerError', message: error.message };
   const ofConfiguration = [ConfigError, VolumeError, IoLimitsError, DeviceError];
   if (error instanceof Error && ofConfiguration.some((kind) => error instanceof kind)) {
     return { reason: 'CreateContainerConfigError', message: error.message };

@@ -1,6 +1,7 @@
 /** A vendor's device plug-in as its users run it: a DaemonSet that mounts the node's /var/lib/kubelet/device-plugins, on a node whose agent gets killed. */
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { randomUUID } from 'node:crypto';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { Client, credentials } from '@grpc/grpc-js';
@@ -210,6 +211,48 @@ suite('device plug-ins', function () {
       /must be equal to example.com\/fake limit of 2/,
     );
     await refused({ requests: { [resource]: '1' } }, /Limit must be set for non overcommitable resources/);
+  });
+
+  test('are what CDI specifications say, once there is one', async () => {
+    // All nodes of the machine see the same specifications, those of other clusters too.
+    const name = `cdi-${randomUUID()}`;
+    const file = `/var/run/cdi/${name}.yaml`;
+    list(name);
+    await nodeHas('1 1');
+    await run('user', { containers: [container(forever, asking(1))] });
+    const waiting = await eventually(
+      'the pod waits',
+      async () =>
+        (await place.status('user'))?.state?.waiting?.reason === 'CreateContainerError' && place.status('user'),
+    );
+    const because = `CDI device injection failed: unresolvable CDI devices example.com/fake=${name}`;
+    assert.equal(waiting?.state?.waiting?.message, because);
+    assert.ok((await place.events('user')).includes(`Failed: Error: ${because}`));
+    try {
+      mkdirSync('/var/run/cdi', { recursive: true });
+      writeFileSync(
+        file,
+        `
+cdiVersion: 0.5.0
+kind: example.com/fake
+containerEdits:
+  env: [FAKE=whole]
+devices:
+- name: ${name}
+  containerEdits:
+    deviceNodes: [{path: /dev/fake, hostPath: /dev/null}]
+    mounts: [{hostPath: /etc, containerPath: /opt/fake, options: [ro, rbind]}]
+`,
+      );
+      await place.ready('user');
+      const script = 'echo $FAKE; echo x >/dev/fake && test -e /opt/fake/hostname && echo works';
+      assert.equal(await place.exec('user', script), 'whole\nworks\n');
+    } finally {
+      rmSync(file, { force: true });
+    }
+    await gone('user');
+    list('fake-0', 'fake-1');
+    await nodeHas('2 2');
   });
 
   test('are counted', async () => {

@@ -176,8 +176,10 @@ async function run(dir: string, resource: string, file: string): Promise<void> {
   }
 }
 
-/** Each device is the machine's /dev/null under a name of its own; all together come with a variable and a folder. */
+/** Each device is the machine's /dev/null under a name of its own; all together come with a variable and a folder. What `cdi-...` are, specifications tell. */
 function fakeDevices(ids: readonly string[]): Partial<ContainerAllocateResponse> {
+  if (ids.some((id) => id.startsWith('cdi-')))
+    return { cdiDevices: ids.map((id) => ({ name: `example.com/fake=${id}` })) };
   return {
     envs: { FAKE_DEVICES: ids.join() },
     devices: ids.map((id) => ({ containerPath: `/dev/${id}`, hostPath: '/dev/null', permissions: 'rw' })),
