@@ -324,6 +324,12 @@ suite('pod', () => {
       pod.checkSubresource?.('resize', podWith({}), podOf({}, {}, {})).map(({ message }) => message),
       ['Forbidden: containers may not be added or removed on resize'],
     );
+    const mirrored = podWith({});
+    mirrored.metadata.annotations = { 'kubernetes.io/config.mirror': 'x' };
+    assert.deepEqual(
+      pod.checkSubresource?.('resize', podWith({}), mirrored).at(-1)?.message,
+      'Forbidden: static pods cannot be resized',
+    );
     const small = { limits: { cpu: '1' }, requests: { cpu: '2' } };
     assert.deepEqual(faults(podOf(small, amounts('100m'), amounts('1'))), [
       'spec.initContainers[0].resources.requests: Invalid value: "2": must be less than or equal to cpu limit of 1',

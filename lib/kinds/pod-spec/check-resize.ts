@@ -3,6 +3,7 @@ import { equal } from '#lib/meta/equal.ts';
 import { fieldForbidden, invalid, type FieldError } from '#lib/meta/errors.ts';
 import { parseQuantity } from '#lib/meta/quantities.ts';
 import type { Container, Pod, ResourceRequirements } from '../gen/core-v1.ts';
+import { mirrorAnnotation } from './check-annotations.ts';
 import { qosClassOf } from './resources.ts';
 
 const resizable = new Set(['cpu', 'memory']);
@@ -13,6 +14,9 @@ const none: ReadonlySet<string> = new Set();
  * the amounts themselves is for the pod's own check to say.
  */
 export function checkPodResize(now: Pod, before: Pod): FieldError[] {
+  if (before.metadata.annotations?.[mirrorAnnotation] !== undefined) {
+    return [fieldForbidden('[]', 'static pods cannot be resized')];
+  }
   const lists = ['containers', 'initContainers'] as const;
   const other = lists.find((list) => (now.spec[list] ?? []).length !== (before.spec[list] ?? []).length);
   if (other) return [fieldForbidden(`spec.${other}`, 'containers may not be added or removed on resize')];
