@@ -131,7 +131,7 @@ shift 4
 for id; do
   "$crun" --root="$root" --cgroup-manager=cgroupfs delete --force "$id" 2>/dev/null
   # Of a container whose hook failed crun now and then leaves a folder that it does not know any more.
-  rm -rf "\${root:?}/$id"
+  if [ -e "\${root:?}/$id" ]; then rm -rf "$root/$id"; fi
   umount "$containers/$id/rootfs" 2>/dev/null || umount --lazy "$containers/$id/rootfs" 2>/dev/null
   if [ -e "$containers/$id/lower" ]; then
     umount "$containers/$id/lower" 2>/dev/null || umount --lazy "$containers/$id/lower" 2>/dev/null
