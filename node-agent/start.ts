@@ -12,8 +12,7 @@ import { node as nodeKind } from '#lib/kinds/node.ts';
 import { pod as podKind } from '#lib/kinds/pod.ts';
 import { service as serviceKind } from '#lib/kinds/service.ts';
 import type { NodeAgentConfig } from './config.ts';
-import { cdiFolders } from './devices/cdi/read.ts';
-import { openDevices } from './devices/devices.ts';
+import { openDevices, usualCdiFolders } from './devices/devices.ts';
 import { makeDeviceMeter } from './devices/meter.ts';
 import { servePodResources } from './devices/pod-resources.ts';
 import { makePressure } from './eviction/pressure.ts';
@@ -142,7 +141,7 @@ async function boot(
   const devices = await openDevices({
     env,
     dir: path.join(kubeletDir, 'device-plugins'),
-    cdiFolders,
+    cdiFolders: usualCdiFolders,
     meter: deviceMeter,
   });
   ends.push(() => devices.stop());

@@ -10,9 +10,6 @@ import type { Empty, RegisterRequest } from '#protos/gen/device-plugin.ts';
 import { makeTurns } from '../images/turns.ts';
 import { amountsOf, asksOf, choose, grantsOf, isUnmet, prospectOf, withoutPod } from './allot.ts';
 import type { Ask } from './allot.ts';
-import { readCdi } from './cdi/read.ts';
-import { changesFor } from './cdi/resolve.ts';
-import type { CdiCatalog } from './cdi/resolve.ts';
 import { checkpointName, readCheckpoint, renderCheckpoint, writeCheckpoint } from './checkpoint.ts';
 import { mergeGrants } from './merge.ts';
 import type { DeviceMeter } from './meter.ts';
@@ -20,7 +17,7 @@ import { openPlugin } from './plugin.ts';
 import type { Plugin } from './plugin.ts';
 import { registrationFault } from './registration.ts';
 import { serveOnSocket } from './socket-server.ts';
-import type { ContainerDevices, Device, Grant, Pools } from './types.ts';
+import type { CdiChanges, ContainerDevices, Device, Grant, Pools } from './types.ts';
 
 export interface Devices {
   /** Whether a resource is one that plug-ins give. */
@@ -44,6 +41,9 @@ export interface Devices {
   /** Lets go of the plug-ins. */
   stop(): void;
 }
+
+/** Where vendors put specifications of the Container Device Interface: what is installed, and what is made while the machine runs, which counts more. */
+export const usualCdiFolders: readonly string[] = ['/etc/cdi', '/var/run/cdi'];
 
 /** Devices cannot be given, or not be used: a sentence for users. */
 export class DeviceError extends Error {
@@ -193,15 +193,17 @@ export async function openDevices({ env, dir, cdiFolders, meter }: DevicesParts)
     save();
   }
 
-  /** Read for each start: vendors write these files when they like. */
-  async function readCatalog(): Promise<CdiCatalog> {
+  /** What a container with these devices of the Container Device Interface gets. Read for each start: vendors write these files when they like. */
+  async function changesOfCdi(names: readonly string[]): Promise<CdiChanges> {
+    // Most nodes never need this, nor the room that a reader of YAML takes.
+    const [{ readCdi }, { changesFor }] = await Promise.all([import('./cdi/read.ts'), import('./cdi/resolve.ts')]);
     const catalog = await readCdi(cdiFolders);
     const faults = catalog.faults.join('\n');
     if (faults !== '' && faults !== toldFaults) {
       env.log.warn('Some CDI specifications do not count', { faults: catalog.faults });
     }
     toldFaults = faults;
-    return catalog;
+    return changesFor(names, catalog);
   }
 
   for (const entry of readdirSync(dir, { withFileTypes: true })) {
@@ -260,7 +262,7 @@ export async function openDevices({ env, dir, cdiFolders, meter }: DevicesParts)
       if (conflicts.length > 0) {
         env.log.warn('Device plug-ins contradict each other', { pod: pod.metadata.name, container, conflicts });
       }
-      return cdiNames.length === 0 ? needs : { ...needs, cdi: changesFor(cdiNames, await readCatalog()) };
+      return cdiNames.length === 0 ? needs : { ...needs, cdi: await changesOfCdi(cdiNames) };
     },
     release(uid) {
       grants = withoutPod(grants, uid);

@@ -3,7 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import type { Pod } from '#lib/kinds/gen/core-v1.ts';
 import { IoLimitsError } from '#lib/kinds/pod-spec/io-limits.ts';
-import { CdiError } from '../devices/cdi/resolve.ts';
+import { CdiError } from '../devices/cdi/error.ts';
 import { DeviceError } from '../devices/devices.ts';
 import { StartError } from '../runtime/types.ts';
 import type { ContainerSpec, ObservedContainer } from '../runtime/types.ts';

@@ -5,9 +5,6 @@ import path from 'node:path';
 import { catalogOf } from './resolve.ts';
 import type { CdiCatalog, CdiFile } from './resolve.ts';
 
-/** Where vendors put them: what is installed, and what is made while the machine runs, which counts more. */
-export const cdiFolders = ['/etc/cdi', '/var/run/cdi'] as const;
-
 export interface CdiLimits {
   /** In each folder. */
   files: number;

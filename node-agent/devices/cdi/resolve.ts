@@ -1,6 +1,7 @@
 /** Which devices of the Container Device Interface there are, and what containers need for those they have. Pure. */
 import type { Mount } from '../../runtime/types.ts';
 import type { CdiChanges } from '../types.ts';
+import { CdiError } from './error.ts';
 import { parseCdiSpec } from './parse.ts';
 import type { CdiEdits, CdiHook, CdiNode, CdiSpec } from './parse.ts';
 
@@ -23,11 +24,6 @@ export interface CdiCatalog {
   devices: ReadonlyMap<string, Known>;
   /** What does not count, and why. */
   faults: string[];
-}
-
-/** A container's devices cannot be had: a sentence for users. */
-export class CdiError extends Error {
-  override readonly name = 'CdiError';
 }
 
 /**
