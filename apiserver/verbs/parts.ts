@@ -18,11 +18,16 @@ const ofSpec =
     return { ...before, metadata: keepsMetadata ? before.metadata : next.metadata, spec } as Resource;
   };
 
-/** Containers keep everything but their resources; who may have others is for validation to say. */
+/** Containers keep everything but their resources. Whose may change, and that there are no other containers, is for validation to say. */
 const resources: Part = (next, before) => {
   const { spec } = before as Loose;
-  const lists = ['initContainers', 'containers'].filter((list) => spec?.[list] !== undefined);
-  const resized = lists.map((list) => [list, withResources(containersOf(before, list), containersOf(next, list))]);
+  const lists = ['initContainers', 'containers'];
+  const resized = lists.flatMap((list) => {
+    const wanted = containersOf(next, list);
+    const containers = containersOf(before, list);
+    if (namesOf(wanted) !== namesOf(containers)) return [[list, wanted]];
+    return containers.length === 0 ? [] : [[list, withResources(containers, wanted)]];
+  });
   return { ...before, spec: { ...spec, ...Object.fromEntries(resized) } } as Resource;
 };
 
@@ -32,10 +37,12 @@ interface Container {
 }
 
 function withResources(before: readonly Container[], wanted: readonly Container[]): readonly Container[] {
-  return before.map((container) => {
-    const change = wanted.find((item) => item.name === container.name);
-    return change ? { ...container, resources: change.resources ?? {} } : container;
-  });
+  return before.map((container, i) => ({ ...container, resources: wanted[i]!.resources ?? {} }));
+}
+
+/** In their order. */
+function namesOf(containers: readonly Container[]): string {
+  return containers.map(({ name }) => name).join();
 }
 
 function containersOf(object: Resource, list: string): readonly Container[] {

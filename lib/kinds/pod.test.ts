@@ -319,7 +319,10 @@ suite('pod', () => {
     ]);
     const guaranteed = { limits: { cpu: '1', memory: '1Mi' } };
     assert.deepEqual(faults(podOf(guaranteed, amounts('100m'), amounts('1'))), []);
-    assert.deepEqual(faults(podOf({}, amounts('100m'), {})), []);
+    assert.deepEqual(faults(podOf({}, amounts('100m'), {})), [
+      'spec.containers[0].resources.requests: Forbidden: resource requests cannot be removed',
+      'spec.initContainers[0].resources.requests: Forbidden: resource requests cannot be removed',
+    ]);
     assert.deepEqual(
       pod.checkSubresource?.('resize', podWith({}), podOf({}, {}, {})).map(({ message }) => message),
       ['Forbidden: containers may not be added or removed on resize'],

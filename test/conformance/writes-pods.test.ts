@@ -345,4 +345,28 @@ suite('subresources of pods', () => {
     assert.equal(init.code, 422);
     assert.match(init.body.message, /spec: Forbidden: resources for non-sidecar init containers are immutable/);
   });
+
+  test('a resize takes nothing away, and has the containers that there are, in their order', async () => {
+    const resources = { requests: { cpu: '100m', memory: '1Mi' }, limits: { memory: '2Mi' } };
+    const containers = ['a', 'b'].map((name) => ({ name, image: 'i', resources }));
+    await makePod('kept', { containers });
+    const causes = async (change: object, type = 'application/strategic-merge-patch+json') => {
+      const { code, body } = await space.patch(pods('/kept/resize'), change, type);
+      assert.equal(code, 422);
+      return body.details.causes.map(({ field, message }: Record<string, string>) => `${field}: ${message}`);
+    };
+    const without = { requests: { cpu: null }, limits: { memory: null } };
+    assert.deepEqual(await causes({ spec: { containers: [{ name: 'a', resources: without }] } }), [
+      'spec.containers[0].resources.requests: Forbidden: resource requests cannot be removed',
+      'spec.containers[0].resources.limits: Forbidden: resource limits cannot be removed',
+    ]);
+    const merge = 'application/merge-patch+json';
+    assert.deepEqual(await causes({ spec: { containers: containers.toReversed() } }, merge), [
+      'spec.containers[0].name: Forbidden: containers may not be renamed or reordered on resize',
+      'spec.containers[1].name: Forbidden: containers may not be renamed or reordered on resize',
+    ]);
+    assert.deepEqual(await causes({ spec: { containers: [{ name: 'c', image: 'i' }] } }), [
+      'spec.containers: Forbidden: containers may not be added or removed on resize',
+    ]);
+  });
 });

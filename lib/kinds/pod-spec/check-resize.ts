@@ -10,7 +10,7 @@ const resizable = new Set(['cpu', 'memory']);
 const none: ReadonlySet<string> = new Set();
 
 /**
- * Faults of a write to `pods/resize`: cpu and memory of main containers and sidecars may change, the quality of service may not. What is wrong with
+ * Faults of a write to `pods/resize`: cpu and memory of main containers and sidecars may change, but not be taken away; the quality of service may not change. What is wrong with
  * the amounts themselves is for the pod's own check to say.
  */
 export function checkPodResize(now: Pod, before: Pod): FieldError[] {
@@ -20,14 +20,24 @@ export function checkPodResize(now: Pod, before: Pod): FieldError[] {
   const lists = ['containers', 'initContainers'] as const;
   const other = lists.find((list) => (now.spec[list] ?? []).length !== (before.spec[list] ?? []).length);
   if (other) return [fieldForbidden(`spec.${other}`, 'containers may not be added or removed on resize')];
+  const renamed = lists.flatMap((list) =>
+    (now.spec[list] ?? []).flatMap(({ name }, i) =>
+      name === before.spec[list]![i]!.name
+        ? []
+        : [fieldForbidden(`spec.${list}[${i}].name`, 'containers may not be renamed or reordered on resize')],
+    ),
+  );
+  if (renamed.length > 0) return renamed;
   const faults: FieldError[] = [];
   if (qosClassOf(now.spec) !== qosClassOf(before.spec)) {
     faults.push(invalid('spec', qosClassOf(now.spec), 'Pod QOS Class may not change as a result of resizing'));
   }
   for (const list of lists) {
     for (const [i, container] of (now.spec[list] ?? []).entries()) {
-      const told = faultOf(container, before.spec[list]![i]!, list === 'initContainers');
+      const old = before.spec[list]![i]!;
+      const told = faultOf(container, old, list === 'initContainers');
       if (told) faults.push(fieldForbidden('spec', told));
+      else faults.push(...removalsIn(`spec.${list}[${i}].resources`, container.resources, old.resources));
     }
   }
   if (faults.length === 0 && !equal(withoutResources(now), withoutResources(before))) {
@@ -43,6 +53,14 @@ function faultOf(now: Container, before: Container, isInit: boolean): string | u
   return isResizable
     ? 'only cpu and memory resources for sidecar containers are mutable'
     : 'resources for non-sidecar init containers are immutable';
+}
+
+function removalsIn(at: string, now: ResourceRequirements = {}, before: ResourceRequirements = {}): FieldError[] {
+  return (['requests', 'limits'] as const).flatMap((side) =>
+    Object.keys(before[side] ?? {}).some((name) => !Object.hasOwn(now[side] ?? {}, name))
+      ? [fieldForbidden(`${at}.${side}`, `resource ${side} cannot be removed`)]
+      : [],
+  );
 }
 
 function sameBut(free: ReadonlySet<string>, a: ResourceRequirements = {}, b: ResourceRequirements = {}): boolean {
