@@ -1,6 +1,6 @@
 /** The REST front: what every request passes through, in upstream's order, and what answers it. */
 import type { Duplex } from 'node:stream';
-import type { Application, Request as ExpressRequest, Response as ExpressResponse } from 'express';
+import type { Request as ExpressRequest, Response as ExpressResponse } from 'express';
 import type { Env } from '#lib/env/env.ts';
 import type { Catalog } from '#lib/kinds/catalog.ts';
 import type { Authenticator } from '../auth/authenticate.ts';
@@ -15,7 +15,8 @@ import { withAuthentication } from './filters/authentication.ts';
 import { withAuthorization } from './filters/authorization.ts';
 import { withDeadline } from './filters/deadline.ts';
 import { withImpersonation } from './filters/impersonation.ts';
-import { makeExpress } from './http2-bridge.ts';
+import { makeBridges } from './http2-bridge.ts';
+import type { Bridges } from './http2-bridge.ts';
 import { contextOf, setContext } from './observed-response.ts';
 import { allOf, chain, makeRequestContext } from './request-context.ts';
 import type { Arrival, Filter, Handler, RequestContext, RequestObserver } from './request-context.ts';
@@ -46,6 +47,8 @@ export interface AppOptions {
 }
 
 export interface App {
+  /** By version of HTTP, what the server is to make requests and answers of. */
+  classes: { [version in keyof Bridges]: Pick<Bridges[version], 'Request' | 'Response'> };
   /** For requests by HTTP/1.1 and by HTTP/2. */
   listener(request: Request, response: Response): void;
   /** Whether the request is to something that speaks another protocol on its connection, if a client wishes. */
@@ -103,8 +106,8 @@ export function buildApp(options: AppOptions): App {
     }
   };
 
-  const apps: Record<1 | 2, Application> = { 1: makeExpress(1, observer), 2: makeExpress(2, observer) };
-  for (const app of Object.values(apps)) {
+  const bridges = makeBridges(observer);
+  for (const { app } of [bridges[1], bridges[2]]) {
     app.use((_request: ExpressRequest, response: ExpressResponse) => run(contextOf(response)!));
   }
 
@@ -137,6 +140,7 @@ export function buildApp(options: AppOptions): App {
   };
 
   return {
+    classes: bridges,
     listener(request, response) {
       const context = begin({ request, response });
       if (!context) return sendText(response, 400, '400 Bad Request');
@@ -148,7 +152,7 @@ export function buildApp(options: AppOptions): App {
         if (!context.isLongRunning) leave();
       });
       observer.onRequest(context);
-      apps[request.httpVersionMajor === 2 ? 2 : 1](request, response);
+      bridges[request.httpVersionMajor === 2 ? 2 : 1].app(request, response);
     },
     takesOver(request) {
       const context = begin({ request });

@@ -76,6 +76,10 @@ function makeServer({ tls, app, onBadHandshake, env }: ServerOptions): {
   const { log } = env;
   const server = createSecureServer({
     allowHTTP1: true,
+    Http1IncomingMessage: app.classes[1].Request,
+    Http1ServerResponse: app.classes[1].Response,
+    Http2ServerRequest: app.classes[2].Request,
+    Http2ServerResponse: app.classes[2].Response,
     ...tls.current,
     requestCert: true,
     rejectUnauthorized: false,
