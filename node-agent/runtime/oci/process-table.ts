@@ -11,14 +11,17 @@ export function isConmonOf(pid: number, id: string): boolean {
   return words(pid).includes(`--cid=${id}`);
 }
 
-/** Processes that run one of our scripts for this pod or container. */
+/** Processes that run one of our scripts for this pod or container, and a crun that starts the container: that outlives its script, should somebody kill it. */
 export function scriptProcesses(scriptName: string, about: string): number[] {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
     .map(Number)
     .filter((pid) => {
-      const [, flag, , name, target] = words(pid);
-      return flag === '-c' && name === scriptName && target === about;
+      const all = words(pid);
+      const [, flag, , name, target] = all;
+      // After the last word there is the end of it.
+      const [verb, id] = all.slice(-3);
+      return (flag === '-c' && name === scriptName && target === about) || (verb === 'start' && id === about);
     });
 }
 
