@@ -1,5 +1,6 @@
 /** Subresources that write one part of an object: which part of the written object counts, over what is stored. */
 import type { Kind } from '#lib/kinds/define-kind.ts';
+import { equal } from '#lib/meta/equal.ts';
 import type { Resource } from '#lib/meta/object.ts';
 
 /** The stored object with the named part taken from `next`. */
@@ -25,7 +26,7 @@ const resources: Part = (next, before) => {
   const resized = lists.flatMap((list) => {
     const wanted = containersOf(next, list);
     const containers = containersOf(before, list);
-    if (namesOf(wanted) !== namesOf(containers)) return [[list, wanted]];
+    if (!equal(namesOf(wanted), namesOf(containers))) return [[list, wanted]];
     return containers.length === 0 ? [] : [[list, withResources(containers, wanted)]];
   });
   return { ...before, spec: { ...spec, ...Object.fromEntries(resized) } } as Resource;
@@ -41,8 +42,8 @@ function withResources(before: readonly Container[], wanted: readonly Container[
 }
 
 /** In their order. */
-function namesOf(containers: readonly Container[]): string {
-  return containers.map(({ name }) => name).join();
+function namesOf(containers: readonly Container[]): string[] {
+  return containers.map(({ name }) => name);
 }
 
 function containersOf(object: Resource, list: string): readonly Container[] {

@@ -365,8 +365,10 @@ suite('subresources of pods', () => {
       'spec.containers[0].name: Forbidden: containers may not be renamed or reordered on resize',
       'spec.containers[1].name: Forbidden: containers may not be renamed or reordered on resize',
     ]);
-    assert.deepEqual(await causes({ spec: { containers: [{ name: 'c', image: 'i' }] } }), [
-      'spec.containers: Forbidden: containers may not be added or removed on resize',
-    ]);
+    const count = ['spec.containers: Forbidden: containers may not be added or removed on resize'];
+    assert.deepEqual(await causes({ spec: { containers: [{ name: 'c', image: 'i' }] } }), count);
+    // Both, by the letters of their names.
+    const spliced = await causes({ spec: { containers: [{ name: 'a,b', image: 'i', resources }] } }, merge);
+    assert.equal(spliced.at(-1), count[0]);
   });
 });
