@@ -26,7 +26,7 @@ import { waitForDns } from './wait-for-dns.ts';
 const readyWithinMs = 240_000;
 /**
  * The allocator of the C library keeps what many threads and large answers once needed. With one arena, and large blocks given back at once, a server of 15,000 objects holds
- * 330 MB after a load instead of 490.
+ * a third less after a load.
  */
 const thriftyAllocator = ['MALLOC_ARENA_MAX=1', 'MALLOC_MMAP_THRESHOLD_=131072', 'MALLOC_TRIM_THRESHOLD_=131072'];
 
@@ -45,7 +45,7 @@ export const controlPlaneNode = [
 
 /**
  * How a node's Node.js is started. It must stay small, as each program it starts costs time in proportion to its memory: the heap grows by a third of what is alive and not to four
- * times that, without a bound that many pods could meet. With a hundred pods that is 70 MB instead of 103.
+ * times that, without a bound that many pods could meet. With a hundred pods that is a third less.
  */
 const nodeNode = ['env', ...thriftyAllocator, process.execPath, '--max-semi-space-size=2', '--heap-growing-percent=30'];
 

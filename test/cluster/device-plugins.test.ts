@@ -1,7 +1,17 @@
 /** A vendor's device plug-in as its users run it: a DaemonSet that mounts the node's /var/lib/kubelet/device-plugins, on a node whose agent gets killed. */
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { Client, credentials } from '@grpc/grpc-js';
@@ -228,8 +238,8 @@ suite('device plug-ins', function () {
     const because = `CDI device injection failed: unresolvable CDI devices example.com/fake=${name}`;
     assert.equal(waiting?.state?.waiting?.message, because);
     assert.ok((await place.events('user')).includes(`Failed: Error: ${because}`));
+    const made = mkdirSync(path.dirname(file), { recursive: true });
     try {
-      mkdirSync('/var/run/cdi', { recursive: true });
       writeFileSync(
         file,
         `
@@ -249,6 +259,7 @@ devices:
       assert.equal(await place.exec('user', script), 'whole\nworks\n');
     } finally {
       rmSync(file, { force: true });
+      if (made && readdirSync(made).length === 0) rmdirSync(made);
     }
     await gone('user');
     list('fake-0', 'fake-1');
